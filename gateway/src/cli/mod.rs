@@ -1,1 +1,3 @@
-//! (being written)
+//! The command line: one file a command, thin over the rooms.
+
+pub mod outcome;

@@ -1,0 +1,146 @@
+//! The access log: who did what, before it happens. Entries carry codes, ids and handles; a reason is free text and is sealed.
+
+use ed25519_dalek::SigningKey;
+use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
+use safelight_core::log::entry::{Entry, EntryError, Field};
+use safelight_core::manifest::OperatorId;
+
+use crate::log::{LogError, MerkleLog};
+use crate::store::catalog::WriteTx;
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// The clinic process itself.
+    Gateway,
+    /// Somebody at the machine's shell, by user id: the shell knows no other name that could be trusted.
+    Shell(u32),
+    /// A device, through its signature.
+    Device(DeviceId),
+}
+
+impl Actor {
+    /// Whoever runs this command.
+    pub fn shell() -> Self {
+        Self::Shell(rustix::process::getuid().as_raw())
+    }
+
+    fn code(&self) -> String {
+        match self {
+            Self::Gateway => "gateway".to_owned(),
+            Self::Shell(uid) => format!("uid:{uid}"),
+            Self::Device(id) => format!("device:{id}"),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// The gateway was made.
+    Initialised,
+    /// An invitation was made for a device of this person.
+    Invited(InvitationId, &'a OperatorId),
+    /// Somebody came with a token that was used before, with another key.
+    InvitationReplayed(InvitationId),
+    /// A device has shown its words and waits.
+    DevicePending(DeviceId),
+    /// It may send.
+    DeviceApproved(DeviceId),
+    /// It may not send any more.
+    DeviceRevoked(DeviceId),
+    /// A certificate with this serial number was issued.
+    CertificateIssued(DeviceId, [u8; 16]),
+    /// Ingest got a TLS certificate.
+    IngestCertified([u8; 16]),
+    /// The vault was unlocked.
+    VaultUnlocked,
+    /// A capture was taken over from ingest.
+    Pulled(CaptureId),
+    /// It was opened, checked and given a header of the clinic's own.
+    Verified(CaptureId, [u8; 32]),
+    /// It is not shown to anybody, and why.
+    Quarantined(CaptureId, &'a str),
+    /// The list of pictures with their patients was read.
+    Listed(u64),
+    /// A picture is about to be opened, for this reason (sealed).
+    Opened(CaptureId, &'a [u8]),
+    /// A picture is about to be exported, still sealed.
+    Exported(CaptureId),
+    /// A size and root of the intake log that ingest has signed: the clinic process is its witness.
+    IntakeSeen(u64, [u8; 32]),
+    /// Ingest has shown an intake log that is not a continuation of what was seen.
+    IntakeForked(u64),
+}
+
+impl Event<'_> {
+    fn entry(&self, actor: &Actor, at: UnixMillis) -> Result<Entry, EntryError> {
+        let id = |bytes: &[u8]| Field::Bytes(bytes.to_vec());
+        let (kind, mut fields) = match self {
+            Self::Initialised => ("initialised", vec![]),
+            Self::Invited(invitation, person) => {
+                ("invited", vec![id(invitation.as_bytes()), Field::Code(person.as_str().to_owned())])
+            }
+            Self::InvitationReplayed(invitation) => ("invitation-replayed", vec![id(invitation.as_bytes())]),
+            Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
+            Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
+            Self::DeviceRevoked(device) => ("device-revoked", vec![id(device.as_bytes())]),
+            Self::CertificateIssued(device, serial) => ("certificate-issued", vec![id(device.as_bytes()), id(serial)]),
+            Self::IngestCertified(serial) => ("ingest-certified", vec![id(serial)]),
+            Self::VaultUnlocked => ("vault-unlocked", vec![]),
+            Self::Pulled(capture) => ("pulled", vec![id(capture.as_bytes())]),
+            Self::Verified(capture, patient) => ("verified", vec![id(capture.as_bytes()), id(patient)]),
+            Self::Quarantined(capture, reason) => {
+                ("quarantined", vec![id(capture.as_bytes()), Field::Code((*reason).to_owned())])
+            }
+            Self::Listed(count) => ("listed", vec![Field::Number(*count)]),
+            Self::Opened(capture, reason) => ("opened", vec![id(capture.as_bytes()), id(reason)]),
+            Self::Exported(capture) => ("exported", vec![id(capture.as_bytes())]),
+            Self::IntakeSeen(size, root) => ("intake-seen", vec![Field::Number(*size), id(root)]),
+            Self::IntakeForked(size) => ("intake-forked", vec![Field::Number(*size)]),
+        };
+        fields.push(Field::Code(actor.code()));
+        fields.push(Field::Number(at.0));
+        Entry::new(kind, fields)
+    }
+}
+
+/// The log with its key.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    log: MerkleLog,
+    key: SigningKey,
+}
+
+impl AccessLog {
+    /// Over the log tables of the clinic's catalog.
+    pub fn new(log: MerkleLog, key: SigningKey) -> Self {
+        Self { log, key }
+    }
+
+    /// The log itself, for verification and export.
+    pub fn log(&self) -> &MerkleLog {
+        &self.log
+    }
+
+    /// The key that signs its checkpoints.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Puts events on record in the caller's transaction: with it they happen, or neither does.
+    pub async fn record(
+        &self,
+        tx: &mut WriteTx,
+        actor: &Actor,
+        at: UnixMillis,
+        events: &[Event<'_>],
+    ) -> Result<(), LogError> {
+        let mut entries = Vec::with_capacity(events.len());
+        for event in events {
+            entries.push(event.entry(actor, at)?.to_bytes());
+        }
+        self.log.append(tx, &entries).await?;
+        Ok(())
+    }
+}
