@@ -6,11 +6,13 @@
 
 pub mod cli;
 pub mod clinic;
+pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod enrol;
 pub mod ingest;
 pub mod inspector;
+pub mod keyfile;
 pub mod link;
 pub mod log;
 pub mod phone;

@@ -1,1 +1,289 @@
-//! (being written)
+//! The process that faces the phones, and is blind.
+//!
+//! It holds its TLS key, the receipt key and the intake-log key, and nothing else: it cannot open a picture, enrol a device or
+//! change the key set that phones are given. It never opens a connection inward.
+//!
+//! | file | does |
+//! |---|---|
+//! | `listener` | the two QUIC endpoints, and how they are tuned |
+//! | [`authenticate`] | from a handshake to a `VerifiedDevice` |
+//! | `connection` | one phone: welcome, streams, answers |
+//! | `upload` | one picture: judged, written, made durable, acknowledged |
+//! | `inbox` | what is stored: inbox rows and the intake log, in one transaction; receipts |
+//! | `renew`, `enrol_listener`, `relay` | carried to the clinic process, not understood |
+//! | `link_server` | answers the clinic process |
+//! | `devices`, `key_set`, `live`, `refusals` | what is in force and what is live |
+
+pub mod authenticate;
+mod connection;
+mod devices;
+mod enrol_listener;
+pub mod inbox;
+pub mod keys;
+mod key_set;
+mod link_server;
+mod listener;
+mod live;
+mod refusals;
+mod relay;
+mod renew;
+mod upload;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use safelight_core::ids::{ClinicId, DeviceId, UnixMillis};
+use safelight_core::wire::{CloseReason, RefusalCode};
+use tokio::sync::{Notify, watch};
+
+use self::inbox::{Inbox, InboxError};
+use self::keys::{IngestKeys, KeysError};
+use crate::clock::Clock;
+use crate::config::{Config, Layout};
+use crate::link::{self, LinkError, OpenInvitation};
+use crate::store::blobs::{BlobError, Blobs};
+
+/// Uploads that are written at once. More wait with the phone, which tries again.
+const MAX_UPLOADS: usize = 256;
+
+/// How long running uploads have to end when the process is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why ingest could not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// Keys or certificate.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The inbox.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The payloads.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] authenticate::ServerTlsError),
+    /// A port that cannot be had.
+    #[error("cannot listen on UDP {address}: {source}. Is another gateway running, or does the address belong to another machine?")]
+    Listen {
+        /// What was asked for.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another ingest process works on this folder.
+    #[error("another ingest process is running on {0}")]
+    AlreadyRunning(PathBuf),
+    /// After a failed fsync nothing that the store says can be believed.
+    #[error("the store can no longer be trusted (a write to the disk failed): check the disk, then start again")]
+    StoreDistrusted,
+    /// The folder.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Everything that a connection needs.
+#[derive(Debug)]
+pub(crate) struct Ingest {
+    clinic_id: ClinicId,
+    clock: Clock,
+    inbox: Inbox,
+    blobs: Blobs,
+    keys: Mutex<IngestKeys>,
+    devices: devices::Devices,
+    key_set: key_set::KeySetInForce,
+    invitations: Mutex<Vec<OpenInvitation>>,
+    wrong_tokens: enrol_listener::WrongTokens,
+    live: live::Live,
+    relay: relay::Relay,
+    refusals: refusals::Refusals,
+    /// Something new for the clinic process.
+    news: Arc<Notify>,
+    /// The certificate has changed.
+    reconfigured: Notify,
+    /// The invitations have changed.
+    invited: Notify,
+    enrol_open: AtomicBool,
+    stop: watch::Sender<bool>,
+    uploads: AtomicUsize,
+    clinic_seen: AtomicU64,
+    clinic_unlocked: AtomicBool,
+}
+
+impl Ingest {
+    fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    async fn stopping(&self) {
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// A place among the uploads, given back when it is dropped.
+    fn try_reserve_upload(&self) -> Result<UploadPlace<'_>, RefusalCode> {
+        let place = UploadPlace(&self.uploads);
+        if self.uploads.fetch_add(1, Ordering::AcqRel) >= MAX_UPLOADS { Err(RefusalCode::TooMany) } else { Ok(place) }
+    }
+
+    /// The refusal for a failure of the store. One that makes the store untrustworthy ends the process.
+    fn store_failed(&self, error: &BlobError) -> RefusalCode {
+        tracing::error!(code = error.code(), "the store failed");
+        if error.is_distrust() {
+            self.stop.send_replace(true);
+        }
+        RefusalCode::StoreUnavailable
+    }
+
+    async fn refuse_connection(&self, device: DeviceId, reason: CloseReason) {
+        self.log_refusal(device, reason.name()).await;
+    }
+
+    async fn refuse_request(&self, device: DeviceId, code: RefusalCode) {
+        self.log_refusal(device, code.name()).await;
+    }
+
+    async fn log_refusal(&self, device: DeviceId, code: &'static str) {
+        let now = self.clock.now();
+        if self.refusals.note_device(device, code, now) {
+            tracing::info!(%device, code, "refused");
+            if let Err(error) = self.inbox.log_refusal(device, code, now).await {
+                tracing::error!(%error, "a refusal could not be logged");
+            }
+        }
+    }
+
+    fn clinic_seen(&self, unlocked: bool) {
+        self.clinic_seen.store(self.clock.now().0, Ordering::Release);
+        self.clinic_unlocked.store(unlocked, Ordering::Release);
+    }
+
+    fn clinic_seen_ms_ago(&self) -> Option<u64> {
+        match self.clinic_seen.load(Ordering::Acquire) {
+            0 => None,
+            seen => Some(u64::try_from(self.clock.now().since(UnixMillis(seen)).as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+struct UploadPlace<'a>(&'a AtomicUsize);
+
+impl Drop for UploadPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Runs until `until` returns, or the store can no longer be trusted. `ready` is called once phones are served.
+pub async fn run(
+    layout: &Layout,
+    config: &Config,
+    clock: Clock,
+    until: impl Future<Output = ()>,
+    ready: impl FnOnce(),
+) -> Result<(), IngestError> {
+    let folder = layout.ingest();
+    let _lock = lock(&folder)?;
+    let keys = IngestKeys::load(&folder)?;
+    let inbox = Inbox::open(&folder, &keys).await?;
+    let blobs = Blobs::open(&layout.blobs(), &layout.incoming()).await?;
+    let news = Arc::new(Notify::new());
+    let ingest = Arc::new(Ingest {
+        clinic_id: keys.clinic_id(),
+        clock,
+        blobs,
+        keys: Mutex::new(keys),
+        devices: devices::Devices::default(),
+        key_set: key_set::KeySetInForce::default(),
+        invitations: Mutex::default(),
+        wrong_tokens: enrol_listener::WrongTokens::default(),
+        live: live::Live::default(),
+        relay: relay::Relay::new(news.clone()),
+        refusals: refusals::Refusals::default(),
+        news,
+        reconfigured: Notify::new(),
+        stop: watch::Sender::new(false),
+        uploads: AtomicUsize::new(0),
+        clinic_seen: AtomicU64::new(0),
+        clinic_unlocked: AtomicBool::new(false),
+        invited: Notify::new(),
+        enrol_open: AtomicBool::new(false),
+        inbox,
+    });
+    recall(&ingest).await?;
+    let link_listener = link::listen(&folder, config.clinic_uid)?;
+    let phones = listener::Phones::open(&ingest, config.listen)?;
+    let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
+    let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
+    let sweeping = tokio::spawn(sweep(ingest.clone()));
+    tracing::info!(listen = %config.listen, "phones are served");
+    ready();
+    tokio::select! {
+        () = until => {}
+        () = phones.serve(ingest.clone()) => {}
+        () = ingest.stopping() => {}
+    }
+    let distrusted = ingest.is_stopping();
+    ingest.stop.send_replace(true);
+    drain(&ingest).await;
+    phones.close();
+    link.abort();
+    enrolling.abort();
+    sweeping.abort();
+    if distrusted { Err(IngestError::StoreDistrusted) } else { Ok(()) }
+}
+
+/// What was in force before the restart.
+async fn recall(ingest: &Ingest) -> Result<(), IngestError> {
+    let (generation, devices) = ingest.inbox.devices().await?;
+    ingest.devices.replace(generation, devices);
+    if let Some((envelope, accepted)) = ingest.inbox.key_set().await? {
+        ingest.key_set.replace(envelope, accepted);
+    }
+    Ok(())
+}
+
+async fn drain(ingest: &Ingest) {
+    let deadline = tokio::time::Instant::now() + DRAIN;
+    while ingest.uploads.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Between two sweeps of interrupted uploads.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// An interrupted upload is kept this long.
+const PART_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn sweep(ingest: Arc<Ingest>) {
+    loop {
+        match ingest.blobs.sweep_parts(ingest.clock.now(), PART_LIFETIME).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "interrupted uploads removed"),
+            Err(error) => tracing::warn!(code = error.code(), "interrupted uploads could not be swept"),
+        }
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+    }
+}
+
+fn lock(folder: &std::path::Path) -> Result<std::fs::File, IngestError> {
+    let path = folder.join("lock");
+    let io = |source| IngestError::Io { path: path.clone(), source };
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(IngestError::AlreadyRunning(folder.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    }
+}

@@ -1,0 +1,203 @@
+//! The connection to the gateway.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicClientConfig;
+
+use super::ClientError;
+use super::device::Device;
+use super::tls::{self, ClientIdentity, KeyFailures};
+use crate::device_key::DeviceKey;
+use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};
+
+/// How long one address has to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which algorithm decides how fast to send. See the module's text for why it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Congestion {
+    /// Fast on lossy links.
+    #[default]
+    Bbr,
+    /// Sparing with bytes, slow on lossy links.
+    Cubic,
+}
+
+/// What may be chosen.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Congestion control.
+    pub congestion: Congestion,
+    /// How long an upload goes on trying after its connection is lost.
+    pub retry_for: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { congestion: Congestion::default(), retry_for: Duration::from_secs(120) }
+    }
+}
+
+/// An enrolled device's way to its gateway. Connects when it must, and again when the connection is lost.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) device: Mutex<Device>,
+    pub(super) key: Mutex<Arc<dyn DeviceKey>>,
+    pub(super) options: Options,
+    live: tokio::sync::Mutex<Option<Live>>,
+}
+
+/// A connection and what it hangs on.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    pub(super) endpoint: quinn::Endpoint,
+    pub(super) connection: quinn::Connection,
+    pub(super) key_failures: KeyFailures,
+}
+
+impl Client {
+    /// For `device` with its `key`; nothing is connected yet.
+    pub fn new(device: Device, key: Arc<dyn DeviceKey>, options: Options) -> Self {
+        Self { device: Mutex::new(device), key: Mutex::new(key), options, live: tokio::sync::Mutex::new(None) }
+    }
+
+    /// What the device remembers now; to be kept after every upload, renewal and key-set update.
+    pub fn device(&self) -> Device {
+        self.lock_device().clone()
+    }
+
+    /// Changes what the device remembers.
+    pub fn update<T>(&self, change: impl FnOnce(&mut Device) -> T) -> T {
+        change(&mut self.lock_device())
+    }
+
+    fn lock_device(&self) -> std::sync::MutexGuard<'_, Device> {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The device key in use.
+    pub fn key(&self) -> Arc<dyn DeviceKey> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Connects if there is no connection.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`], [`ClientError::NotTheClinic`], [`ClientError::DeviceKey`] and whatever the gateway closes with.
+    pub async fn connect(&self) -> Result<(), ClientError> {
+        self.live().await.map(|_| ())
+    }
+
+    pub(super) async fn live(&self) -> Result<Live, ClientError> {
+        let mut live = self.live.lock().await;
+        if let Some(open) = live.as_ref().filter(|open| open.connection.close_reason().is_none()) {
+            return Ok(open.clone());
+        }
+        *live = None;
+        let fresh = self.dial().await?;
+        *live = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// Gives up the connection: the next request makes a new one, with the certificate and key of then.
+    pub async fn disconnect(&self) {
+        if let Some(open) = self.live.lock().await.take() {
+            open.connection.close(quinn::VarInt::from_u32(0), b"");
+            // The close must leave the socket before the socket goes.
+            let _ = tokio::time::timeout(Duration::from_millis(200), open.endpoint.wait_idle()).await;
+        }
+    }
+
+    /// Moves the connection to a new socket, when the phone has changed networks. Uploads go on.
+    ///
+    /// # Errors
+    /// [`ClientError::Socket`].
+    pub async fn rebind(&self) -> Result<(), ClientError> {
+        let live = self.live.lock().await;
+        if let Some(open) = live.as_ref() {
+            let socket = socket_for(open.connection.remote_address())?;
+            open.endpoint.rebind(socket).map_err(|_| ClientError::Socket)?;
+        }
+        Ok(())
+    }
+
+    /// The local address of the connection, if there is one.
+    pub async fn local_addr(&self) -> Option<SocketAddr> {
+        self.live.lock().await.as_ref().and_then(|open| open.endpoint.local_addr().ok())
+    }
+
+    async fn dial(&self) -> Result<Live, ClientError> {
+        let (identity, roots, clinic_id, addresses) = {
+            let device = self.lock_device();
+            let identity = ClientIdentity { chain: vec![device.certificate.clone()], key: self.key() };
+            (identity, device.roots.clone(), device.clinic_id, device.key_set.key_set().addresses.clone())
+        };
+        let tls = tls::main_config(&identity, &roots, clinic_id).map_err(|_| ClientError::DeviceDamaged)?;
+        let config = quic_config(tls.config, self.options.congestion)?;
+        let dialled = dial_any(&addresses, &config, &tls.server_name).await;
+        // Whatever the handshake said, a key that failed is the reason.
+        if let Some(failure) = tls.key_failures.take() {
+            return Err(failure.into());
+        }
+        let (endpoint, connection) = dialled?;
+        Ok(Live { endpoint, connection, key_failures: tls.key_failures })
+    }
+}
+
+/// The transport's settings around a TLS configuration.
+pub(super) fn quic_config(tls: rustls::ClientConfig, congestion: Congestion) -> Result<quinn::ClientConfig, ClientError> {
+    let crypto = QuicClientConfig::try_from(tls).map_err(|_| ClientError::Protocol)?;
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    let mut transport = quinn::TransportConfig::default();
+    transport
+        .max_idle_timeout(quinn::IdleTimeout::try_from(IDLE_TIMEOUT).ok())
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_concurrent_bidi_streams(quinn::VarInt::from_u32(0))
+        .max_concurrent_uni_streams(quinn::VarInt::from_u32(0))
+        .stream_receive_window(quinn::VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(quinn::VarInt::from_u32(CONNECTION_WINDOW))
+        .datagram_receive_buffer_size(None);
+    if congestion == Congestion::Bbr {
+        transport.congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()));
+    }
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+/// Tries the addresses in turn. Only silence moves on to the next: a gateway that answers and refuses has answered.
+pub(super) async fn dial_any(
+    addresses: &[String],
+    config: &quinn::ClientConfig,
+    server_name: &str,
+) -> Result<(quinn::Endpoint, quinn::Connection), ClientError> {
+    for address in addresses {
+        let Ok(resolved) = tokio::net::lookup_host(address.as_str()).await else { continue };
+        for address in resolved {
+            let endpoint = endpoint_for(address)?;
+            let Ok(connecting) = endpoint.connect_with(config.clone(), address, server_name) else { continue };
+            match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+                Ok(Ok(connection)) => return Ok((endpoint, connection)),
+                Ok(Err(quinn::ConnectionError::TimedOut | quinn::ConnectionError::Reset)) | Err(_) => {}
+                Ok(Err(answered)) => return Err(answered.into()),
+            }
+        }
+    }
+    Err(ClientError::Unreachable { addresses: addresses.join(", ") })
+}
+
+fn endpoint_for(remote: SocketAddr) -> Result<quinn::Endpoint, ClientError> {
+    let runtime = quinn::default_runtime().ok_or(ClientError::Socket)?;
+    let config = quinn::EndpointConfig::default();
+    quinn::Endpoint::new(config, None, socket_for(remote)?, runtime).map_err(|_| ClientError::Socket)
+}
+
+fn socket_for(remote: SocketAddr) -> Result<UdpSocket, ClientError> {
+    let any: SocketAddr = if remote.is_ipv4() {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    };
+    UdpSocket::bind(any).map_err(|_| ClientError::Socket)
+}

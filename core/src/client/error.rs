@@ -1,0 +1,162 @@
+//! What the client's user must tell apart.
+
+use crate::device_key::DeviceKeyError;
+use crate::keyset::KeySetError;
+use crate::receipt::ReceiptError;
+use crate::session::send::SendError;
+use crate::wire::{CloseReason, RefusalCode};
+
+/// Why an operation of the client failed. The text is for the person who holds the phone and says what to do;
+/// [`ClientError::code`] is for programs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// None of the addresses answered.
+    #[error(
+        "the gateway does not answer at {addresses}: check that this device is in the clinic's network; if it is, UDP may be blocked there, and there is no other way"
+    )]
+    Unreachable {
+        /// The addresses that were tried.
+        addresses: String,
+    },
+    /// The connection was lost and could not be had again in time.
+    #[error("the connection to the gateway was lost: the picture is still held, try again")]
+    ConnectionLost,
+    /// Whoever answered could not show the clinic's certificate.
+    #[error("this is not the clinic's gateway: nothing was sent. Check the network, or enrol this device again")]
+    NotTheClinic,
+    /// The gateway did not accept this device's certificate.
+    #[error("the gateway did not accept this device's certificate: enrol this device again")]
+    CertificateRefused,
+    /// The gateway closed the connection and said why.
+    #[error("{0}")]
+    Closed(CloseReason),
+    /// The gateway refused the request.
+    #[error("{0}")]
+    Refused(RefusalCode),
+    /// The device key failed.
+    #[error(transparent)]
+    DeviceKey(#[from] DeviceKeyError),
+    /// The receipt does not hold; the picture is kept.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// The key set does not hold; the old one stays in force.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The gateway's answer is not of the protocol.
+    #[error("the gateway's answer was not understood: update the app")]
+    Protocol,
+    /// The caller cancelled.
+    #[error("cancelled: the picture is still held")]
+    Cancelled,
+    /// Enrolment: the invitation is past its time on this device's clock.
+    #[error("the invitation has expired: ask your clinic's IT for a new QR code (and check this device's clock)")]
+    InvitationExpired,
+    /// Enrolment: nobody approved in time.
+    #[error("nobody approved this device in time: ask your clinic's IT for a new QR code")]
+    NotApprovedInTime,
+    /// Enrolment: what came back is not for this device, key or clinic.
+    #[error("the clinic's answer is not for this device: nothing was enrolled. Ask your clinic's IT for a new QR code")]
+    EnrolmentMismatch,
+    /// The queue is full.
+    #[error("the queue is full: wait until a picture has been sent")]
+    QueueFull,
+    /// What the device remembers cannot be read.
+    #[error("what this device remembers of its enrolment is damaged: enrol it again")]
+    DeviceDamaged,
+    /// A socket could not be had.
+    #[error("this device gave no network socket: check its network permission")]
+    Socket,
+    /// The device's source of randomness failed.
+    #[error("the device could not produce random numbers: restart it and try again")]
+    Randomness,
+}
+
+impl ClientError {
+    /// A stable name for programs and logs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::ConnectionLost => "connection-lost",
+            Self::NotTheClinic => "not-the-clinic",
+            Self::CertificateRefused => "certificate-refused",
+            Self::Closed(reason) => reason.name(),
+            Self::Refused(code) => code.name(),
+            Self::DeviceKey(_) => "device-key",
+            Self::Receipt(_) => "receipt",
+            Self::KeySet(_) => "key-set",
+            Self::Protocol => "protocol",
+            Self::Cancelled => "cancelled",
+            Self::InvitationExpired => "invitation-expired",
+            Self::NotApprovedInTime => "not-approved-in-time",
+            Self::EnrolmentMismatch => "enrolment-mismatch",
+            Self::QueueFull => "queue-full",
+            Self::DeviceDamaged => "device-damaged",
+            Self::Socket => "socket",
+            Self::Randomness => "randomness",
+        }
+    }
+
+    /// Whether trying the same again later may succeed.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::ConnectionLost | Self::Socket => true,
+            Self::Closed(reason) => matches!(reason, CloseReason::ShuttingDown | CloseReason::TooManyConnections | CloseReason::Done),
+            Self::Refused(code) => code.is_temporary(),
+            _ => false,
+        }
+    }
+}
+
+impl From<SendError> for ClientError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Refused(refusal) => Self::Refused(refusal.code),
+            SendError::Receipt(receipt) => Self::Receipt(receipt),
+            SendError::Wire(_) | SendError::OutOfTurn => Self::Protocol,
+        }
+    }
+}
+
+/// TLS alerts arrive as transport errors 0x100 + alert (RFC 9001 section 4.8).
+const TLS_ALERT_BASE: u64 = 0x100;
+
+impl From<quinn::ConnectionError> for ClientError {
+    fn from(error: quinn::ConnectionError) -> Self {
+        use quinn::ConnectionError as E;
+        match error {
+            E::ApplicationClosed(close) => {
+                let reason = u32::try_from(close.error_code.into_inner()).ok().and_then(CloseReason::from_number);
+                reason.map_or(Self::Protocol, Self::Closed)
+            }
+            // An alert that this end raised: the server's certificate did not pass.
+            E::TransportError(error) if u64::from(error.code) >= TLS_ALERT_BASE => Self::NotTheClinic,
+            // An alert of the other end.
+            E::ConnectionClosed(close) if u64::from(close.error_code) >= TLS_ALERT_BASE => Self::CertificateRefused,
+            E::VersionMismatch | E::TransportError(_) | E::ConnectionClosed(_) => Self::Protocol,
+            E::Reset | E::TimedOut | E::LocallyClosed | E::CidsExhausted => Self::ConnectionLost,
+        }
+    }
+}
+
+impl From<quinn::WriteError> for ClientError {
+    fn from(error: quinn::WriteError) -> Self {
+        match error {
+            quinn::WriteError::ConnectionLost(lost) => lost.into(),
+            quinn::WriteError::Stopped(code) => {
+                let code = u32::try_from(code.into_inner()).ok().and_then(RefusalCode::from_number);
+                code.map_or(Self::Protocol, Self::Refused)
+            }
+            _ => Self::Protocol,
+        }
+    }
+}
+
+impl From<quinn::ReadError> for ClientError {
+    fn from(error: quinn::ReadError) -> Self {
+        match error {
+            quinn::ReadError::ConnectionLost(lost) => lost.into(),
+            _ => Self::Protocol,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Sending one picture, through lost connections and changed networks, until its receipt holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::connect::{Client, Live};
+use super::{CancelToken, ClientError};
+use crate::capture::SealedCapture;
+use crate::receipt::VerifiedReceipt;
+use crate::session::send::{Send, Trust};
+
+/// Handed to the transport at once.
+const PIECE_LEN: usize = 64 * 1024;
+
+/// Asked of the transport at once.
+const READ_LEN: usize = 16 * 1024;
+
+/// How long the gateway may take for an answer once it has everything.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The pause before the first new attempt; it doubles up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+const MAX_PAUSE: Duration = Duration::from_secs(8);
+
+/// How far an upload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the payload that are on their way or there.
+    pub sent: usize,
+    /// All of them.
+    pub total: usize,
+}
+
+impl Client {
+    /// Sends `capture` and returns when its receipt holds. A lost connection is made again and the upload goes on where the
+    /// gateway says, for as long as the options allow. The capture is freed by the caller, and only for a [`VerifiedReceipt`].
+    ///
+    /// # Errors
+    /// Any [`ClientError`]; the capture is then still the caller's to send again.
+    pub async fn upload(
+        &self,
+        capture: &Arc<SealedCapture>,
+        progress: impl Fn(Progress) + std::marker::Send + Sync,
+        cancel: &CancelToken,
+    ) -> Result<VerifiedReceipt, ClientError> {
+        let attempts = self.attempts(capture, &progress);
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(ClientError::Cancelled),
+            receipt = attempts => receipt,
+        }
+    }
+
+    async fn attempts(
+        &self,
+        capture: &Arc<SealedCapture>,
+        progress: &(impl Fn(Progress) + std::marker::Send + Sync),
+    ) -> Result<VerifiedReceipt, ClientError> {
+        let deadline = Instant::now() + self.options.retry_for;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.attempt(capture, progress).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => error,
+            };
+            if !error.is_temporary() || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(MAX_PAUSE);
+        }
+    }
+
+    async fn attempt(
+        &self,
+        capture: &Arc<SealedCapture>,
+        progress: &(impl Fn(Progress) + std::marker::Send + Sync),
+    ) -> Result<VerifiedReceipt, ClientError> {
+        let live = self.live().await?;
+        let device = self.device();
+        let trust = Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: device.checkpoint.as_ref() };
+        let receipt = match transfer(&live, capture, trust, progress).await {
+            Ok(receipt) => receipt,
+            // A stream that broke because the connection was closed says so less well than the connection does.
+            Err(error) => return Err(live.connection.close_reason().map_or(error, ClientError::from)),
+        };
+        self.update(|device| {
+            let newest = receipt.checkpoint();
+            if device.checkpoint.as_ref().is_none_or(|held| held.size <= newest.size) {
+                device.checkpoint = Some(newest.clone());
+            }
+        });
+        Ok(receipt)
+    }
+}
+
+async fn transfer(
+    live: &Live,
+    capture: &Arc<SealedCapture>,
+    trust: Trust<'_>,
+    progress: &(impl Fn(Progress) + std::marker::Send + Sync),
+) -> Result<VerifiedReceipt, ClientError> {
+    let (mut send, mut recv) = live.connection.open_bi().await?;
+    let (mut session, opening) = Send::begin(capture, trust)?;
+    send.write_all(&opening).await?;
+    // The transport shares these bytes with the capture: no copy of the whole is made.
+    let payload = Bytes::from_owner(Payload(capture.clone()));
+    loop {
+        if let Some(piece) = session.next_piece(PIECE_LEN) {
+            let mut pieces = [payload.slice(piece)];
+            // The gateway may refuse while this end is still sending. `write_chunks` takes what fits and says how much, so that
+            // nothing is sent twice when the answer comes first.
+            tokio::select! {
+                biased;
+                answer = recv.read_chunk(READ_LEN, true) => {
+                    let chunk = answer?.ok_or(ClientError::Protocol)?;
+                    if let Some(receipt) = session.handle_bytes(&chunk.bytes)? {
+                        return Ok(receipt);
+                    }
+                }
+                written = send.write_chunks(&mut pieces) => {
+                    session.sent(written?.bytes);
+                    let (sent, total) = session.progress();
+                    progress(Progress { sent, total });
+                }
+            }
+            continue;
+        }
+        if session.take_finished() {
+            let _ = send.finish();
+        }
+        let answer = timeout(ANSWER_TIMEOUT, recv.read_chunk(READ_LEN, true)).await;
+        let chunk = answer.map_err(|_| ClientError::ConnectionLost)??.ok_or(ClientError::Protocol)?;
+        if let Some(receipt) = session.handle_bytes(&chunk.bytes)? {
+            return Ok(receipt);
+        }
+    }
+}
+
+struct Payload(Arc<SealedCapture>);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self.0.payload()
+    }
+}

@@ -1,0 +1,160 @@
+//! The enrolment listener: open while an invitation is, and a mere relay.
+//!
+//! It compares the token's hash with those of the open invitations, so that a stranger's guesses end here, and carries
+//! everything else unread to the clinic process and back.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use safelight_core::enrol::{self, PhoneMessage};
+use safelight_core::wire::{CloseReason, FrameReader, RefusalCode, frame};
+use subtle::ConstantTimeEq;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Ingest;
+use super::connection::READ_LEN;
+use super::live::close;
+use super::relay::Conversation;
+use crate::link::ConversationKind;
+
+/// Wrong tokens that one address may try before it is no longer listened to, until the listener closes.
+const MAX_WRONG_TOKENS: u32 = 10;
+
+/// Addresses that are remembered for that. Beyond it, nobody unknown is listened to.
+const MAX_ADDRESSES: usize = 1024;
+
+/// Connections at once.
+pub(super) const MAX_ENROLLING: usize = 32;
+
+/// How long the phone has for each of its messages.
+const PHONE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long an approval may take.
+const APPROVAL_DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// Wrong tokens by address.
+#[derive(Debug, Default)]
+pub(super) struct WrongTokens(Mutex<HashMap<IpAddr, u32>>);
+
+impl WrongTokens {
+    fn may_try(&self, address: IpAddr) -> bool {
+        let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match tried.get(&address) {
+            Some(count) => *count < MAX_WRONG_TOKENS,
+            None => tried.len() < MAX_ADDRESSES,
+        }
+    }
+
+    fn note(&self, address: IpAddr) {
+        let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = tried.entry(address).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// A new round: called when the listener opens.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Carries one phone through its enrolment.
+pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
+    let address = incoming.remote_address().ip();
+    if !ingest.wrong_tokens.may_try(address) {
+        incoming.refuse();
+        return;
+    }
+    let Ok(connection) = incoming.await else { return };
+    let Ok(Ok((mut send, mut recv))) = timeout(PHONE_DEADLINE, connection.accept_bi()).await else {
+        close(&connection, CloseReason::Protocol);
+        return;
+    };
+    let outcome = converse(&ingest, address, &mut send, &mut recv).await;
+    if let Err(code) = outcome {
+        tracing::info!(code = code.name(), "enrolment refused");
+        let refusal = enrol::ClinicMessage::Refused { code }.to_bytes();
+        let _ = send.write_all(&frame(&refusal)).await;
+    }
+    let _ = send.finish();
+    let _ = timeout(PHONE_DEADLINE, send.stopped()).await;
+    close(&connection, CloseReason::Done);
+}
+
+async fn converse(
+    ingest: &Ingest,
+    address: IpAddr,
+    send: &mut quinn::SendStream,
+    recv: &mut quinn::RecvStream,
+) -> Result<(), RefusalCode> {
+    let mut phone = PhoneFrames { recv, reader: FrameReader::new(enrol::MAX_MESSAGE_LEN), pending: Vec::new() };
+    let begin = phone.next().await?;
+    let PhoneMessage::Begin(parsed) = PhoneMessage::from_bytes(&begin).map_err(|_| RefusalCode::Malformed)? else {
+        return Err(RefusalCode::Malformed);
+    };
+    if !is_open(ingest, &parsed.token.hash()) {
+        ingest.wrong_tokens.note(address);
+        ingest.refusals.note("invitation");
+        return Err(RefusalCode::InvitationNotOpen);
+    }
+    let mut conversation = ingest.relay.open(ConversationKind::Enrol).map_err(|_| RefusalCode::TooMany)?;
+    conversation.say(begin).map_err(|_| RefusalCode::TooMany)?;
+    let deadline = Instant::now() + APPROVAL_DEADLINE;
+    // Offer for Begin, Reveal for Reveal, then the verdict.
+    let first = forward(&mut conversation, send, Instant::now() + PHONE_DEADLINE).await?;
+    if first {
+        return Ok(());
+    }
+    conversation.say(phone.next().await?).map_err(|_| RefusalCode::TooMany)?;
+    while !forward(&mut conversation, send, deadline).await? {}
+    Ok(())
+}
+
+/// Carries one message of the clinic process to the phone; says whether it was the last.
+async fn forward(
+    conversation: &mut Conversation,
+    send: &mut quinn::SendStream,
+    deadline: Instant,
+) -> Result<bool, RefusalCode> {
+    tokio::select! {
+        reply = timeout_at(deadline, conversation.reply()) => {
+            let reply = reply.ok().flatten().ok_or(RefusalCode::ClinicUnavailable)?;
+            send.write_all(&frame(&reply.message)).await.map_err(|_| RefusalCode::LengthMismatch)?;
+            Ok(reply.last)
+        }
+        // The phone went away: there is nobody to approve.
+        _ = send.stopped() => Err(RefusalCode::LengthMismatch),
+    }
+}
+
+fn is_open(ingest: &Ingest, token_hash: &[u8; 32]) -> bool {
+    let now = ingest.clock.now();
+    let open = ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner);
+    open.iter().any(|invitation| invitation.expires_at > now && bool::from(invitation.token_hash.ct_eq(token_hash)))
+}
+
+struct PhoneFrames<'a> {
+    recv: &'a mut quinn::RecvStream,
+    reader: FrameReader,
+    pending: Vec<u8>,
+}
+
+impl PhoneFrames<'_> {
+    async fn next(&mut self) -> Result<Vec<u8>, RefusalCode> {
+        let deadline = Instant::now() + PHONE_DEADLINE;
+        loop {
+            let pending = std::mem::take(&mut self.pending);
+            let mut input = pending.as_slice();
+            if let Some(body) = self.reader.read(&mut input).map_err(|_| RefusalCode::Malformed)? {
+                self.pending = input.to_vec();
+                return Ok(body);
+            }
+            match timeout_at(deadline, self.recv.read_chunk(READ_LEN, true)).await {
+                Err(_) => return Err(RefusalCode::TooSlow),
+                Ok(Err(_)) | Ok(Ok(None)) => return Err(RefusalCode::Malformed),
+                Ok(Ok(Some(chunk))) => self.pending = chunk.bytes.to_vec(),
+            }
+        }
+    }
+}

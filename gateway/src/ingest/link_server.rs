@@ -1,0 +1,131 @@
+//! Ingest's end of the link: answers the clinic process, one question at a time on each connection.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::Ingest;
+use crate::link::{Answer, Ask, Failure, IngestStatus, Link, LinkError, LinkListener, MAX_POLL_WAIT_MS};
+
+/// Answers every clinic process that connects.
+pub(super) async fn serve(ingest: Arc<Ingest>, listener: LinkListener, phones: SocketAddr, enrolling: SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(link) => {
+                tokio::spawn(converse(ingest.clone(), link, phones.port(), enrolling.port()));
+            }
+            Err(LinkError::Peer) => tracing::warn!("a process of another user tried the link"),
+            Err(error) => {
+                tracing::error!(%error, "the link cannot accept");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn converse(ingest: Arc<Ingest>, mut link: Link, port: u16, enrol_port: u16) {
+    loop {
+        let ask = match link.next_ask().await {
+            Ok(Some(ask)) => ask,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the link broke");
+                return;
+            }
+        };
+        let answer = match ask {
+            Ask::Status => status(&ingest, port, enrol_port).await,
+            ask => answer(&ingest, ask).await,
+        };
+        if link.answer(&answer.unwrap_or_else(Answer::Failed)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
+    match ask {
+        Ask::Poll { inbox_after, relay_after, wait_ms, unlocked } => {
+            ingest.clinic_seen(unlocked);
+            poll(ingest, inbox_after, relay_after, wait_ms).await
+        }
+        Ask::Settled(captures) => {
+            ingest.inbox.settle(&captures).await.map_err(|_| Failure::Store)?;
+            Ok(Answer::Done)
+        }
+        Ask::Devices { generation, devices } => {
+            ingest.inbox.set_devices(generation, &devices).await.map_err(|_| Failure::Store)?;
+            ingest.devices.replace(generation, devices);
+            ingest.live.close_unless(|device| ingest.devices.must_close(device));
+            Ok(Answer::Done)
+        }
+        Ask::Invitations(open) => {
+            *ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner) = open;
+            ingest.invited.notify_waiters();
+            Ok(Answer::Done)
+        }
+        Ask::KeySet { envelope, accepted } => {
+            ingest.inbox.set_key_set(&envelope, &accepted).await.map_err(|_| Failure::Store)?;
+            ingest.key_set.replace(envelope, accepted);
+            Ok(Answer::Done)
+        }
+        Ask::Answer { conversation, message, last } => {
+            ingest.relay.answer(conversation, message, last)?;
+            Ok(Answer::Done)
+        }
+        Ask::Checkpoint { from } => {
+            let (checkpoint, consistency) = ingest.inbox.checkpoint_since(from).await.map_err(|_| Failure::Store)?;
+            Ok(Answer::Checkpoint { checkpoint, consistency })
+        }
+        Ask::CertificateRequest => {
+            let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(Answer::PublicKey(keys.tls_public_key().to_sec1()))
+        }
+        Ask::Certificate(chain) => {
+            let replaced = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).replace_chain(chain);
+            replaced.map_err(|_| Failure::Unusable)?;
+            ingest.reconfigured.notify_one();
+            Ok(Answer::Done)
+        }
+        // Answered by the caller, who knows the ports.
+        Ask::Status => Err(Failure::Unusable),
+    }
+}
+
+async fn poll(ingest: &Ingest, inbox_after: u64, relay_after: u64, wait_ms: u32) -> Result<Answer, Failure> {
+    let deadline = Instant::now() + Duration::from_millis(wait_ms.min(MAX_POLL_WAIT_MS).into());
+    loop {
+        // Registered before looking, so that news between the look and the wait is not missed.
+        let news = ingest.news.notified();
+        tokio::pin!(news);
+        news.as_mut().enable();
+        let inbox = ingest.inbox.after(inbox_after).await.map_err(|_| Failure::Store)?;
+        let relay = ingest.relay.after(relay_after);
+        let late = Instant::now() >= deadline;
+        if late || !inbox.is_empty() || !relay.is_empty() {
+            return Ok(Answer::Events { inbox, relay });
+        }
+        let _ = timeout_at(deadline, news).await;
+    }
+}
+
+async fn status(ingest: &Ingest, port: u16, enrol_port: u16) -> Result<Answer, Failure> {
+    let counts = ingest.inbox.counts().await.map_err(|_| Failure::Store)?;
+    let certificate_until = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).certificate_until();
+    Ok(Answer::Status(IngestStatus {
+        port,
+        enrol_port,
+        enrol_open: ingest.enrol_open.load(Ordering::Acquire),
+        connections: ingest.live.count() as u64,
+        inbox: counts.unsettled,
+        log_size: counts.log_size,
+        clinic_seen_ms: ingest.clinic_seen_ms_ago(),
+        unlocked: ingest.clinic_unlocked.load(Ordering::Acquire),
+        store_trusted: ingest.inbox.is_trusted() && ingest.blobs.is_trusted(),
+        devices_generation: ingest.devices.generation(),
+        certificate_until,
+    }))
+}

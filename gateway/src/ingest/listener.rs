@@ -1,0 +1,171 @@
+//! The two QUIC endpoints, and how they are tuned.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicServerConfig;
+use safelight_core::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, MAX_STREAMS_PER_CONNECTION, STREAM_WINDOW};
+
+use super::enrol_listener::MAX_ENROLLING;
+use super::{Ingest, IngestError, authenticate, connection, enrol_listener};
+
+/// The kernel's buffers: a burst of phones must fit while this process waits for the disk.
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+
+/// Handshakes that run at once. Above it, whoever comes must show that its address is real (QUIC Retry).
+const HANDSHAKES_BEFORE_RETRY: usize = 64;
+
+/// Above it, whoever comes is turned away.
+const MAX_HANDSHAKES: usize = 1024;
+
+/// All connections at once.
+const MAX_CONNECTIONS: usize = 20_000;
+
+/// What a peer may send before its handshake is done.
+const MAX_HANDSHAKE_BYTES: u64 = 64 * 1024;
+
+/// The endpoint for enrolled phones.
+#[derive(Debug)]
+pub(super) struct Phones {
+    endpoint: quinn::Endpoint,
+}
+
+impl Phones {
+    pub(super) fn open(ingest: &Ingest, address: SocketAddr) -> Result<Self, IngestError> {
+        let endpoint = endpoint(address, main_config(ingest)?)?;
+        Ok(Self { endpoint })
+    }
+
+    /// Accepts until the endpoint closes.
+    pub(super) async fn serve(&self, ingest: Arc<Ingest>) {
+        loop {
+            let incoming = tokio::select! {
+                incoming = self.endpoint.accept() => incoming,
+                () = ingest.reconfigured.notified() => {
+                    match main_config(&ingest) {
+                        Ok(config) => self.endpoint.set_server_config(Some(config)),
+                        Err(error) => tracing::error!(%error, "the new certificate cannot be used"),
+                    }
+                    continue;
+                }
+            };
+            let Some(incoming) = incoming else { return };
+            let handshakes = self.endpoint.open_connections().saturating_sub(ingest.live.count());
+            if handshakes >= MAX_HANDSHAKES || self.endpoint.open_connections() >= MAX_CONNECTIONS {
+                incoming.refuse();
+            } else if handshakes >= HANDSHAKES_BEFORE_RETRY && !incoming.remote_address_validated() {
+                // Fails only for a peer that is validated already.
+                let _ = incoming.retry();
+            } else {
+                tokio::spawn(connection::serve(ingest.clone(), incoming));
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let reason = safelight_core::wire::CloseReason::ShuttingDown;
+        self.endpoint.close(quinn::VarInt::from_u32(reason.number()), reason.name().as_bytes());
+    }
+}
+
+/// Listens for enrolments while an invitation is open, and not otherwise.
+pub(super) async fn enrolling(ingest: Arc<Ingest>, address: SocketAddr) {
+    loop {
+        while !has_open_invitation(&ingest) {
+            ingest.news_of_invitations().await;
+        }
+        match enrol_config(&ingest).and_then(|config| endpoint(address, config)) {
+            Ok(endpoint) => {
+                ingest.wrong_tokens.clear();
+                ingest.enrol_open.store(true, std::sync::atomic::Ordering::Release);
+                enrol_on(&ingest, &endpoint).await;
+                ingest.enrol_open.store(false, std::sync::atomic::Ordering::Release);
+                let reason = safelight_core::wire::CloseReason::EnrolmentClosed;
+                endpoint.close(quinn::VarInt::from_u32(reason.number()), reason.name().as_bytes());
+                let _ = tokio::time::timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "enrolment cannot listen");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
+    }
+}
+
+async fn enrol_on(ingest: &Arc<Ingest>, endpoint: &quinn::Endpoint) {
+    loop {
+        let incoming = tokio::select! {
+            incoming = endpoint.accept() => incoming,
+            () = ingest.news_of_invitations() => {
+                // A phone that waits for its approval keeps the listener, although its invitation is used up.
+                if !has_open_invitation(ingest) && endpoint.open_connections() == 0 {
+                    return;
+                }
+                continue;
+            }
+        };
+        let Some(incoming) = incoming else { return };
+        if endpoint.open_connections() >= MAX_ENROLLING || !has_open_invitation(ingest) {
+            incoming.refuse();
+        } else {
+            tokio::spawn(enrol_listener::serve(ingest.clone(), incoming));
+        }
+    }
+}
+
+fn has_open_invitation(ingest: &Ingest) -> bool {
+    let now = ingest.clock.now();
+    let open = ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner);
+    open.iter().any(|invitation| invitation.expires_at > now)
+}
+
+impl Ingest {
+    /// Returns when the invitations may have changed, by word of the clinic process or by time.
+    async fn news_of_invitations(&self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.invited.notified()).await;
+    }
+}
+
+fn main_config(ingest: &Ingest) -> Result<quinn::ServerConfig, IngestError> {
+    let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
+    let tls = authenticate::server_config(keys.chain(), keys.tls_key(), &keys.roots())?;
+    quic_config(tls)
+}
+
+fn enrol_config(ingest: &Ingest) -> Result<quinn::ServerConfig, IngestError> {
+    let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
+    quic_config(authenticate::enrol_server_config(keys.chain(), keys.tls_key())?)
+}
+
+fn quic_config(tls: rustls::ServerConfig) -> Result<quinn::ServerConfig, IngestError> {
+    let crypto = QuicServerConfig::try_from(tls)
+        .map_err(|_| IngestError::Tls(authenticate::ServerTlsError::Own(rustls::Error::General(String::new()))))?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    let mut transport = quinn::TransportConfig::default();
+    transport
+        .max_idle_timeout(quinn::IdleTimeout::try_from(IDLE_TIMEOUT).ok())
+        .max_concurrent_bidi_streams(quinn::VarInt::from_u32(MAX_STREAMS_PER_CONNECTION))
+        .max_concurrent_uni_streams(quinn::VarInt::from_u32(0))
+        .stream_receive_window(quinn::VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(quinn::VarInt::from_u32(CONNECTION_WINDOW))
+        .send_window(u64::from(CONNECTION_WINDOW))
+        .datagram_receive_buffer_size(None)
+        .congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()));
+    config
+        .transport_config(Arc::new(transport))
+        .max_incoming(MAX_HANDSHAKES)
+        .incoming_buffer_size(MAX_HANDSHAKE_BYTES)
+        .incoming_buffer_size_total(MAX_HANDSHAKE_BYTES.saturating_mul(64));
+    Ok(config)
+}
+
+fn endpoint(address: SocketAddr, config: quinn::ServerConfig) -> Result<quinn::Endpoint, IngestError> {
+    let listen = |source| IngestError::Listen { address, source };
+    let socket = UdpSocket::bind(address).map_err(listen)?;
+    // The kernel gives what it may; less is slower, not wrong.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
+    let runtime = quinn::default_runtime().ok_or_else(|| listen(std::io::Error::other("no runtime")))?;
+    quinn::Endpoint::new(quinn::EndpointConfig::default(), Some(config), socket, runtime).map_err(listen)
+}

@@ -1,0 +1,155 @@
+//! Conversations between a phone and the clinic process, carried and not understood.
+//!
+//! A phone that enrols or renews waits on its stream; its messages lie here until the clinic process polls
+//! them, and the answers come back by the conversation's number. Dropping a [`Conversation`] (the phone went away)
+//! forgets all of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::link::{ConversationKind, Failure, MAX_RELAY_MESSAGES, RelayMessage};
+
+/// Most conversations at once.
+pub(super) const MAX_CONVERSATIONS: usize = 64;
+
+/// Most messages that a phone may have waiting for the clinic process.
+const MAX_WAITING_PER_CONVERSATION: usize = 4;
+
+/// All conversations.
+#[derive(Debug, Clone)]
+pub(super) struct Relay {
+    inner: Arc<Mutex<Inner>>,
+    news: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next_conversation: u64,
+    next_seq: u64,
+    open: BTreeMap<u64, mpsc::Sender<Reply>>,
+    waiting: VecDeque<RelayMessage>,
+}
+
+/// An answer of the clinic process.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) message: Vec<u8>,
+    pub(super) last: bool,
+}
+
+/// There are too many conversations, or this one has too much waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl Relay {
+    /// `news` is notified when a phone has said something.
+    pub(super) fn new(news: Arc<Notify>) -> Self {
+        Self { inner: Arc::default(), news }
+    }
+
+    pub(super) fn open(&self, kind: ConversationKind) -> Result<Conversation, Full> {
+        let (sender, replies) = mpsc::channel(MAX_WAITING_PER_CONVERSATION);
+        let mut inner = self.lock();
+        if inner.open.len() >= MAX_CONVERSATIONS {
+            return Err(Full);
+        }
+        inner.next_conversation = inner.next_conversation.saturating_add(1);
+        let id = inner.next_conversation;
+        inner.open.insert(id, sender);
+        Ok(Conversation { relay: self.clone(), id, kind, replies })
+    }
+
+    /// Messages after `seq`, oldest first.
+    pub(super) fn after(&self, seq: u64) -> Vec<RelayMessage> {
+        let inner = self.lock();
+        inner.waiting.iter().filter(|message| message.seq > seq).take(MAX_RELAY_MESSAGES).cloned().collect()
+    }
+
+    /// Hands a message to the phone of `conversation`.
+    pub(super) fn answer(&self, conversation: u64, message: Vec<u8>, last: bool) -> Result<(), Failure> {
+        let mut inner = self.lock();
+        // What the phone said so far has been answered: it need not be shown again to a clinic process that restarts.
+        inner.waiting.retain(|waiting| waiting.conversation != conversation);
+        let sender = inner.open.get(&conversation).ok_or(Failure::NoConversation)?;
+        sender.try_send(Reply { message, last }).map_err(|_| Failure::NoConversation)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The phone's side of one conversation.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    relay: Relay,
+    id: u64,
+    kind: ConversationKind,
+    replies: mpsc::Receiver<Reply>,
+}
+
+impl Conversation {
+    /// Lays a message of the phone where the clinic process finds it.
+    pub(super) fn say(&self, message: Vec<u8>) -> Result<(), Full> {
+        let mut inner = self.relay.lock();
+        let mine = inner.waiting.iter().filter(|waiting| waiting.conversation == self.id).count();
+        if mine >= MAX_WAITING_PER_CONVERSATION {
+            return Err(Full);
+        }
+        inner.next_seq = inner.next_seq.saturating_add(1);
+        let message = RelayMessage { seq: inner.next_seq, conversation: self.id, kind: self.kind, message };
+        inner.waiting.push_back(message);
+        drop(inner);
+        self.relay.news.notify_waiters();
+        Ok(())
+    }
+
+    /// The next answer.
+    pub(super) async fn reply(&mut self) -> Option<Reply> {
+        self.replies.recv().await
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        let mut inner = self.relay.lock();
+        inner.open.remove(&self.id);
+        inner.waiting.retain(|waiting| waiting.conversation != self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_go_both_ways_and_a_phone_that_leaves_is_forgotten() {
+        let relay = Relay::new(Arc::default());
+        let mut phone = relay.open(ConversationKind::Enrol).unwrap();
+        phone.say(vec![1]).unwrap();
+        let seen = relay.after(0);
+        assert_eq!((seen.len(), seen[0].message.as_slice()), (1, [1u8].as_slice()));
+        assert!(relay.after(seen[0].seq).is_empty());
+        relay.answer(seen[0].conversation, vec![2], true).unwrap();
+        assert!(relay.after(0).is_empty());
+        let reply = phone.reply().await.unwrap();
+        assert_eq!((reply.message, reply.last), (vec![2], true));
+        drop(phone);
+        assert_eq!(relay.answer(seen[0].conversation, vec![3], true), Err(Failure::NoConversation));
+    }
+
+    #[test]
+    fn neither_conversations_nor_messages_grow_without_bound() {
+        let relay = Relay::new(Arc::default());
+        let phones: Vec<_> = (0..MAX_CONVERSATIONS).map(|_| relay.open(ConversationKind::Enrol).unwrap()).collect();
+        assert_eq!(relay.open(ConversationKind::Enrol).unwrap_err(), Full);
+        for _ in 0..MAX_WAITING_PER_CONVERSATION {
+            phones[0].say(vec![0]).unwrap();
+        }
+        assert_eq!(phones[0].say(vec![0]), Err(Full));
+        drop(phones);
+        assert!(relay.after(0).is_empty());
+    }
+}
