@@ -39,6 +39,9 @@ const CLINIC: ClinicId = ClinicId::from_bytes([7; 16]);
 const DEVICE: DeviceId = DeviceId::from_bytes([9; 16]);
 const HOUR: u64 = 3_600_000;
 
+/// How a certificate differs from the template.
+type Change = fn(&mut CertificateParams);
+
 // ---- the connection -------------------------------------------------------------------------------
 
 #[tokio::test]
@@ -270,7 +273,7 @@ async fn t10_a_certificate_of_another_shape_is_refused_though_our_ca_signed_it()
     let clinic = Clinic::new();
     let uri = |text: &str| SanType::URI(text.try_into().unwrap());
     let other_device = device_uri(DeviceId::from_bytes([1; 16]));
-    let shapes: [(&str, fn(&mut CertificateParams)); 4] = [
+    let shapes: [(&str, Change); 4] = [
         ("two purposes", |params| {
             params
                 .extended_key_usages

@@ -271,6 +271,10 @@ fn search(picture: &GrayImage) -> Result<String, QrError> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the numbers are pixels of small pictures"
+)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
