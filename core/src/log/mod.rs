@@ -22,13 +22,22 @@ pub const MAX_PROOF_LEN: usize = 65;
 /// The hash of a log entry: SHA-256(0x00, entry).
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(entry).finalize().into()
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(entry)
+        .finalize()
+        .into()
 }
 
 /// The hash over two neighbouring subtrees: SHA-256(0x01, left, right).
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    Sha256::new()
+        .chain_update([1])
+        .chain_update(left)
+        .chain_update(right)
+        .finalize()
+        .into()
 }
 
 /// The root of a log without entries: SHA-256 of nothing.
@@ -144,7 +153,11 @@ pub fn appended_nodes<E>(
     leaf: Hash,
     mut node: impl FnMut(u8, u64) -> Result<Hash, E>,
 ) -> Result<Vec<Node>, E> {
-    let mut latest = Node { level: 0, position: size, hash: leaf };
+    let mut latest = Node {
+        level: 0,
+        position: size,
+        hash: leaf,
+    };
     let mut nodes = vec![latest];
     while latest.position & 1 == 1 {
         let left = node(latest.level, latest.position - 1)?;
@@ -159,11 +172,12 @@ pub fn appended_nodes<E>(
 }
 
 /// The root of the first `size` entries.
-pub fn root<E>(
-    size: u64,
-    mut node: impl FnMut(u8, u64) -> Result<Hash, E>,
-) -> Result<Hash, E> {
-    if size == 0 { Ok(empty_root()) } else { subtree(0, size, &mut node) }
+pub fn root<E>(size: u64, mut node: impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Hash, E> {
+    if size == 0 {
+        Ok(empty_root())
+    } else {
+        subtree(0, size, &mut node)
+    }
 }
 
 /// The proof that the entry at `index` is in the tree of the first `size` entries, for [`verify_inclusion`].
@@ -239,7 +253,10 @@ fn subtree<E>(
     let width = high - low;
     if width.is_power_of_two() {
         let level = width.ilog2();
-        #[allow(clippy::cast_possible_truncation, reason = "a logarithm of a u64 is below 64")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a logarithm of a u64 is below 64"
+        )]
         return node(level as u8, low >> level);
     }
     let middle = low + left_width(width);

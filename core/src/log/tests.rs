@@ -44,9 +44,14 @@ impl Tree {
     fn of(entries: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let mut tree = Self::default();
         for entry in entries {
-            let nodes = appended_nodes(tree.size, leaf_hash(&entry), |l, p| tree.node(l, p)).unwrap();
+            let nodes =
+                appended_nodes(tree.size, leaf_hash(&entry), |l, p| tree.node(l, p)).unwrap();
             for node in nodes {
-                assert!(tree.nodes.insert((node.level, node.position), node.hash).is_none());
+                assert!(
+                    tree.nodes
+                        .insert((node.level, node.position), node.hash)
+                        .is_none()
+                );
             }
             tree.size += 1;
         }
@@ -58,7 +63,10 @@ impl Tree {
     }
 
     fn node(&self, level: u8, position: u64) -> Result<Hash, (u8, u64)> {
-        self.nodes.get(&(level, position)).copied().ok_or((level, position))
+        self.nodes
+            .get(&(level, position))
+            .copied()
+            .ok_or((level, position))
     }
 
     fn root(&self, size: u64) -> Hash {
@@ -123,7 +131,11 @@ fn the_stored_nodes_give_the_root_of_the_definition() {
     let tree = Tree::numbered(70);
     let leaves: Vec<Hash> = (0..70u64).map(|i| leaf_hash(&i.to_be_bytes())).collect();
     for size in 0..=70 {
-        assert_eq!(tree.root(size), reference_root(&leaves[..usize::try_from(size).unwrap()]), "{size}");
+        assert_eq!(
+            tree.root(size),
+            reference_root(&leaves[..usize::try_from(size).unwrap()]),
+            "{size}"
+        );
     }
     // Two hashes an entry at most.
     assert!(tree.nodes.len() <= 140);
@@ -138,16 +150,25 @@ fn every_entry_is_proved_and_no_other() {
             let leaf = leaf_hash(&index.to_be_bytes());
             let proof = tree.inclusion(index, size);
             assert!(proof.len() <= MAX_PROOF_LEN);
-            assert!(verify_inclusion(&leaf, index, size, &proof, &root), "{index} of {size}");
+            assert!(
+                verify_inclusion(&leaf, index, size, &proof, &root),
+                "{index} of {size}"
+            );
 
             let other = leaf_hash(&(index + 1).to_be_bytes());
             assert!(!verify_inclusion(&other, index, size, &proof, &root));
             assert!(!verify_inclusion(&leaf, index, size, &proof, &other));
             for wrong in 0..size + 2 {
-                assert_eq!(verify_inclusion(&leaf, wrong, size, &proof, &root), wrong == index);
+                assert_eq!(
+                    verify_inclusion(&leaf, wrong, size, &proof, &root),
+                    wrong == index
+                );
             }
             for damaged in damage(&proof) {
-                assert!(!verify_inclusion(&leaf, index, size, &damaged, &root), "{index} of {size}");
+                assert!(
+                    !verify_inclusion(&leaf, index, size, &damaged, &root),
+                    "{index} of {size}"
+                );
             }
         }
     }
@@ -162,13 +183,31 @@ fn every_older_tree_is_proved_and_no_other() {
             let (old_root, new_root) = (tree.root(old), tree.root(new));
             let proof = tree.consistency(old, new);
             assert!(proof.len() <= MAX_PROOF_LEN);
-            assert!(verify_consistency(old, &old_root, new, &new_root, &proof), "{old} {new}");
+            assert!(
+                verify_consistency(old, &old_root, new, &new_root, &proof),
+                "{old} {new}"
+            );
             for damaged in damage(&proof) {
-                assert!(!verify_consistency(old, &old_root, new, &new_root, &damaged), "{old} {new}");
+                assert!(
+                    !verify_consistency(old, &old_root, new, &new_root, &damaged),
+                    "{old} {new}"
+                );
             }
             if old > 0 {
-                assert!(!verify_consistency(old, &stranger.root(old), new, &new_root, &proof));
-                assert!(!verify_consistency(old, &old_root, new, &stranger.root(new), &proof));
+                assert!(!verify_consistency(
+                    old,
+                    &stranger.root(old),
+                    new,
+                    &new_root,
+                    &proof
+                ));
+                assert!(!verify_consistency(
+                    old,
+                    &old_root,
+                    new,
+                    &stranger.root(new),
+                    &proof
+                ));
             }
             if old != new {
                 assert!(!verify_consistency(new, &new_root, old, &old_root, &proof));
