@@ -1,1 +1,4 @@
-//! t
+//! What the end-to-end tests share.
+#![forbid(unsafe_code)]
+
+pub mod source;

@@ -124,9 +124,15 @@ impl Offered {
         self.known_log_size
     }
 
-    /// Ready for the payload. What an earlier, interrupted upload left is fed first, through [`Receiving::recall`].
-    pub fn receive(self, now: UnixMillis) -> Receiving {
-        Receiving { offered: self, digest: Sha256::new(), len: 0, window_start: now, window_bytes: 0 }
+    /// Ready for the payload, after the `held` bytes with this `digest` that an earlier, interrupted upload of the same manifest left.
+    ///
+    /// # Errors
+    /// [`RefusalCode::LengthMismatch`] if there are more than the manifest says.
+    pub fn resume(self, digest: Sha256, held: u64, now: UnixMillis) -> Result<Receiving, RefusalCode> {
+        if held > self.manifest.manifest().picture.len {
+            return Err(RefusalCode::LengthMismatch);
+        }
+        Ok(Receiving { offered: self, digest, len: held, window_start: now, window_bytes: 0 })
     }
 }
 
@@ -163,26 +169,17 @@ pub struct Receiving {
 }
 
 impl Receiving {
-    /// Bytes that an earlier upload of the same manifest left in the store.
+    /// Bytes from the phone, to be stored by the caller.
     ///
     /// # Errors
-    /// [`RefusalCode::LengthMismatch`] if there are more than the manifest says.
-    pub fn recall(&mut self, bytes: &[u8]) -> Result<(), RefusalCode> {
+    /// [`RefusalCode::LengthMismatch`] for more than the manifest says, [`RefusalCode::TooSlow`].
+    pub fn take(&mut self, bytes: &[u8], now: UnixMillis) -> Result<(), RefusalCode> {
         let len = self.len.saturating_add(bytes.len() as u64);
         if len > self.expected().len {
             return Err(RefusalCode::LengthMismatch);
         }
         self.digest.update(bytes);
         self.len = len;
-        Ok(())
-    }
-
-    /// Bytes from the phone, to be stored by the caller.
-    ///
-    /// # Errors
-    /// [`RefusalCode::LengthMismatch`] for more than the manifest says, [`RefusalCode::TooSlow`].
-    pub fn take(&mut self, bytes: &[u8], now: UnixMillis) -> Result<(), RefusalCode> {
-        self.recall(bytes)?;
         self.window_bytes = self.window_bytes.saturating_add(bytes.len() as u64);
         self.check_rate(now)
     }

@@ -161,10 +161,18 @@ pub async fn insert(tx: &mut WriteTx, device: &Device) -> Result<(), ClinicError
     Ok(())
 }
 
-/// New words for a device that still waits: it came again after its connection was lost.
-pub async fn set_words(tx: &mut WriteTx, id: DeviceId, words: &str) -> Result<(), ClinicError> {
-    sqlx::query("UPDATE device SET words = $1 WHERE id = $2 AND status = 'pending'")
+/// What a device that waits shows on its screen and says of itself. It may come again, with new words, after its connection was lost.
+pub async fn set_pending(
+    tx: &mut WriteTx,
+    id: DeviceId,
+    words: &str,
+    model: &str,
+    attestation: Attestation,
+) -> Result<(), ClinicError> {
+    sqlx::query("UPDATE device SET words = $1, model = $2, attestation = $3 WHERE id = $4 AND status = 'pending'")
         .bind(words.to_owned())
+        .bind(model.to_owned())
+        .bind(attestation.name())
         .bind(id.as_bytes().to_vec())
         .execute(&mut **tx)
         .await?;

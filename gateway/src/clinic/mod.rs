@@ -1,1 +1,250 @@
-//! (being written)
+//! The process that holds the keys: it pulls what ingest has stored, believes none of it, opens it, and shows it to
+//! those who treat the patient. It also runs the clinic's list of devices.
+//!
+//! | file | does |
+//! |---|---|
+//! | `pull` | takes captures over from ingest |
+//! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
+//! | `enrolments`, `renewals` | phones that join, and phones that stay |
+//! | `push` | keeps ingest's copy of devices, invitations and key set current |
+//! | `witness` | remembers what ingest has signed, so that it cannot take it back |
+//! | [`devices`], [`pictures`], [`access`], [`schema`] | the catalog |
+//! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
+
+pub mod access;
+pub mod devices;
+mod enrolments;
+pub mod keys;
+pub mod pictures;
+mod pull;
+mod push;
+mod renewals;
+pub mod schema;
+pub mod verify;
+mod witness;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use safelight_core::ids::ClinicId;
+use safelight_core::keyset::{KeySetError, VerifiedKeySet};
+use tokio::sync::{Notify, watch};
+use zeroize::Zeroizing;
+
+use self::access::{AccessLog, Actor, Event};
+use self::keys::{ClinicKeys, ClinicKeysError};
+use crate::clock::Clock;
+use crate::config::{Config, Layout, RecordNumbers};
+use crate::enrol::ca::{Ca, CaError};
+use crate::enrol::issue::IssueError;
+use crate::link::LinkError;
+use crate::log::{LogError, MerkleLog};
+use crate::store::blobs::{BlobError, Blobs};
+use crate::store::catalog::{Catalog, CatalogError};
+use crate::store::headers::{HeaderError, Headers};
+use crate::vault::{UnlockError, Unlocked};
+
+/// Name of the header store.
+pub const HEADERS_FILE: &str = "headers.db";
+
+/// Why the clinic process could not do something. A person's data is in none of these.
+#[derive(Debug, thiserror::Error)]
+pub enum ClinicError {
+    /// The catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The header store.
+    #[error(transparent)]
+    Headers(#[from] HeaderError),
+    /// The payloads.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The access log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The clinic's keys.
+    #[error(transparent)]
+    Keys(#[from] ClinicKeysError),
+    /// The CA.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// A certificate could not be issued.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// The key set.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The vault.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+    /// Something in the catalog is not what this program writes.
+    #[error("clinic.db holds something that this program did not write: restore it from the backup")]
+    CatalogDamaged,
+    /// The source of randomness failed.
+    #[error("the machine could not produce random numbers: check the system, then start again")]
+    Randomness,
+    /// Another clinic process works on this folder.
+    #[error("another clinic process is running on {0}")]
+    AlreadyRunning(PathBuf),
+    /// The lock file.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<sqlx::Error> for ClinicError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Catalog(error.into())
+    }
+}
+
+/// The clinic's folder, opened: what the process and the shell commands work on.
+#[derive(Debug)]
+pub struct Clinic {
+    /// `clinic.db`.
+    pub catalog: Catalog,
+    /// `headers.db`.
+    pub headers: Headers,
+    /// Sealed payloads, to be read.
+    pub blobs: Blobs,
+    /// The access log.
+    pub access: AccessLog,
+    /// The CA.
+    pub ca: Ca,
+    /// The clinic's other keys.
+    pub keys: ClinicKeys,
+    /// The key set in force.
+    pub key_set: VerifiedKeySet,
+    /// How record numbers are compared.
+    pub record_numbers: RecordNumbers,
+    folder: PathBuf,
+}
+
+impl Clinic {
+    /// Opens the clinic's part of a data folder.
+    pub async fn open(layout: &Layout, config: &Config, clock: &Clock) -> Result<Self, ClinicError> {
+        let folder = layout.clinic();
+        let keys = ClinicKeys::load(&folder)?;
+        let ca = keys.load_ca(&folder)?;
+        let key_set = keys.load_key_set(&folder, &ca, clock.now())?;
+        let catalog = Catalog::open(folder.join(schema::FILE_NAME), &schema::migrations()).await?;
+        let access = AccessLog::new(MerkleLog::new(keys::access_origin(keys.clinic_id()), catalog.clone()), keys.access_log().clone());
+        Ok(Self {
+            headers: Headers::open(&folder.join(HEADERS_FILE)).await?,
+            blobs: Blobs::open_read_only(&layout.blobs())?,
+            access,
+            ca,
+            key_set,
+            keys,
+            catalog,
+            record_numbers: config.record_numbers,
+            folder,
+        })
+    }
+
+    /// Whose clinic this is.
+    pub fn id(&self) -> ClinicId {
+        self.keys.clinic_id()
+    }
+
+    /// The vault's file.
+    pub fn vault_file(&self) -> PathBuf {
+        self.folder.join(keys::VAULT_FILE)
+    }
+
+    /// Unlocks the vault.
+    pub fn unlock(&self, passphrase: &str) -> Result<Unlocked, ClinicError> {
+        Ok(Unlocked::unlock(&self.vault_file(), passphrase)?)
+    }
+
+    fn key_set_envelope(&self) -> &[u8] {
+        self.key_set.envelope()
+    }
+}
+
+/// The running clinic process.
+#[derive(Debug)]
+struct Running {
+    clinic: Clinic,
+    clock: Clock,
+    ingest_folder: PathBuf,
+    vault: Option<Unlocked>,
+    /// A capture has been taken over.
+    pulled: Notify,
+}
+
+/// Between two attempts to reach ingest.
+const RECONNECT: Duration = Duration::from_millis(500);
+
+/// Runs until `until` returns. `ready` is called when the link to ingest stands for the first time. Without a passphrase the vault stays
+/// locked: captures are taken over and wait.
+pub async fn run(
+    layout: &Layout,
+    config: &Config,
+    clock: Clock,
+    passphrase: Option<Zeroizing<String>>,
+    until: impl Future<Output = ()>,
+    ready: impl FnOnce(),
+) -> Result<(), ClinicError> {
+    let _lock = lock(&layout.clinic())?;
+    let clinic = Clinic::open(layout, config, &clock).await?;
+    let vault = match passphrase {
+        Some(passphrase) => Some(clinic.unlock(&passphrase)?),
+        None => None,
+    };
+    if vault.is_some() {
+        record(&clinic, &clock, &[Event::VaultUnlocked]).await?;
+    } else {
+        tracing::warn!("the vault is locked: pictures are taken in and wait");
+    }
+    let running =
+        Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
+    let (linked, mut on_linked) = watch::channel(false);
+    let tasks = [
+        tokio::spawn(pull::run(running.clone(), linked)),
+        tokio::spawn(verify::run(running.clone())),
+        tokio::spawn(witness::run(running.clone())),
+    ];
+    let ready = async {
+        if on_linked.wait_for(|linked| *linked).await.is_ok() {
+            ready();
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = until => {}
+        () = ready => {}
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in tasks {
+        let _ = task.await;
+    }
+    Ok(())
+}
+
+/// Puts events of the gateway itself on record.
+async fn record(clinic: &Clinic, clock: &Clock, events: &[Event<'_>]) -> Result<(), ClinicError> {
+    let mut tx = clinic.catalog.write().await?;
+    clinic.access.record(&mut tx, &Actor::Gateway, clock.now(), events).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn lock(folder: &Path) -> Result<std::fs::File, ClinicError> {
+    let path = folder.join("lock");
+    let io = |source| ClinicError::Io { path: path.clone(), source };
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    }
+}

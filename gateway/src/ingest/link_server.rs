@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Ingest;
+use crate::store::blobs::Blobs;
 use crate::link::{Answer, Ask, Failure, IngestStatus, Link, LinkError, LinkListener, MAX_POLL_WAIT_MS};
 
 /// Answers every clinic process that connects.
@@ -124,7 +125,7 @@ async fn status(ingest: &Ingest, port: u16, enrol_port: u16) -> Result<Answer, F
         log_size: counts.log_size,
         clinic_seen_ms: ingest.clinic_seen_ms_ago(),
         unlocked: ingest.clinic_unlocked.load(Ordering::Acquire),
-        store_trusted: ingest.inbox.is_trusted() && ingest.blobs.is_trusted(),
+        store_trusted: ingest.inbox.is_trusted() && ingest.blobs.trust().holds(),
         devices_generation: ingest.devices.generation(),
         certificate_until,
     }))

@@ -43,7 +43,7 @@ use self::keys::{IngestKeys, KeysError};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::link::{self, LinkError, OpenInvitation};
-use crate::store::blobs::{BlobError, Blobs};
+use crate::store::blobs::{BlobError, Blobs, FileBlobs};
 
 /// Uploads that are written at once. More wait with the phone, which tries again.
 const MAX_UPLOADS: usize = 256;
@@ -99,7 +99,7 @@ pub(crate) struct Ingest {
     clinic_id: ClinicId,
     clock: Clock,
     inbox: Inbox,
-    blobs: Blobs,
+    blobs: FileBlobs,
     keys: Mutex<IngestKeys>,
     devices: devices::Devices,
     key_set: key_set::KeySetInForce,
@@ -138,8 +138,8 @@ impl Ingest {
 
     /// The refusal for a failure of the store. One that makes the store untrustworthy ends the process.
     fn store_failed(&self, error: &BlobError) -> RefusalCode {
-        tracing::error!(code = error.code(), "the store failed");
-        if error.is_distrust() {
+        tracing::error!(%error, "the store failed");
+        if matches!(error, BlobError::StoreDistrusted) {
             self.stop.send_replace(true);
         }
         RefusalCode::StoreUnavailable
@@ -195,8 +195,8 @@ pub async fn run(
     let folder = layout.ingest();
     let _lock = lock(&folder)?;
     let keys = IngestKeys::load(&folder)?;
-    let inbox = Inbox::open(&folder, &keys).await?;
-    let blobs = Blobs::open(&layout.blobs(), &layout.incoming()).await?;
+    let inbox = Inbox::open(&folder, &keys, clock.clone()).await?;
+    let blobs = FileBlobs::open(&folder)?;
     let news = Arc::new(Notify::new());
     let ingest = Arc::new(Ingest {
         clinic_id: keys.clinic_id(),
@@ -268,10 +268,10 @@ const PART_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn sweep(ingest: Arc<Ingest>) {
     loop {
-        match ingest.blobs.sweep_parts(ingest.clock.now(), PART_LIFETIME).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "interrupted uploads removed"),
-            Err(error) => tracing::warn!(code = error.code(), "interrupted uploads could not be swept"),
+        match ingest.blobs.sweep_incoming(ingest.clock.now(), PART_LIFETIME).await {
+            Ok(swept) if swept.removed == 0 => {}
+            Ok(swept) => tracing::info!(count = swept.removed, "interrupted uploads removed"),
+            Err(error) => tracing::warn!(%error, "interrupted uploads could not be swept"),
         }
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }

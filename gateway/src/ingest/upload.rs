@@ -5,9 +5,7 @@
 //! that holds capture and manifest, for the same upload to go on.
 
 use bytes::BytesMut;
-use safelight_core::ids::CaptureId;
-use safelight_core::manifest::ManifestHash;
-use safelight_core::session::receive::{Offered, Received, Receiving, Sender};
+use safelight_core::session::receive::{Offered, Receiving, Sender};
 use safelight_core::wire::limits::RATE_WINDOW;
 use safelight_core::wire::{RefusalCode, Response, UploadRequest};
 use tokio::time::timeout;
@@ -17,10 +15,10 @@ use super::authenticate::VerifiedDevice;
 use super::connection::{READ_LEN, reply};
 use super::inbox::Found;
 use super::live::Claim;
-use crate::store::blobs::{BlobKey, Part};
+use crate::store::blobs::{BlobError, Blobs, Incoming, MAX_PIECE, payload_key};
 
 /// Written at once: large enough that a write costs little, small enough that a stalled upload holds little.
-const BATCH_LEN: usize = 256 * 1024;
+const BATCH_LEN: usize = MAX_PIECE;
 
 /// Carries an upload from its request to its response.
 pub(super) async fn upload(
@@ -54,39 +52,56 @@ pub(super) async fn upload(
     }
 
     let _room = ingest.try_reserve_upload()?;
-    let key = blob_key(capture, &hash)?;
-    let mut part = ingest.blobs.open_part(&key).await.map_err(|error| ingest.store_failed(&error))?;
-    let mut receiving = offered.receive(ingest.clock.now());
-    recall(ingest, &mut part, &mut receiving).await?;
-    reply(send, &Response::Continue { offset: receiving.offset() }).await?;
-
-    match take_payload(ingest, &mut claim, &mut receiving, &mut part, recv).await {
-        Ok(()) => {}
-        // What has arrived is kept for the phone to go on with; a sweep removes it if it never does.
-        Err(End::Interrupted(code)) => {
-            let _ = part.keep().await;
+    let key = payload_key(capture, &hash);
+    let mut part = ingest.blobs.incoming(&key).await.map_err(|error| ingest.store_failed(&error))?;
+    let digest = part.rehash().await.map_err(|error| ingest.store_failed(&error))?;
+    let mut receiving = match offered.resume(digest, part.len(), ingest.clock.now()) {
+        Ok(receiving) => receiving,
+        Err(code) => {
+            discard(part).await;
             return Err(code);
         }
+    };
+    reply(send, &Response::Continue { offset: receiving.offset() }).await?;
+
+    match take_payload(ingest, &mut claim, &mut receiving, part.as_mut(), recv).await {
+        Ok(()) => {}
+        // What has arrived stays for the phone to go on with; a sweep removes it if it never does.
+        Err(End::Interrupted(code)) => return Err(code),
         Err(End::Wrong(code)) => {
-            let _ = part.discard().await;
+            discard(part).await;
             return Err(code);
         }
     }
-    let received: Received = match receiving.finish() {
+    let received = match receiving.finish() {
         Ok(received) => received,
         Err(code) => {
-            let _ = part.discard().await;
+            discard(part).await;
             return Err(code);
         }
     };
     // A revocation that came while the picture was on its way holds for this picture too.
     if !ingest.devices.is_active(device.device_id(), device.serial()) {
-        let _ = part.discard().await;
-        return Err(RefusalCode::WrongDevice);
+        discard(part).await;
+        return Err(RefusalCode::NotApproved);
     }
-    part.commit().await.map_err(|error| ingest.store_failed(&error))?;
+    match part.commit(&key).await {
+        Ok(_) => {}
+        // An earlier attempt came this far and was cut off before the inbox knew: the name says that it is the same payload, and
+        // only a payload whose digest was right gets a name.
+        Err(BlobError::Exists) => {}
+        Err(error) => return Err(ingest.store_failed(&error)),
+    }
     let stored = ingest.inbox.store(received).await?;
+    ingest.news.notify_waiters();
     ingest.inbox.receipt(&stored, known).await
+}
+
+/// Gives an upload up and removes its bytes. If that fails, the sweep will.
+async fn discard(part: Box<dyn Incoming>) {
+    if let Err(error) = part.abort().await {
+        tracing::warn!(%error, "an upload that was given up could not be removed");
+    }
 }
 
 /// How a payload ended before it was whole.
@@ -97,31 +112,11 @@ enum End {
     Wrong(RefusalCode),
 }
 
-/// The name of a payload: capture and manifest, so that another manifest never continues or replaces it.
-fn blob_key(capture: CaptureId, hash: &ManifestHash) -> Result<BlobKey, RefusalCode> {
-    let hex = data_encoding::HEXLOWER;
-    let text = format!("{}{}", hex.encode(capture.as_bytes()), hex.encode(hash.as_bytes()));
-    BlobKey::new(&text).map_err(|_| RefusalCode::Internal)
-}
-
-async fn recall(ingest: &Ingest, part: &mut Part, receiving: &mut Receiving) -> Result<(), RefusalCode> {
-    let mut offset = 0;
-    while offset < part.len() {
-        let bytes = part.read(offset, BATCH_LEN).await.map_err(|error| ingest.store_failed(&error))?;
-        if bytes.is_empty() {
-            break;
-        }
-        offset = offset.saturating_add(bytes.len() as u64);
-        receiving.recall(&bytes)?;
-    }
-    Ok(())
-}
-
 async fn take_payload(
     ingest: &Ingest,
     claim: &mut Claim,
     receiving: &mut Receiving,
-    part: &mut Part,
+    part: &mut dyn Incoming,
     recv: &mut quinn::RecvStream,
 ) -> Result<(), End> {
     let mut batch = BytesMut::new();
@@ -144,10 +139,11 @@ async fn take_payload(
                     Err(RefusalCode::TooSlow) => break Err(End::Interrupted(RefusalCode::TooSlow)),
                     Err(code) => return Err(End::Wrong(code)),
                 }
-                batch.extend_from_slice(&chunk.bytes);
-                if batch.len() >= BATCH_LEN {
+                // A chunk is at most a batch: the batch is written before it would grow beyond one.
+                if batch.len().saturating_add(chunk.bytes.len()) > BATCH_LEN {
                     append(ingest, part, &mut batch).await?;
                 }
+                batch.extend_from_slice(&chunk.bytes);
             }
         }
     };
@@ -155,7 +151,7 @@ async fn take_payload(
     outcome
 }
 
-async fn append(ingest: &Ingest, part: &mut Part, batch: &mut BytesMut) -> Result<(), End> {
+async fn append(ingest: &Ingest, part: &mut dyn Incoming, batch: &mut BytesMut) -> Result<(), End> {
     if batch.is_empty() {
         return Ok(());
     }

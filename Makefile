@@ -1,0 +1,38 @@
+# Every target does its own set-up: see scripts/setup.sh, which says what it installs and why.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lint-code lint-deps bench
+
+# rustup puts cargo here; a shell that has not read its profile yet does not know.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## The main job before your eyes: a phone, a gateway, a dozen photographs (DEMO_ARGS="--keep DIR")
+	@scripts/setup.sh build
+	cargo build --release --locked -p safelight-gateway
+	$(TARGET_DIR)/release/safelight demo $(DEMO_ARGS)
+
+test: ## All tests, and the proof that the core is pure
+	@scripts/setup.sh build test
+	scripts/core-purity.sh
+	cargo test --workspace --locked
+
+lint: lint-code lint-deps ## Format, clippy and docs with warnings denied, dependencies
+
+lint-code: ## Format, clippy, docs
+	@scripts/setup.sh build lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --locked
+
+lint-deps: ## Licences, bans, sources and advisories of the dependencies
+	@scripts/setup.sh build
+	scripts/deny.sh
+
+bench: ## The figures, printed as ratios of one run
+	@scripts/setup.sh build
+	cargo bench --locked -p safelight-tests --benches

@@ -1,0 +1,308 @@
+//! The clinic's side of enrolment: conversations with phones that ingest relays and is not trusted with.
+//!
+//! ```text
+//! Begin  -> token known and open, CSR proves its key   -> the invitation is burnt for this device, Offer
+//! Reveal -> the phone's nonce matches its commitment    -> words, the device is pending, Reveal
+//!           the admin compares the words and approves   -> certificate, list to ingest, Issued
+//! ```
+//! A phone that lost its connection comes again with the same token and key and is given the same device, and the same certificate
+//! if it was issued. Another key with a used token is refused and put on record.
+
+use std::collections::HashMap;
+
+use getrandom::SysRng;
+use rand_core::TryRng;
+use safelight_core::device_key::PublicKey;
+use safelight_core::enrol::csr::CertificateRequest;
+use safelight_core::enrol::{self, Begin, ClinicMessage, Issued, PhoneMessage, WordsContext};
+use safelight_core::ids::{DeviceId, UnixMillis};
+use safelight_core::wire::RefusalCode;
+use sha2::{Digest, Sha256};
+
+use super::access::{Actor, Event};
+use super::devices::{self, Attestation, Certificate, Device, Status};
+use super::{Clinic, ClinicError};
+
+/// Longest model name of a device that is kept.
+const MAX_MODEL_LEN: usize = 64;
+
+/// The conversations that are open.
+#[derive(Debug, Default)]
+pub(super) struct Enrolments {
+    open: HashMap<u64, Stage>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The clinic has committed itself and waits for the phone's nonce.
+    Offered(Box<Offered>),
+    /// The words are on both screens.
+    Waiting(DeviceId),
+}
+
+#[derive(Debug)]
+struct Offered {
+    device: DeviceId,
+
+    csr: Vec<u8>,
+    phone_commitment: [u8; 32],
+    nonce: [u8; 32],
+    context: WordsContext,
+    model: String,
+    attestation: Attestation,
+}
+
+/// What to tell the phone.
+#[derive(Debug)]
+pub(super) struct Say {
+    pub(super) conversation: u64,
+    pub(super) message: Vec<u8>,
+    pub(super) last: bool,
+}
+
+impl Say {
+    fn more(conversation: u64, message: &ClinicMessage) -> Self {
+        Self { conversation, message: message.to_bytes(), last: false }
+    }
+
+    fn last(conversation: u64, message: &ClinicMessage) -> Self {
+        Self { conversation, message: message.to_bytes(), last: true }
+    }
+}
+
+impl Enrolments {
+    /// A message of a phone.
+    pub(super) async fn handle(
+        &mut self,
+        clinic: &Clinic,
+        conversation: u64,
+        message: &[u8],
+        now: UnixMillis,
+    ) -> Result<Say, ClinicError> {
+        let outcome = match (PhoneMessage::from_bytes(message), self.open.remove(&conversation)) {
+            (Ok(PhoneMessage::Begin(begin)), None) => self.begin(clinic, conversation, begin, now).await,
+            (Ok(PhoneMessage::Reveal { nonce }), Some(Stage::Offered(offered))) => {
+                self.reveal(clinic, conversation, *offered, &nonce, now).await
+            }
+            _ => Err(Stop::Refused(RefusalCode::Malformed)),
+        };
+        match outcome {
+            Ok(say) => Ok(say),
+            Err(Stop::Refused(code)) => Ok(Say::last(conversation, &ClinicMessage::Refused { code })),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn begin(&mut self, clinic: &Clinic, conversation: u64, begin: Begin, now: UnixMillis) -> Result<Say, Stop> {
+        let token_hash = begin.token.hash();
+        let request = CertificateRequest::parse(&begin.csr).map_err(|_| Stop::Refused(RefusalCode::BadCertificateRequest))?;
+        let key = request.public_key().clone();
+        let device = claim_invitation(clinic, &token_hash, &key, now).await?;
+        let mut nonce = [0; 32];
+        SysRng.try_fill_bytes(&mut nonce).map_err(|_| ClinicError::Randomness)?;
+        let offer = ClinicMessage::Offer {
+            enrolment_id: *device.as_bytes(),
+            commitment: enrol::clinic_commitment(&nonce, &begin.csr),
+        };
+        let context = WordsContext {
+            ca_sha256: clinic.ca.sha256(),
+            clinic_id: clinic.id(),
+            token_hash,
+            csr_sha256: Sha256::digest(&begin.csr).into(),
+        };
+        let attestation = if begin.attestation.is_some() { Attestation::Claimed } else { Attestation::Software };
+        let offered = Offered {
+            device,
+
+            phone_commitment: begin.commitment,
+            csr: begin.csr,
+            nonce,
+            context,
+            model: printable(&begin.device_name),
+            attestation,
+        };
+        self.open.insert(conversation, Stage::Offered(Box::new(offered)));
+        Ok(Say::more(conversation, &offer))
+    }
+
+    async fn reveal(
+        &mut self,
+        clinic: &Clinic,
+        conversation: u64,
+        offered: Offered,
+        nonce: &[u8; 32],
+        now: UnixMillis,
+    ) -> Result<Say, Stop> {
+        if enrol::phone_commitment(nonce, &offered.csr) != offered.phone_commitment {
+            return Err(Stop::Refused(RefusalCode::Malformed));
+        }
+        let words = offered.context.words(nonce, &offered.nonce).to_string();
+        show_words(clinic, &offered, &words, now).await?;
+        self.open.insert(conversation, Stage::Waiting(offered.device));
+        Ok(Say::more(conversation, &ClinicMessage::Reveal { nonce: offered.nonce }))
+    }
+
+    /// What has been decided since: a certificate for whom was approved, a no for whom was revoked. Certificates are in the catalog when
+    /// this returns; the caller tells ingest of the devices before it tells the phone.
+    pub(super) async fn decided(&mut self, clinic: &Clinic, now: UnixMillis) -> Result<Vec<Say>, ClinicError> {
+        let waiting: Vec<(u64, DeviceId)> = self
+            .open
+            .iter()
+            .filter_map(|(conversation, stage)| match stage {
+                Stage::Waiting(device) => Some((*conversation, *device)),
+                Stage::Offered(_) => None,
+            })
+            .collect();
+        let mut say = Vec::new();
+        for (conversation, id) in waiting {
+            let Some(device) = devices::find(&clinic.catalog, id).await? else { continue };
+            let message = match device.status {
+                Status::Pending => continue,
+                Status::Revoked => ClinicMessage::Refused { code: RefusalCode::NotApproved },
+                Status::Active => ClinicMessage::Issued(issued(clinic, &device, now).await?),
+            };
+            self.open.remove(&conversation);
+            say.push(Say::last(conversation, &message));
+        }
+        Ok(say)
+    }
+
+    /// The phone of this conversation is gone.
+    pub(super) fn forget(&mut self, conversation: u64) {
+        self.open.remove(&conversation);
+    }
+
+    /// Ingest was restarted: none of its conversations exists any more.
+    pub(super) fn forget_all(&mut self) {
+        self.open.clear();
+    }
+}
+
+/// The invitation's device: a new one if the invitation is unused, the same one if it was used with this key.
+async fn claim_invitation(
+    clinic: &Clinic,
+    token_hash: &[u8; 32],
+    key: &PublicKey,
+    now: UnixMillis,
+) -> Result<DeviceId, Stop> {
+    let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
+    let not_open = Stop::Refused(RefusalCode::InvitationNotOpen);
+    let Some(invitation) = devices::invitation(&mut tx, token_hash, now).await? else { return Err(not_open) };
+    if let Some(device) = invitation.device {
+        tx.rollback().await.map_err(ClinicError::from)?;
+        let known = devices::find(&clinic.catalog, device).await?;
+        if known.is_some_and(|known| known.enrol_key == *key && known.status != Status::Revoked) {
+            return Ok(device);
+        }
+        tracing::warn!(invitation = %invitation.id, "an invitation was used a second time, with another key");
+        let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
+        let event = Event::InvitationReplayed(invitation.id);
+        clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await.map_err(ClinicError::from)?;
+        tx.commit().await.map_err(ClinicError::from)?;
+        return Err(not_open);
+    }
+    let mut id = [0; 16];
+    SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
+    let id = DeviceId::from_bytes(id);
+    if !devices::use_invitation(&mut tx, invitation.id, id, now).await? {
+        return Err(not_open);
+    }
+    // The device exists from here on, without words, so that the same phone finds it again.
+    let device = Device {
+        id,
+        name: invitation.device_name,
+        person: invitation.person,
+        model: String::new(),
+        attestation: Attestation::Software.name().to_owned(),
+        status: Status::Pending,
+        words: String::new(),
+        enrol_key: key.clone(),
+        created_at: now,
+        approved_at: None,
+        revoked_at: None,
+    };
+    devices::insert(&mut tx, &device).await?;
+    tx.commit().await.map_err(ClinicError::from)?;
+    Ok(id)
+}
+
+async fn show_words(clinic: &Clinic, offered: &Offered, words: &str, now: UnixMillis) -> Result<(), ClinicError> {
+    let mut tx = clinic.catalog.write().await?;
+    devices::set_pending(&mut tx, offered.device, words, &offered.model, offered.attestation).await?;
+    clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::DevicePending(offered.device)]).await?;
+    tx.commit().await?;
+    tracing::info!(device = %offered.device, "a device waits for approval");
+    Ok(())
+}
+
+async fn issued(clinic: &Clinic, device: &Device, now: UnixMillis) -> Result<Issued, ClinicError> {
+    let held = devices::certificates(&clinic.catalog, device.id).await?;
+    let same_key = held.into_iter().find(|held| held.public_key == device.enrol_key && held.not_after > now);
+    let certificate = match same_key {
+        Some(certificate) => certificate.der,
+        None => issue(clinic, device.id, &device.enrol_key, now).await?,
+    };
+    Ok(Issued {
+        device_id: device.id,
+        operator: device.person.clone(),
+        certificate,
+        ca_certificate: clinic.ca.certificate().to_vec(),
+        key_set: clinic.key_set_envelope().to_vec(),
+    })
+}
+
+/// Issues a certificate and puts it in the catalog and on record.
+pub(super) async fn issue(clinic: &Clinic, device: DeviceId, key: &PublicKey, now: UnixMillis) -> Result<Vec<u8>, ClinicError> {
+    let issued = clinic.ca.issue_device(key, device, now, &mut SysRng)?;
+    let certificate = Certificate {
+        serial: issued.serial,
+        device,
+        public_key: key.clone(),
+        der: issued.der.to_vec(),
+        not_after: issued.not_after,
+        issued_at: now,
+    };
+    let mut tx = clinic.catalog.write().await?;
+    devices::insert_certificate(&mut tx, &certificate).await?;
+    let event = Event::CertificateIssued(device, certificate.serial);
+    clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await?;
+    tx.commit().await?;
+    Ok(certificate.der)
+}
+
+/// What a device says of itself is shown to an admin: nothing that could play with a terminal or a page.
+fn printable(text: &str) -> String {
+    let mut kept = String::new();
+    for character in text.chars().filter(|character| character.is_alphanumeric() || " -_.()".contains(*character)) {
+        if kept.len().saturating_add(character.len_utf8()) > MAX_MODEL_LEN {
+            break;
+        }
+        kept.push(character);
+    }
+    kept
+}
+
+/// Why a conversation does not go on.
+enum Stop {
+    Refused(RefusalCode),
+    Failed(ClinicError),
+}
+
+impl From<ClinicError> for Stop {
+    fn from(error: ClinicError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_device_says_of_itself_cannot_play_tricks() {
+        assert_eq!(printable("Pixel 8 (Room 3)"), "Pixel 8 (Room 3)");
+        assert_eq!(printable("a\u{1b}[2J<b>\u{202e}=cmd\n"), "a2Jbcmd");
+        assert!(printable(&"ü".repeat(200)).len() <= MAX_MODEL_LEN);
+    }
+}

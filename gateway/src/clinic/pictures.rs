@@ -1,0 +1,268 @@
+//! Pictures and patients in the clinic's catalog.
+
+use safelight_core::ids::{CaptureId, DeviceId, UnixMillis};
+use safelight_core::manifest::OperatorId;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::ClinicError;
+use super::devices::{fixed, id_of, millis, operator};
+use crate::link::InboxEntry;
+use crate::store::catalog::{Catalog, WriteTx, count, int};
+
+/// What is known of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Taken over from ingest, not yet opened: shown to nobody.
+    Received,
+    /// Opened, checked, and under a header of the clinic's own.
+    Verified,
+    /// Something was wrong: shown to nobody.
+    Quarantined,
+}
+
+impl State {
+    /// As the catalog and `--json` have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Verified => "verified",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, ClinicError> {
+        match text {
+            "received" => Ok(Self::Received),
+            "verified" => Ok(Self::Verified),
+            "quarantined" => Ok(Self::Quarantined),
+            _ => Err(ClinicError::CatalogDamaged),
+        }
+    }
+}
+
+/// A patient's handle: HMAC of issuer and normalised record number under the handle key.
+pub type Handle = [u8; 32];
+
+/// A picture.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// Its name.
+    pub capture: CaptureId,
+    /// Place in the order of arrival.
+    pub seq: u64,
+    /// What is known of it.
+    pub state: State,
+    /// Why it is quarantined, a stable code; else empty.
+    pub reason: String,
+    /// Which device took it.
+    pub device: DeviceId,
+    /// Who took it.
+    pub operator: OperatorId,
+    /// The device's sequence number.
+    pub sequence: u64,
+    /// COSE_Sign1 of its manifest.
+    pub manifest: Vec<u8>,
+    /// Its hash.
+    pub manifest_hash: [u8; 32],
+    /// The sealed label, a whole age file.
+    pub label: Vec<u8>,
+    /// The sealed thumbnail, a whole age file.
+    pub thumbnail: Option<Vec<u8>>,
+    /// Whose it is, once it is verified.
+    pub patient: Option<Handle>,
+    /// When the shutter was pressed, by the device's clock.
+    pub captured_at: UnixMillis,
+    /// When ingest stored it.
+    pub stored_at: UnixMillis,
+    /// Its entry in the intake log.
+    pub log_index: u64,
+}
+
+const COLUMNS: &str = "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
+    patient, captured_at, stored_at, log_index FROM picture";
+
+/// The newest inbox entry that has been taken over, 0 if none.
+pub async fn newest_seq(catalog: &Catalog) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM picture").fetch_one(&mut *tx).await?;
+    Ok(count(row.try_get(0)?)?)
+}
+
+/// What an inbox entry says of itself: believed only as far as it names the picture.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The device.
+    pub device: DeviceId,
+    /// Who took it.
+    pub operator: OperatorId,
+    /// The device's sequence number.
+    pub sequence: u64,
+    /// When.
+    pub captured_at: UnixMillis,
+    /// Hash of the manifest's bytes.
+    pub manifest_hash: [u8; 32],
+}
+
+/// Takes an inbox entry over, as [`State::Received`] or, if it cannot even be read, quarantined. Says whether it was new.
+pub async fn insert(
+    tx: &mut WriteTx,
+    entry: &InboxEntry,
+    claimed: &Claimed,
+    quarantined: Option<&str>,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let state = if quarantined.is_some() { State::Quarantined } else { State::Received };
+    let done = sqlx::query(
+        "INSERT INTO picture (capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label,
+             captured_at, stored_at, log_index, pulled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (capture) DO NOTHING",
+    )
+    .bind(entry.capture_id.as_bytes().to_vec())
+    .bind(int(entry.seq)?)
+    .bind(state.name())
+    .bind(quarantined.unwrap_or_default().to_owned())
+    .bind(claimed.device.as_bytes().to_vec())
+    .bind(claimed.operator.as_str().to_owned())
+    .bind(int(claimed.sequence)?)
+    .bind(entry.manifest.clone())
+    .bind(claimed.manifest_hash.to_vec())
+    .bind(entry.label.clone())
+    .bind(int(claimed.captured_at.0)?)
+    .bind(int(entry.stored_at.0)?)
+    .bind(int(entry.log_index)?)
+    .bind(int(now.0)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// One picture.
+pub async fn find(catalog: &Catalog, capture: CaptureId) -> Result<Option<Picture>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!("{COLUMNS} WHERE capture = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(capture.as_bytes().to_vec()).fetch_optional(&mut *tx).await?;
+    row.as_ref().map(picture_of).transpose()
+}
+
+/// All pictures in the order of their arrival, a page at a time: up to `limit` after `seq`.
+pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!("{COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT $2");
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    rows.iter().map(picture_of).collect()
+}
+
+/// Pictures that wait to be judged, oldest first.
+pub async fn received(catalog: &Catalog, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!("{COLUMNS} WHERE state = 'received' ORDER BY seq LIMIT $1");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    rows.iter().map(picture_of).collect()
+}
+
+/// What verification adds to a picture.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// Whose it is.
+    pub patient: Handle,
+    /// The patient's sealed identity, for the first picture of a patient.
+    pub identity: &'a [u8],
+    /// The label under a header of the clinic's own.
+    pub label: &'a [u8],
+    /// The sealed thumbnail.
+    pub thumbnail: &'a [u8],
+}
+
+/// Marks a received picture verified, and makes its patient known. Says whether it was still received.
+pub async fn verified(tx: &mut WriteTx, capture: CaptureId, judged: &Judged<'_>, now: UnixMillis) -> Result<bool, ClinicError> {
+    sqlx::query("INSERT INTO patient (handle, identity, created_at) VALUES ($1, $2, $3) ON CONFLICT (handle) DO NOTHING")
+        .bind(judged.patient.to_vec())
+        .bind(judged.identity.to_vec())
+        .bind(int(now.0)?)
+        .execute(&mut **tx)
+        .await?;
+    let done = sqlx::query(
+        "UPDATE picture SET state = 'verified', patient = $1, label = $2, thumbnail = $3, judged_at = $4
+         WHERE capture = $5 AND state = 'received'",
+    )
+    .bind(judged.patient.to_vec())
+    .bind(judged.label.to_vec())
+    .bind(judged.thumbnail.to_vec())
+    .bind(int(now.0)?)
+    .bind(capture.as_bytes().to_vec())
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Marks a received picture quarantined for the reason of this code. Says whether it was still received.
+pub async fn quarantine(tx: &mut WriteTx, capture: CaptureId, reason: &str, now: UnixMillis) -> Result<bool, ClinicError> {
+    let done = sqlx::query("UPDATE picture SET state = 'quarantined', reason = $1, judged_at = $2 WHERE capture = $3 AND state = 'received'")
+        .bind(reason.to_owned())
+        .bind(int(now.0)?)
+        .bind(capture.as_bytes().to_vec())
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The sealed identity of a patient, a whole age file.
+pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<u8>>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1").bind(patient.to_vec()).fetch_optional(&mut *tx).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Sequence numbers of a device that have not arrived although later ones have. A gap is a picture that is still on its way, was
+/// discarded on the phone, or was kept from the clinic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Which device.
+    pub device: DeviceId,
+    /// First missing number.
+    pub first: u64,
+    /// Last missing number.
+    pub last: u64,
+}
+
+/// Every gap, at most `limit`.
+pub async fn gaps(catalog: &Catalog, limit: u32) -> Result<Vec<Gap>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let rows = sqlx::query(
+        "SELECT device, before + 1, sequence - 1 FROM
+             (SELECT device, sequence, COALESCE(LAG(sequence) OVER (PARTITION BY device ORDER BY sequence), 0) AS before FROM picture) AS seen
+         WHERE sequence > before + 1 ORDER BY device, sequence LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(&mut *tx)
+    .await?;
+    let gap = |row: &AnyRow| {
+        Ok(Gap { device: id_of(row, 0)?, first: count(row.try_get(1)?)?, last: count(row.try_get(2)?)? })
+    };
+    rows.iter().map(gap).collect()
+}
+
+fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
+    let state: String = row.try_get(2)?;
+    let patient: Option<Vec<u8>> = row.try_get(11)?;
+    let patient = patient.map(|bytes| bytes.try_into().map_err(|_| ClinicError::CatalogDamaged)).transpose()?;
+    Ok(Picture {
+        capture: CaptureId::from_bytes(fixed(row, 0)?),
+        seq: count(row.try_get(1)?)?,
+        state: State::parse(&state)?,
+        reason: row.try_get(3)?,
+        device: id_of(row, 4)?,
+        operator: operator(row, 5)?,
+        sequence: count(row.try_get(6)?)?,
+        manifest: row.try_get(7)?,
+        manifest_hash: fixed(row, 8)?,
+        label: row.try_get(9)?,
+        thumbnail: row.try_get(10)?,
+        patient,
+        captured_at: millis(row, 12)?,
+        stored_at: millis(row, 13)?,
+        log_index: count(row.try_get(14)?)?,
+    })
+}

@@ -1,0 +1,173 @@
+//! The conversation with ingest: captures, enrolments and renewals come in; answers and lists go out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use safelight_core::manifest::UnverifiedManifest;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::access::{Actor, Event};
+use super::enrolments::{Enrolments, Say};
+use super::pictures::{self, Claimed};
+use super::push::Pushed;
+use super::{ClinicError, RECONNECT, Running, renewals};
+use crate::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, Link, LinkError, RelayMessage};
+use crate::store::headers::Kind;
+
+/// How long one poll waits. Approvals and revocations made at the shell are noticed this often.
+const POLL_WAIT: Duration = Duration::from_millis(250);
+
+/// Says that the link is down again after this time, so that the log is not flooded.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Holds the link for as long as the process runs.
+pub(super) async fn run(running: Arc<Running>, linked: watch::Sender<bool>) {
+    let mut complained: Option<Instant> = None;
+    loop {
+        let error = match hold(&running, &linked).await {
+            Ok(()) => continue,
+            Err(error) => error,
+        };
+        linked.send_replace(false);
+        if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            tracing::warn!(%error, "no link to ingest");
+            complained = Some(Instant::now());
+        }
+        sleep(RECONNECT).await;
+    }
+}
+
+async fn hold(running: &Running, linked: &watch::Sender<bool>) -> Result<(), ClinicError> {
+    let mut link = link::connect(&running.ingest_folder).await?;
+    let mut enrolments = Enrolments::default();
+    let mut pushed = Pushed::default();
+    let mut relay_after = 0;
+    let mut inbox_after = pictures::newest_seq(&running.clinic.catalog).await?;
+    // Entries below the newest may be unsettled, if this process ended between taking one over and saying so.
+    settle_known(running, &mut link).await?;
+    loop {
+        let now = running.clock.now();
+        pushed.bring_up_to_date(&running.clinic, &mut link, now).await?;
+        for say in enrolments.decided(&running.clinic, now).await? {
+            // The phone connects at once: ingest must know it before it has its certificate.
+            pushed.bring_up_to_date(&running.clinic, &mut link, now).await?;
+            tell(&mut link, &mut enrolments, say).await?;
+        }
+        linked.send_replace(true);
+        let wait_ms = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
+        let unlocked = running.vault.is_some();
+        let Answer::Events { inbox, relay } =
+            link.ask(&Ask::Poll { inbox_after, relay_after, wait_ms, unlocked }).await?
+        else {
+            return Err(LinkError::Unexpected.into());
+        };
+        for entry in &inbox {
+            take_over(running, entry).await?;
+            inbox_after = inbox_after.max(entry.seq);
+        }
+        settle(&mut link, &inbox).await?;
+        for message in relay {
+            relay_after = relay_after.max(message.seq);
+            let say = answer(running, &mut enrolments, &mut pushed, &mut link, message).await?;
+            tell(&mut link, &mut enrolments, say).await?;
+        }
+    }
+}
+
+async fn answer(
+    running: &Running,
+    enrolments: &mut Enrolments,
+    pushed: &mut Pushed,
+    link: &mut Link,
+    message: RelayMessage,
+) -> Result<Say, ClinicError> {
+    let now = running.clock.now();
+    match message.kind {
+        ConversationKind::Enrol => {
+            enrolments.handle(&running.clinic, message.conversation, &message.message, now).await
+        }
+        ConversationKind::Renew(device) => {
+            let response = renewals::renew(&running.clinic, device, &message.message, now).await?;
+            pushed.bring_up_to_date(&running.clinic, link, now).await?;
+            Ok(Say { conversation: message.conversation, message: response, last: true })
+        }
+    }
+}
+
+async fn tell(link: &mut Link, enrolments: &mut Enrolments, say: Say) -> Result<(), ClinicError> {
+    let conversation = say.conversation;
+    let ask = Ask::Answer { conversation, message: say.message, last: say.last };
+    match link.tell(&ask).await {
+        // The phone did not wait. It may come again.
+        Err(LinkError::Failed(Failure::NoConversation)) => {
+            enrolments.forget(conversation);
+            Ok(())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Takes a capture over: the header into the header store, the rest into the catalog. Nothing of it is believed yet.
+async fn take_over(running: &Running, entry: &InboxEntry) -> Result<(), ClinicError> {
+    let clinic = &running.clinic;
+    let now = running.clock.now();
+    let (claimed, quarantined) = read_claims(entry);
+    clinic.headers.put(entry.capture_id, Kind::Picture, &entry.header).await?;
+    let mut tx = clinic.catalog.write().await?;
+    if pictures::insert(&mut tx, entry, &claimed, quarantined, now).await? {
+        clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::Pulled(entry.capture_id)]).await?;
+    }
+    tx.commit().await?;
+    running.pulled.notify_one();
+    Ok(())
+}
+
+/// What the manifest says of itself. An entry whose manifest cannot even be read is kept under what ingest calls it, and quarantined.
+fn read_claims(entry: &InboxEntry) -> (Claimed, Option<&'static str>) {
+    let unreadable = || Claimed {
+        device: safelight_core::ids::DeviceId::from_bytes([0; 16]),
+        operator: safelight_core::manifest::OperatorId::unknown(),
+        sequence: 0,
+        captured_at: entry.stored_at,
+        manifest_hash: [0; 32],
+    };
+    let Ok(unverified) = UnverifiedManifest::parse(&entry.manifest) else {
+        return (unreadable(), Some("manifest-unreadable"));
+    };
+    let said = unverified.claimed();
+    let claimed = Claimed {
+        device: said.device_id,
+        operator: said.operator.clone(),
+        sequence: said.sequence,
+        captured_at: said.captured_at,
+        manifest_hash: *unverified.claimed_hash().as_bytes(),
+    };
+    let other = said.capture_id != entry.capture_id;
+    (claimed, other.then_some("manifest-of-another-capture"))
+}
+
+async fn settle(link: &mut Link, entries: &[InboxEntry]) -> Result<(), ClinicError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let ids = entries.iter().map(|entry| entry.capture_id).collect();
+    Ok(link.tell(&Ask::Settled(ids)).await?)
+}
+
+/// Settles what this process holds already and ingest still keeps.
+async fn settle_known(running: &Running, link: &mut Link) -> Result<(), ClinicError> {
+    let mut after = 0;
+    loop {
+        let ask = Ask::Poll { inbox_after: after, relay_after: u64::from(u32::MAX), wait_ms: 0, unlocked: running.vault.is_some() };
+        let Answer::Events { inbox, .. } = link.ask(&ask).await? else {
+            return Err(LinkError::Unexpected.into());
+        };
+        let Some(last) = inbox.last() else { return Ok(()) };
+        after = last.seq;
+        for entry in &inbox {
+            take_over(running, entry).await?;
+        }
+        settle(link, &inbox).await?;
+    }
+}

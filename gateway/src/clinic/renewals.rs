@@ -1,0 +1,46 @@
+//! Renewal: a device that is active gets a certificate for a fresh key.
+
+use safelight_core::enrol::csr::CertificateRequest;
+use safelight_core::ids::{DeviceId, UnixMillis};
+use safelight_core::wire::{RefusalCode, Response};
+
+use super::devices::{self, Status};
+use super::{Clinic, ClinicError, enrolments};
+
+/// Certificates that one device may have issued to it within a day: more is a device, or an ingest, that plays.
+const MAX_PER_DAY: usize = 6;
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+/// The response for the phone, encoded. `device` is what ingest says; that the device is active is asked of the catalog.
+pub(super) async fn renew(clinic: &Clinic, device: DeviceId, csr: &[u8], now: UnixMillis) -> Result<Vec<u8>, ClinicError> {
+    let response = match judge(clinic, device, csr, now).await? {
+        Ok(certificate) => Response::Certificate { certificate },
+        Err(code) => Response::Refused(code.into()),
+    };
+    response.to_bytes().map_err(|_| ClinicError::CatalogDamaged)
+}
+
+async fn judge(
+    clinic: &Clinic,
+    device: DeviceId,
+    csr: &[u8],
+    now: UnixMillis,
+) -> Result<Result<Vec<u8>, RefusalCode>, ClinicError> {
+    let known = devices::find(&clinic.catalog, device).await?;
+    if known.is_none_or(|known| known.status != Status::Active) {
+        return Ok(Err(RefusalCode::NotApproved));
+    }
+    let Ok(request) = CertificateRequest::parse(csr) else {
+        return Ok(Err(RefusalCode::BadCertificateRequest));
+    };
+    let held = devices::certificates(&clinic.catalog, device).await?;
+    // A key that was certified before is not certified again: a renewal changes the key.
+    if held.iter().any(|held| held.public_key == *request.public_key()) {
+        return Ok(Err(RefusalCode::BadCertificateRequest));
+    }
+    if held.iter().filter(|held| now.since(held.issued_at) < DAY).count() > MAX_PER_DAY {
+        return Ok(Err(RefusalCode::TooMany));
+    }
+    enrolments::issue(clinic, device, request.public_key(), now).await.map(Ok)
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Makes a fresh Debian machine with Rust ready for the named jobs, and does nothing where all is there.
+#
+#   scripts/setup.sh build        what compiling needs: cargo, a C compiler, cmake, perl
+#   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
+#                                 exiftool (an independent reader of metadata), strace
+#   scripts/setup.sh lint         the toolchain's clippy and rustfmt
+#
+# Debian packages are installed with apt-get, as root or through `sudo -n`. Where neither is possible it
+# prints the command to run. A test tool that is missing is a warning by hand and a failure with CI set.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH="$PATH:${HOME:-/root}/.cargo/bin"
+
+say() { echo "setup: $*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+check_cargo() {
+  local need found
+  need=$(sed -n 's/^rust-version *= *"\(.*\)"$/\1/p' Cargo.toml)
+  [ -n "$need" ] || die "Cargo.toml names no rust-version."
+  have cargo || die "cargo is missing. Install Rust $need or newer (https://rustup.rs) and run this again."
+  found=$(cargo --version | awk '{ print $2 }')
+  found=${found%%-*}
+  if [ "$(printf '%s\n%s\n' "$need" "$found" | sort -V | head -n 1)" != "$need" ]; then
+    die "cargo $found is too old: Rust $need or newer is needed. With rustup: rustup update stable"
+  fi
+}
+
+# A compiler without the C library's headers is as good as none.
+c_works() { have cc && echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
+
+missing_build() {
+  c_works && have make || echo build-essential
+  have cmake || echo cmake
+  have perl || echo perl
+}
+
+missing_test() {
+  have age || echo age
+  have exiftool || echo libimage-exiftool-perl
+  have strace || echo strace
+}
+
+check_lint() {
+  local part
+  for part in clippy fmt; do
+    cargo "$part" --version >/dev/null 2>&1 && continue
+    have rustup || die "cargo $part is missing, and there is no rustup to add it with."
+    say "adding the toolchain's $part with rustup"
+    rustup component add "${part/#fmt/rustfmt}" >&2
+  done
+}
+
+apt_install() {
+  local as_root=() attempt
+  if [ "$(id -u)" -ne 0 ]; then
+    have sudo && sudo -n true 2>/dev/null || return 1
+    as_root=(sudo -n)
+  fi
+  have apt-get || return 1
+  say "installing Debian packages: $*"
+  for attempt in 1 2 3; do
+    if "${as_root[@]}" apt-get update -qq >&2 &&
+      "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >&2; then
+      return 0
+    fi
+    say "apt-get failed (attempt $attempt of 3)"
+    sleep $((attempt * 5))
+  done
+  return 1
+}
+
+# require PACKAGE...: installs them or stops; want PACKAGE...: installs them or says what will be skipped.
+require() {
+  [ $# -eq 0 ] || apt_install "$@" || die "please install them and run this again: apt-get install $*"
+}
+want() {
+  [ $# -eq 0 ] || apt_install "$@" || {
+    [ -z "${CI:-}" ] || die "missing: $*. In CI no test may be skipped."
+    say "missing: $*. Tests that need them will say that they were skipped. To have them: apt-get install $*"
+  }
+}
+
+[ $# -gt 0 ] || die "name at least one of: build test lint"
+for job in "$@"; do
+  # Package names hold no spaces, so splitting the list is meant.
+  # shellcheck disable=SC2046
+  case $job in
+    build)
+      check_cargo
+      require $(missing_build)
+      ;;
+    test) want $(missing_test) ;;
+    lint) check_lint ;;
+    *) die "unknown job '$job': build, test or lint" ;;
+  esac
+done
