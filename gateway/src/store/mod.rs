@@ -3,6 +3,7 @@
 //! | room | keeps | now | later |
 //! |---|---|---|---|
 //! | [`catalog`] | rows, through the SQL of whichever room owns them | SQLite | PostgreSQL |
+//! | [`blobs`] | payloads of sealed pictures and labels | files | S3 |
 //!
 //! Nothing here knows a network, a key or a patient. What holds for all of it:
 //!
@@ -13,6 +14,7 @@
 //!   further write until the process has been started anew: [`trust::Trust`].
 //! - Each step on the way to the disk has a name, [`faults::Step`], at which a test can make it fail.
 
+pub mod blobs;
 pub mod catalog;
 pub mod faults;
 pub mod migrate;
