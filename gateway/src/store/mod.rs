@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | [`catalog`] | rows, through the SQL of whichever room owns them | SQLite | PostgreSQL |
 //! | [`blobs`] | payloads of sealed pictures and labels | files | S3 |
+//! | [`headers`] | age headers: without its header a payload is noise | a SQLite file of their own | the same |
 //!
 //! Nothing here knows a network, a key or a patient. What holds for all of it:
 //!
@@ -17,6 +18,7 @@
 pub mod blobs;
 pub mod catalog;
 pub mod faults;
+pub mod headers;
 pub mod migrate;
 pub mod trust;
 
