@@ -20,7 +20,7 @@ use safelight_core::ids::UnixMillis;
 use sha2::Sha256;
 
 pub use self::files::FileBlobs;
-pub use self::key::BlobKey;
+pub use self::key::{BlobKey, payload_key};
 use super::BoxFuture;
 use super::trust::Trust;
 

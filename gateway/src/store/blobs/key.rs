@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use safelight_core::ids::CaptureId;
+use safelight_core::manifest::ManifestHash;
 
 /// Between 8 and 64 lower-case hexadecimal digits and hyphens, digits at both ends: an id or a digest.
 /// Nothing else becomes part of a path.
@@ -27,6 +28,15 @@ impl BlobKey {
         // ASCII, at least eight long: both checked when it was made.
         self.0.get(self.0.len().saturating_sub(2)..).unwrap_or("00")
     }
+}
+
+/// The key of a capture's payload: capture and manifest, so that another manifest never continues or replaces it. It names nobody
+/// and needs no look-up.
+pub fn payload_key(capture: CaptureId, manifest: &ManifestHash) -> BlobKey {
+    let hex = data_encoding::HEXLOWER;
+    // Half of the digest is 128 bits: the other half would not fit a key.
+    let (half, _) = manifest.0.split_at(16);
+    BlobKey(format!("{}{}", hex.encode(capture.as_bytes()), hex.encode(half)))
 }
 
 impl FromStr for BlobKey {
