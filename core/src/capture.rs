@@ -13,7 +13,7 @@ use crate::device_key::DeviceKey;
 use crate::ids::{CaptureId, DeviceId, UnixMillis};
 use crate::keyset::KeySet;
 use crate::label::{Label, LabelError};
-use crate::manifest::{MANIFEST_VERSION, Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest};
+use crate::manifest::{Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest};
 use crate::photo::{Photo, PhotoError};
 use crate::seal::{self, Recipient, SealError, SealedPayload, Stanza};
 use crate::strip::{self, Report, StripError};
@@ -136,13 +136,12 @@ pub fn capture<R: TryCryptoRng>(
     let (_, label_payload) = seal::split(&label).map_err(|_| CaptureError::TooLarge)?;
 
     let manifest = Manifest {
-        version: MANIFEST_VERSION,
         clinic_id: setting.key_set.clinic_id,
         capture_id: new_capture_id(setting.captured_at, rng)?,
         device_id: setting.device_id,
         sequence: setting.sequence,
         operator: setting.operator.clone(),
-        content_type: stripped.content_type().to_owned(),
+        content_type: stripped.content_type(),
         width: stripped.width(),
         height: stripped.height(),
         captured_at: setting.captured_at,

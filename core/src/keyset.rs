@@ -45,6 +45,9 @@ pub enum KeySetError {
     /// A CA certificate that is not one for a P-256 key.
     #[error("the key set lists a CA certificate that is not one for a P-256 key")]
     Root,
+    /// The intake log's key is not a key.
+    #[error("the key set holds no key for the intake log")]
+    LogKey,
     /// The key certificate is by none of the CAs that are trusted here.
     #[error("the clinic's key is certified by no CA that this device trusts: enrol it again")]
     UnknownCa,
@@ -124,6 +127,11 @@ impl KeySet {
             .bytes(2, &signed)
             .to_bytes();
         SignedKeySet::parse(&envelope)
+    }
+
+    /// The intake log's key, ready to verify with.
+    pub fn log_verifying_key(&self) -> Result<ed25519_dalek::VerifyingKey, KeySetError> {
+        ed25519_dalek::VerifyingKey::from_bytes(&self.log_key).map_err(|_| KeySetError::LogKey)
     }
 
     /// The public keys of the CA certificates.

@@ -129,7 +129,7 @@ fn accept(request: &EnrolRequest<'_>, authority: &PinnedAuthority, issued: enrol
     if certified_device(&issued.certificate) != Some(issued.device_id) {
         return Err(ClientError::EnrolmentMismatch);
     }
-    let keys = root_keys(&[pinned.to_vec()]).ok_or(ClientError::EnrolmentMismatch)?;
+    let keys = root_keys(&[pinned.to_vec()]).map_err(|_| ClientError::EnrolmentMismatch)?;
     let signed = SignedKeySet::parse(&issued.key_set)?;
     let key_set = signed.verify(&keys, request.invitation.clinic_id, request.now, 0)?;
     let roots = key_set.key_set().roots.clone();

@@ -113,6 +113,7 @@ impl From<SendError> for ClientError {
         match error {
             SendError::Refused(refusal) => Self::Refused(refusal.code),
             SendError::Receipt(receipt) => Self::Receipt(receipt),
+            SendError::KeySet(error) => Self::KeySet(error),
             SendError::Wire(_) | SendError::OutOfTurn => Self::Protocol,
         }
     }

@@ -70,7 +70,7 @@ impl Client {
             Response::KeySetCurrent => return Ok(false),
             _ => return Err(ClientError::Protocol),
         };
-        let keys = root_keys(&device.roots).ok_or(ClientError::DeviceDamaged)?;
+        let keys = root_keys(&device.roots).map_err(|_| ClientError::DeviceDamaged)?;
         let signed = SignedKeySet::parse(&envelope)?;
         let key_set = signed.verify(&keys, device.clinic_id, now, have.saturating_add(1))?;
         self.update(|device| {
@@ -107,6 +107,5 @@ impl Client {
 
 pub(super) fn is_for(certificate: &[u8], key: &dyn DeviceKey) -> Result<bool, ClientError> {
     let own = key.public_key()?;
-    let certified = root_keys(&[certificate.to_vec()]).and_then(|keys| keys.into_iter().next());
-    Ok(certified.is_some_and(|certified| certified == own))
+    Ok(tls::certified_key(certificate).is_some_and(|certified| certified == own))
 }

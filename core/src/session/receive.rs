@@ -91,7 +91,7 @@ impl Offered {
     /// # Errors
     /// The refusal code of the first thing that is wrong.
     pub fn judge(request: UploadRequest, sender: &Sender<'_>) -> Result<Self, RefusalCode> {
-        let unverified = crate::manifest::UnverifiedManifest::parse(&request.manifest).map_err(|_| RefusalCode::Malformed)?;
+        let unverified = SignedManifest::parse(&request.manifest).map_err(|_| RefusalCode::Malformed)?;
         if unverified.claimed().device_id != sender.device_id {
             return Err(RefusalCode::WrongDevice);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use safelight_core::manifest::UnverifiedManifest;
+use safelight_core::manifest::{OperatorId, SignedManifest};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -132,7 +132,7 @@ fn read_claims(entry: &InboxEntry) -> (Claimed, Option<&'static str>) {
         captured_at: entry.stored_at,
         manifest_hash: [0; 32],
     };
-    let Ok(unverified) = UnverifiedManifest::parse(&entry.manifest) else {
+    let Ok(unverified) = SignedManifest::parse(&entry.manifest) else {
         return (unreadable(), Some("manifest-unreadable"));
     };
     let said = unverified.claimed();
@@ -141,7 +141,7 @@ fn read_claims(entry: &InboxEntry) -> (Claimed, Option<&'static str>) {
         operator: said.operator.clone(),
         sequence: said.sequence,
         captured_at: said.captured_at,
-        manifest_hash: *unverified.claimed_hash().as_bytes(),
+        manifest_hash: *said.hash().as_bytes(),
     };
     let other = said.capture_id != entry.capture_id;
     (claimed, other.then_some("manifest-of-another-capture"))
