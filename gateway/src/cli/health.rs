@@ -22,7 +22,7 @@ pub(super) struct HealthArgs {
 }
 
 /// An answer that takes longer is none.
-const ANSWER_TIME: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// Between two questions.
 const ASK_EVERY: Duration = Duration::from_millis(100);
