@@ -141,7 +141,7 @@ fn read_claims(entry: &InboxEntry) -> (Claimed, Option<&'static str>) {
         operator: said.operator.clone(),
         sequence: said.sequence,
         captured_at: said.captured_at,
-        manifest_hash: *said.hash().as_bytes(),
+        manifest_hash: said.hash().0,
     };
     let other = said.capture_id != entry.capture_id;
     (claimed, other.then_some("manifest-of-another-capture"))
