@@ -7,6 +7,7 @@ use std::fs::File;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use rand_core::TryCryptoRng;
 use safelight_core::device_key::{DeviceKeyError, MalformedKey, SoftwareKey};
@@ -29,7 +30,7 @@ use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
-use crate::vault;
+use crate::vault::{self, MakeError, Passphrase, recovery};
 
 /// Where things are made before they are moved into place.
 const STAGING: &str = ".init";
@@ -49,7 +50,7 @@ pub struct Plan<'a> {
     /// Where phones are enrolled. Likewise.
     pub enrol_listen: SocketAddr,
     /// Protects the vault key on the disk.
-    pub passphrase: &'a str,
+    pub passphrase: &'a Passphrase,
     /// log2 of the work that trying a passphrase costs.
     pub passphrase_work: u8,
     /// Where the recovery kit is written. It must not be in the data folder.
@@ -126,6 +127,9 @@ pub enum SetupError {
     #[error(transparent)]
     KeySet(#[from] KeySetError),
     /// The vault key.
+    #[error(transparent)]
+    Vault(#[from] MakeError),
+    /// The recovery key.
     #[error(transparent)]
     Seal(#[from] SealError),
     /// A catalog.
@@ -229,16 +233,18 @@ async fn build<R: TryCryptoRng + Send>(
     for folder in [staging.root().to_owned(), staging.ingest(), staging.clinic()] {
         keyfile::create_folder(&folder)?;
     }
-    let keys = Keys::generate(now, rng)?;
+    let vault_file = staging.clinic().join(clinic_keys::VAULT_FILE);
+    let vault = vault::make(plan.passphrase, &vault_file, plan.passphrase_work, rng)?;
+    let keys = Keys::generate(vault, now, rng)?;
     ingest_files(&staging.ingest(), &keys)?;
     ingest_stores(&staging.ingest(), &keys, now).await?;
-    clinic_files(&staging.clinic(), plan, &keys, &config, now, rng)?;
+    clinic_files(&staging.clinic(), &keys, &config, now)?;
     clinic_stores(&staging.clinic(), &keys, now).await?;
     config.save(staging.root())?;
     let config_file = staging.root().join(crate::config::FILE_NAME);
     sync(&config_file)?;
 
-    write_kit(plan.recovery_out, &keys)?;
+    write_kit(plan, &keys)?;
     if let Err(error) = move_into_place(&staging, data) {
         // A kit for a gateway that does not exist would be mistaken for that of one that does.
         let _ = std::fs::remove_file(plan.recovery_out);
@@ -247,13 +253,13 @@ async fn build<R: TryCryptoRng + Send>(
     Ok(Made {
         clinic_id: keys.clinic_id,
         ca_sha256: keys.ca.sha256(),
-        vault: keys.vault.to_recipient(),
+        vault: keys.vault,
         recovery: keys.recovery.to_recipient(),
         config,
     })
 }
 
-/// All keys of a gateway, which are together here and never again.
+/// All keys of a gateway but the vault's, of which this is the public half. They are together here and never again.
 struct Keys {
     clinic_id: ClinicId,
     ca: Ca,
@@ -265,12 +271,12 @@ struct Keys {
     intake_log: SigningKey,
     access_log: SigningKey,
     handle: Zeroizing<[u8; 32]>,
-    vault: Identity,
+    vault: Recipient,
     recovery: Identity,
 }
 
 impl Keys {
-    fn generate<R: TryCryptoRng>(now: UnixMillis, rng: &mut R) -> Result<Self, SetupError> {
+    fn generate<R: TryCryptoRng>(vault: Recipient, now: UnixMillis, rng: &mut R) -> Result<Self, SetupError> {
         let clinic_id = ClinicId::from_bytes(*random(rng)?);
         let ca = Ca::create(clinic_id, now, rng)?;
         let tls = SoftwareKey::generate(rng)?;
@@ -286,7 +292,7 @@ impl Keys {
             intake_log: SigningKey::from_bytes(&*random(rng)?),
             access_log: SigningKey::from_bytes(&*random(rng)?),
             handle: random(rng)?,
-            vault: Identity::generate(rng)?,
+            vault,
             recovery: Identity::generate(rng)?,
         })
     }
@@ -322,31 +328,23 @@ async fn ingest_stores(folder: &Path, keys: &Keys, now: UnixMillis) -> Result<()
     Ok(())
 }
 
-fn clinic_files<R: TryCryptoRng>(
-    folder: &Path,
-    plan: &Plan<'_>,
-    keys: &Keys,
-    config: &Config,
-    now: UnixMillis,
-    rng: &mut R,
-) -> Result<(), SetupError> {
+fn clinic_files(folder: &Path, keys: &Keys, config: &Config, now: UnixMillis) -> Result<(), SetupError> {
     keyfile::create(&folder.join(clinic_keys::CLINIC_ID_FILE), 0o600, format!("{}\n", keys.clinic_id).as_bytes())?;
     keys.ca.save(&folder.join(clinic_keys::CA_KEY_FILE), &folder.join(clinic_keys::CA_CERTIFICATE_FILE))?;
     keyfile::create_p256(&folder.join(clinic_keys::CLINIC_KEY_FILE), &keys.clinic)?;
     keyfile::create_ed25519(&folder.join(clinic_keys::ACCESS_LOG_KEY_FILE), &keys.access_log)?;
     keyfile::create(&folder.join(clinic_keys::HANDLE_KEY_FILE), 0o600, keys.handle.as_slice())?;
-    let vault = vault::lock(&keys.vault, plan.passphrase, plan.passphrase_work, rng)?;
-    keyfile::create(&folder.join(clinic_keys::VAULT_FILE), 0o600, &vault)?;
 
     let life = keys.ca.validity();
     let certificate =
         KeyCertificate::issue(keys.ca.key(), keys.clinic_id, &keys.clinic.verifying(), life.not_before, life.not_after)?;
+    keyfile::create(&folder.join(clinic_keys::CLINIC_CERTIFICATE_FILE), 0o600, certificate.bytes())?;
     let key_set = KeySet {
         clinic_id: keys.clinic_id,
         clinic_name: config.clinic_name.clone(),
         number: FIRST,
         vault_epoch: FIRST,
-        vault: *keys.vault.to_recipient().as_bytes(),
+        vault: *keys.vault.as_bytes(),
         recovery: *keys.recovery.to_recipient().as_bytes(),
         receipt_key: keys.receipt.verifying(),
         log_key: keys.intake_log.verifying_key().to_bytes(),
@@ -378,12 +376,18 @@ async fn clinic_stores(folder: &Path, keys: &Keys, now: UnixMillis) -> Result<()
     Ok(())
 }
 
-fn write_kit(path: &Path, keys: &Keys) -> Result<(), SetupError> {
-    let text = vault::recovery_kit(keys.clinic_id, &keys.recovery, FIRST);
-    keyfile::create(path, 0o600, text.as_bytes()).map_err(|error| match error {
-        KeyFileError::Io { path, source } => SetupError::Recovery { path, source },
-        other => other.into(),
-    })
+fn write_kit(plan: &Plan<'_>, keys: &Keys) -> Result<(), SetupError> {
+    let (clinic_id, ca_sha256) = (keys.clinic_id.to_string(), HEXLOWER.encode(&keys.ca.sha256()));
+    let vault = keys.vault.to_string();
+    let fingerprints = [
+        ("Clinic id", clinic_id.as_str()),
+        ("Certificate authority, SHA-256", ca_sha256.as_str()),
+        ("Vault, public key", vault.as_str()),
+    ];
+    let kit = recovery::Kit { clinic: &plan.clinic_name, fingerprints: &fingerprints };
+    let text = recovery::kit_text(&keys.recovery, &kit);
+    recovery::write_kit(plan.recovery_out, &text)
+        .map_err(|source| SetupError::Recovery { path: plan.recovery_out.to_owned(), source })
 }
 
 /// Renames within one folder; `config.toml`, which makes it a gateway, last.

@@ -1,4 +1,5 @@
 use std::os::unix::fs::PermissionsExt;
+use std::sync::OnceLock;
 
 use getrandom::SysRng;
 
@@ -9,13 +10,18 @@ use crate::clock::Clock;
 /// The least work: these passphrases protect nothing.
 const WORK: u8 = 1;
 
+fn words() -> &'static Passphrase {
+    static WORDS: OnceLock<Passphrase> = OnceLock::new();
+    WORDS.get_or_init(|| Passphrase::new("correct horse battery staple").unwrap())
+}
+
 fn plan(kit: &Path) -> Plan<'_> {
     Plan {
         clinic_name: "Dermatology".to_owned(),
         hosts: vec!["127.0.0.1".to_owned()],
         listen: "127.0.0.1:0".parse().unwrap(),
         enrol_listen: "127.0.0.1:0".parse().unwrap(),
-        passphrase: "correct horse battery staple",
+        passphrase: words(),
         passphrase_work: WORK,
         recovery_out: kit,
     }
@@ -54,8 +60,8 @@ async fn what_is_made_can_be_opened_and_is_its_owners_alone() {
     assert_eq!((key_set.number, key_set.vault_epoch), (1, 1));
     assert_eq!((&key_set.vault, &key_set.recovery), (made.vault.as_bytes(), made.recovery.as_bytes()));
     assert_eq!(clinic.access.log().verify(&[]).await.unwrap().signed, 2);
-    assert!(clinic.unlock("correct horse battery staple").is_ok());
-    assert!(clinic.unlock("another").is_err());
+    assert!(clinic.unlock(words()).is_ok());
+    assert!(clinic.unlock(&Passphrase::new("another").unwrap()).is_err());
 
     let keys = ingest_keys::IngestKeys::load(&layout.ingest()).unwrap();
     assert_eq!(keys.clinic_id(), made.clinic_id);

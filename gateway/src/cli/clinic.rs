@@ -1,7 +1,6 @@
 //! `safelight clinic`: the process that holds the keys, in the foreground.
 
 use clap::Args;
-use zeroize::Zeroizing;
 
 use super::outcome::CliError;
 use super::passphrase::{self, PassphraseArgs};
@@ -9,6 +8,7 @@ use super::stop::StopSignals;
 use super::{DataArgs, harden};
 use crate::clinic;
 use crate::clock::Clock;
+use crate::vault::{self, Passphrase};
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -32,6 +32,9 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;
     }
+    if let Err(reason) = vault::lock_memory() {
+        tracing::warn!("{reason}");
+    }
     let config = args.data.config()?;
     let passphrase = passphrase(&args)?;
     clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, stop.arrived(), || {
@@ -41,6 +44,6 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn passphrase(args: &ClinicArgs) -> Result<Option<Zeroizing<String>>, CliError> {
+fn passphrase(args: &ClinicArgs) -> Result<Option<Passphrase>, CliError> {
     if args.passphrase_stdin { passphrase::from_stdin() } else { args.passphrase.read_or_ask() }
 }

@@ -13,6 +13,7 @@ use super::{DataArgs, NOT_YET, harden, passphrase};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_ENROL_PORT, DEFAULT_PORT};
 use crate::setup::{self, Made, Plan, SetupError};
+use crate::vault;
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -60,13 +61,11 @@ pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> 
     let hosts = hosts(&args, &mut warnings);
     let passphrase = match &args.passphrase_file {
         Some(path) => passphrase::from_file(path)?,
-        None => passphrase::choose()?,
+        None => vault::prompt_new("Choose a passphrase for the vault: ", "The same again: ")
+            .map_err(CliError::with(Exit::Locked))?,
     };
-    if passphrase.chars().count() < passphrase::SHORT {
+    if passphrase.expose().chars().count() < passphrase::SHORT {
         warnings.push(format!("The passphrase is short: {} characters or more are better.", passphrase::SHORT));
-    }
-    if args.passphrase_file.as_deref().is_some_and(passphrase::is_exposed) {
-        warnings.push("Others can read the passphrase file: allow its owner alone (chmod 600).".to_owned());
     }
     let plan = Plan {
         clinic_name: args.clinic_name.clone(),
@@ -74,7 +73,7 @@ pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> 
         listen: args.listen,
         enrol_listen: args.enrol_listen,
         passphrase: &passphrase,
-        passphrase_work: safelight_core::seal::passphrase::DEFAULT_LOG_N,
+        passphrase_work: vault::DEFAULT_LOG_N,
         recovery_out: &args.recovery_out,
     };
     let data = &args.data.data;

@@ -12,13 +12,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use zeroize::Zeroizing;
 
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
 use super::{DataArgs, NOT_YET, harden, health};
 use crate::config::{Config, Layout};
+use crate::vault::Passphrase;
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -121,7 +121,7 @@ impl Kind {
 struct Service<'a> {
     kind: Kind,
     layout: &'a Layout,
-    passphrase: Option<Zeroizing<String>>,
+    passphrase: Option<Passphrase>,
 }
 
 impl Service<'_> {
@@ -188,7 +188,7 @@ impl Service<'_> {
             && let Some(passphrase) = &self.passphrase
         {
             // A child that has ended already is found out by its wait.
-            let _ = pipe.write_all(passphrase.as_bytes()).await;
+            let _ = pipe.write_all(passphrase.expose().as_bytes()).await;
         }
         Ok(child)
     }

@@ -99,12 +99,9 @@ fn passphrase_place(layout: &Layout, path: &Path) -> Finding {
         (std::fs::metadata(path), std::fs::metadata(layout.root())),
         (Ok(file), Ok(root)) if file.dev() == root.dev()
     );
-    if passphrase::is_exposed(path) {
-        return Finding::fail(
-            "passphrase-file",
-            "Others can read the passphrase file.",
-            "Allow its owner alone: chmod 600.",
-        );
+    if let Some(finding) = passphrase::finding(path) {
+        let advice = "Allow its owner alone: chmod 600.";
+        return Finding::fail("passphrase-file", format!("{finding}."), advice);
     }
     if same_disk {
         return Finding::warn(

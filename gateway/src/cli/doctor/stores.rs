@@ -2,7 +2,6 @@
 
 use safelight_core::client::tls::Validity;
 use safelight_core::ids::UnixMillis;
-use zeroize::Zeroizing;
 
 use super::Finding;
 use crate::cli::outcome::CliError;
@@ -15,12 +14,13 @@ use crate::ingest::keys::{IngestKeys, TLS_CHAIN_FILE};
 use crate::keyfile;
 use crate::store::catalog::{Catalog, Check};
 use crate::store::headers::SqliteHeaders;
+use crate::vault::Passphrase;
 
 pub(super) async fn examine(
     layout: &Layout,
     config: &Config,
     runs: bool,
-    passphrase: Option<Result<Zeroizing<String>, CliError>>,
+    passphrase: Option<Result<Passphrase, CliError>>,
 ) -> Vec<Finding> {
     let now = Clock::system().now();
     let mut findings = vec![ingest_keys(layout), tls_certificate(layout, now, runs)];
@@ -120,7 +120,7 @@ fn addresses(clinic: &Clinic, config: &Config) -> Finding {
     )
 }
 
-fn vault(clinic: &Clinic, passphrase: Option<Result<Zeroizing<String>, CliError>>) -> Finding {
+fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> Finding {
     match passphrase {
         None => Finding::ok("vault", "Whether the vault opens was not tried: no --passphrase-file was given."),
         Some(Err(error)) => Finding::fail("vault", format!("{error}."), "Give a file with the vault's passphrase."),
