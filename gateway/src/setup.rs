@@ -17,7 +17,7 @@ use safelight_core::log::entry::{Entry, EntryError, Field};
 use safelight_core::seal::{Identity, Recipient, SealError};
 use zeroize::Zeroizing;
 
-use crate::clinic::access::{AccessLog, Actor, Event};
+use crate::clinic::access::{AccessError, AccessLog, Actor, Event};
 use crate::clinic::keys as clinic_keys;
 use crate::clinic::{HEADERS_FILE, schema};
 use crate::config::{Config, ConfigError, Layout, RecordNumbers};
@@ -147,7 +147,10 @@ pub enum SetupError {
     /// A log.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// A log's first entry.
+    /// The access log's first entries.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The intake log's first entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
 }

@@ -329,7 +329,7 @@ fn device_name(text: &str) -> Result<String, String> {
 }
 
 fn person(text: &str) -> Result<OperatorId, String> {
-    OperatorId::new(text).map_err(|_| "1 to 64 letters, digits, dots, underscores or hyphens are expected".to_owned())
+    text.parse::<OperatorId>().map_err(|_| "1 to 64 letters, digits, dots, underscores or hyphens are expected".to_owned())
 }
 
 #[cfg(test)]

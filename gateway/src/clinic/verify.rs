@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::access::{Actor, Event};
+use super::identity::PatientIdentity;
 use super::pictures::{self, Judged, Picture};
 use super::{Clinic, ClinicError, Running, devices};
 use crate::inspector::{self, InspectError};
@@ -120,11 +121,12 @@ async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result
     let seal_small = |plain: &[u8]| seal::seal_bytes(plain, &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness);
     let (_, label_payload) = seal::split(&picture.label).map_err(|_| Fault::Quarantine("label-damaged"))?;
     let label_header = seal::write_header(&label_key, &[], &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness)?;
+    let identity = PatientIdentity::of(&label).to_json().ok_or(Fault::Quarantine("label-unreadable"))?;
     Ok(Passed {
         patient: clinic.keys.handle().of(&label, &clinic.record_numbers),
         header: seal::write_header(&file_key, &[stanza], &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness)?,
         label: [label_header.as_slice(), label_payload].concat(),
-        identity: seal_small(&label.identity_json().map_err(|_| Fault::Quarantine("label-unreadable"))?)?,
+        identity: seal_small(&identity)?,
         thumbnail: seal_small(&inspection.thumbnail)?,
     })
 }
@@ -190,7 +192,7 @@ fn open_label(vault: &Unlocked, picture: &Picture, said: &Manifest) -> Result<(L
     let (header, _) = Header::parse(header).map_err(|_| damaged("label-damaged"))?;
     let key = vault.unwrap_key(&header).map_err(|_| damaged("label-not-for-this-vault"))?;
     let json: Zeroizing<Vec<u8>> = seal::open_payload(&key, payload).map_err(|_| damaged("label-damaged"))?;
-    let label = Label::from_json(&json).map_err(|_| damaged("label-unreadable"))?;
+    let label = Label::from_json_bytes(&json).map_err(|_| damaged("label-unreadable"))?;
     Ok((label, key))
 }
 
