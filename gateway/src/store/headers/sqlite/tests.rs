@@ -63,7 +63,7 @@ fn found(pieces: &HashSet<[u8; PIECE]>, header: &[u8]) -> usize {
         .count()
 }
 
-/// Repeatable noise: its bytes as lengths and choices, a digest of it as header bytes.
+/// Repeatable noise, for lengths, choices and bytes.
 struct Noise(u64);
 
 impl Noise {
@@ -113,6 +113,49 @@ async fn a_destroyed_header_is_nowhere_in_the_files() {
     assert_ne!(found(&raw, &kept.bytes), 0);
 }
 
+/// Rows in leaf pages are moved, and a moved row leaves pieces behind that `secure_delete` does not wipe. It
+/// takes thousands of deletions to see one, so here is the reason why there are none.
+#[tokio::test]
+async fn no_part_of_a_header_of_any_length_lies_in_a_leaf_page() {
+    let place = Place::new().await;
+    let store = place.open().await;
+    let mut noise = Noise(11);
+    let long: Vec<u8> = (0..20)
+        .flat_map(|_| noise.header())
+        .chain([0; MAX_HEADER_LEN])
+        .collect();
+    let lens = (PIECE..2200).step_by(7).chain([4096, 10_000]);
+    let headers: Vec<Header> = lens
+        .map(|len| Header {
+            id: noise.id(),
+            kind: Kind::Picture,
+            bytes: long[..len].to_vec(),
+        })
+        .collect();
+    store.put(&headers).await.unwrap();
+    store.catalog().truncate_log().await.unwrap();
+
+    let pieces = pieces(&long[..4096]);
+    let file = std::fs::read(place.path()).unwrap();
+    let page_size = usize::try_from(PAGE_SIZE).unwrap();
+    // The type of a page (sqlite.org/fileformat.html section 1.6); an overflow page begins with a page number.
+    let (leaves, others): (Vec<&[u8]>, Vec<&[u8]>) = file
+        .chunks(page_size)
+        .partition(|page| matches!(page[0], 0x02 | 0x05 | 0x0a | 0x0d));
+    let with_header =
+        |pages: &[&[u8]]| pages.iter().filter(|page| found(&pieces, page) > 0).count();
+    assert!(
+        leaves.len() > 10 && with_header(&others) >= headers.len(),
+        "the search is blind"
+    );
+    assert_eq!(
+        with_header(&leaves),
+        0,
+        "of {} pages of the tree",
+        leaves.len()
+    );
+}
+
 #[tokio::test]
 async fn a11_nothing_that_was_destroyed_or_replaced_survives_a_long_life() {
     let place = Place::new().await;
@@ -121,9 +164,9 @@ async fn a11_nothing_that_was_destroyed_or_replaced_survives_a_long_life() {
     let mut live: Vec<Header> = Vec::new();
     let mut dead: Vec<Vec<u8>> = Vec::new();
     // Batches, so that the write-ahead log and the tree are busy, and the slow wiping is rare.
-    for _ in 0..60 {
+    for _ in 0..30 {
         let mut new = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..100 {
             new.push(Header {
                 id: noise.id(),
                 kind: Kind::Picture,
@@ -133,7 +176,7 @@ async fn a11_nothing_that_was_destroyed_or_replaced_survives_a_long_life() {
         store.put(&new).await.unwrap();
         live.extend(new);
         let mut changed = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..45 {
             let at = noise.below(live.len());
             let mut header = live.swap_remove(at);
             dead.push(std::mem::replace(&mut header.bytes, noise.header()));
@@ -142,7 +185,7 @@ async fn a11_nothing_that_was_destroyed_or_replaced_survives_a_long_life() {
         store.replace(&changed).await.unwrap();
         live.extend(changed);
         let mut end = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..45 {
             end.push(live.swap_remove(noise.below(live.len())));
         }
         store
@@ -190,7 +233,7 @@ async fn a11_a_deletion_cut_off_before_the_wiping_is_finished_on_opening() {
         kind: Kind::Label,
         bytes: secret.clone(),
     };
-    store.put(&[gone.clone()]).await.unwrap();
+    store.put(std::slice::from_ref(&gone)).await.unwrap();
     script.fail(Step::Truncate, rustix::io::Errno::IO);
     assert!(
         store.destroy(&[gone.id]).await.is_err(),
@@ -218,7 +261,7 @@ async fn a_reader_that_holds_the_log_makes_destroying_wait_or_fail() {
         kind: Kind::Label,
         bytes: Noise(5).header(),
     };
-    store.put(&[gone.clone()]).await.unwrap();
+    store.put(std::slice::from_ref(&gone)).await.unwrap();
     let mut reader = store.catalog().read().await.unwrap();
     sqlx::query("SELECT COUNT(*) FROM header")
         .fetch_one(&mut *reader)
