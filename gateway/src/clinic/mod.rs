@@ -20,6 +20,7 @@ pub mod pictures;
 mod pull;
 mod push;
 mod renewals;
+pub mod sealed;
 pub mod schema;
 pub mod verify;
 mod witness;
@@ -30,8 +31,8 @@ use std::time::Duration;
 
 use safelight_core::ids::ClinicId;
 use safelight_core::keyset::{KeySetError, VerifiedKeySet};
+use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
-use zeroize::Zeroizing;
 
 use self::access::{AccessError, AccessLog, Actor, Event};
 use self::keys::{ClinicKeys, ClinicKeysError};
@@ -44,7 +45,7 @@ use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
-use crate::vault::{UnlockError, Unlocked};
+use crate::vault::{Passphrase, UnlockError, Unlocked};
 
 /// Name of the header store.
 pub const HEADERS_FILE: &str = "headers.db";
@@ -85,6 +86,15 @@ pub enum ClinicError {
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// Something sealed does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The parts of a sealed file.
+    #[error(transparent)]
+    SealedFile(#[from] SealedHeaderError),
+    /// Its header is gone, and with it whatever it opened.
+    #[error("this was destroyed: its header is gone, and nothing can open it any more")]
+    Destroyed,
     /// The inspector could not work; the log says why.
     #[error("pictures cannot be inspected at the moment: see the log")]
     Inspector,
@@ -170,7 +180,7 @@ impl Clinic {
     }
 
     /// Unlocks the vault.
-    pub fn unlock(&self, passphrase: &str) -> Result<Unlocked, ClinicError> {
+    pub fn unlock(&self, passphrase: &Passphrase) -> Result<Unlocked, ClinicError> {
         Ok(Unlocked::unlock(&self.vault_file(), passphrase)?)
     }
 
@@ -199,7 +209,7 @@ pub async fn run(
     layout: &Layout,
     config: &Config,
     clock: Clock,
-    passphrase: Option<Zeroizing<String>>,
+    passphrase: Option<Passphrase>,
     until: impl Future<Output = ()>,
     ready: impl FnOnce(),
 ) -> Result<(), ClinicError> {
