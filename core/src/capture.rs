@@ -13,7 +13,7 @@ use crate::device_key::DeviceKey;
 use crate::ids::{CaptureId, DeviceId, UnixMillis};
 use crate::keyset::KeySet;
 use crate::label::{Label, LabelError};
-use crate::manifest::{MANIFEST_VERSION, Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest};
+use crate::manifest::{Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest};
 use crate::photo::{Photo, PhotoError};
 use crate::seal::{self, Recipient, SealError, SealedPayload, Stanza};
 use crate::strip::{self, Report, StripError};
@@ -37,6 +37,9 @@ pub enum CaptureError {
     /// Signing failed.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The key set holds something that is not a key.
+    #[error("the clinic's keys are damaged: update them, or enrol this device again")]
+    Keys,
     /// Larger than the gateway takes.
     #[error("the picture or its label is larger than the gateway takes: choose a smaller picture size")]
     TooLarge,
@@ -128,7 +131,8 @@ pub fn capture<R: TryCryptoRng>(
         return Err(CaptureError::TooLarge);
     }
 
-    let recipients = [Recipient::from_bytes(setting.key_set.vault), Recipient::from_bytes(setting.key_set.recovery)];
+    let recipient = |bytes| Recipient::from_bytes(bytes).map_err(|_| CaptureError::Keys);
+    let recipients = [recipient(setting.key_set.vault)?, recipient(setting.key_set.recovery)?];
     let label = seal::seal_bytes(&label.to_json_bytes()?, &recipients, rng)?;
     if label.len() > MAX_LABEL_LEN {
         return Err(CaptureError::TooLarge);
@@ -136,13 +140,12 @@ pub fn capture<R: TryCryptoRng>(
     let (_, label_payload) = seal::split(&label).map_err(|_| CaptureError::TooLarge)?;
 
     let manifest = Manifest {
-        version: MANIFEST_VERSION,
         clinic_id: setting.key_set.clinic_id,
         capture_id: new_capture_id(setting.captured_at, rng)?,
         device_id: setting.device_id,
         sequence: setting.sequence,
         operator: setting.operator.clone(),
-        content_type: stripped.content_type().to_owned(),
+        content_type: stripped.content_type(),
         width: stripped.width(),
         height: stripped.height(),
         captured_at: setting.captured_at,
@@ -151,7 +154,7 @@ pub fn capture<R: TryCryptoRng>(
         label: PayloadDigest { len: label_payload.len() as u64, sha256: Sha256::digest(label_payload).into() },
     };
     let manifest = manifest.sign(key)?;
-    let stanza = Stanza::manifest(setting.key_set.number, manifest.hash().as_bytes());
+    let stanza = Stanza::manifest(setting.key_set.number, &manifest.hash().0);
     let header = payload.header(&[stanza], &recipients, rng)?;
     Ok(SealedCapture { manifest, header, label, payload, removed: stripped.report().clone() })
 }

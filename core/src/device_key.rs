@@ -55,6 +55,13 @@ impl PublicKey {
         VerifyingKey::from_sec1_bytes(bytes).map(Self).map_err(|_| MalformedKey)
     }
 
+    /// The key that an X.509 certificate (DER) is for, if it is a P-256 key. Nothing else of the certificate is looked at.
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        use x509_parser::prelude::{FromDer, X509Certificate};
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        Self::from_sec1(&certificate.public_key().subject_public_key.data).ok()
+    }
+
     /// 65 bytes: 4, x, y.
     pub fn to_sec1(&self) -> Vec<u8> {
         self.0.to_sec1_point(false).as_bytes().to_vec()

@@ -1,1 +1,520 @@
-//! (being written)
+//! The label: who the picture shows and what. It is sealed like the picture; only the clinic process opens it.
+//!
+//! Inside the seal it is JSON, so that it can be read without this software, as the picture can. It is strict: a
+//! version, no unknown or repeated field, and a named limit for every text.
+
+mod body_site;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+pub use body_site::{BodySite, Laterality};
+
+use crate::text::is_one_line;
+
+/// The longest label in bytes of JSON.
+pub const MAX_LABEL_LEN: usize = 8 * 1024;
+/// The longest issuer of record numbers in bytes of UTF-8.
+pub const MAX_ISSUER_LEN: usize = 64;
+/// The longest record number in bytes of UTF-8.
+pub const MAX_RECORD_NUMBER_LEN: usize = 64;
+/// The longest name in bytes of UTF-8.
+pub const MAX_NAME_LEN: usize = 256;
+/// The longest body site in bytes of UTF-8.
+pub const MAX_SITE_LEN: usize = 128;
+/// The longest view in bytes of UTF-8.
+pub const MAX_VIEW_LEN: usize = 64;
+/// The longest note in bytes of UTF-8.
+pub const MAX_NOTE_LEN: usize = 2 * 1024;
+
+const VERSION: u64 = 1;
+
+/// Why a label was not made or not read. It names the field, never its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    /// Not the JSON of a label.
+    #[error("the label is malformed")]
+    Malformed,
+    /// A version that this program does not know.
+    #[error("the label has version {0}, which this program does not know: update it")]
+    Version(u64),
+    /// Empty, too long, or with characters that do not show.
+    #[error("the {field} is empty, too long, or holds characters that do not show")]
+    Field {
+        /// Which.
+        field: &'static str,
+    },
+    /// Not a calendar date.
+    #[error("the birth date is not a date of the form YYYY-MM-DD")]
+    BirthDate,
+}
+
+/// A day in the Gregorian calendar, kept as `YYYY-MM-DD`.
+#[derive(Clone, PartialEq, Eq, Zeroize)]
+pub struct BirthDate(String);
+
+impl BirthDate {
+    /// `YYYY-MM-DD`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BirthDate {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        let number = |part: Option<&str>, digits: usize| {
+            part.filter(|part| {
+                part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())
+            })
+            .and_then(|part| part.parse::<u16>().ok())
+            .ok_or(LabelError::BirthDate)
+        };
+        let mut parts = text.splitn(3, '-');
+        let (year, month, day) = (
+            number(parts.next(), 4)?,
+            number(parts.next(), 2)?,
+            number(parts.next(), 2)?,
+        );
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => 0,
+        };
+        if year >= 1800 && (1..=days).contains(&day) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(LabelError::BirthDate)
+        }
+    }
+}
+
+impl fmt::Debug for BirthDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BirthDate(hidden)")
+    }
+}
+
+/// What the patient has agreed that the picture may be used for; each includes the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consent {
+    /// The medical record alone.
+    Record,
+    /// Teaching as well.
+    Teaching,
+    /// Publication as well.
+    Publication,
+}
+
+/// Who and what. Overwritten when dropped.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct Label {
+    /// Who gave out the record number.
+    pub issuer: String,
+    /// The patient's record number with that issuer, as it was typed or scanned.
+    pub record_number: String,
+    /// The patient's name.
+    pub name: String,
+    /// The patient's birth date.
+    pub birth_date: BirthDate,
+    /// Where on the body.
+    pub body_site: BodySite,
+    /// On which side.
+    #[zeroize(skip)]
+    pub laterality: Option<Laterality>,
+    /// From where it is seen, such as `dorsal` or `close-up`.
+    pub view: Option<String>,
+    /// What the patient agreed to; absent means that nobody recorded it.
+    #[zeroize(skip)]
+    pub consent: Option<Consent>,
+    /// Anything else; may have several lines.
+    pub note: Option<String>,
+}
+
+/// How record numbers of one issuer are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordNumberRules {
+    /// `ab1` is `AB1`.
+    pub fold_case: bool,
+    /// `12 34` is `1234`.
+    pub strip_spaces: bool,
+    /// `0012` is `12`.
+    pub strip_leading_zeros: bool,
+}
+
+impl Default for RecordNumberRules {
+    /// Case and spaces do not count; leading zeros do.
+    fn default() -> Self {
+        Self {
+            fold_case: true,
+            strip_spaces: true,
+            strip_leading_zeros: false,
+        }
+    }
+}
+
+impl Label {
+    /// The JSON that is sealed. A label that could not be read back is refused.
+    pub fn to_json_bytes(&self) -> Result<Zeroizing<Vec<u8>>, LabelError> {
+        self.check()?;
+        let json = Json {
+            version: VERSION,
+            issuer: self.issuer.clone(),
+            record_number: self.record_number.clone(),
+            name: self.name.clone(),
+            birth_date: self.birth_date.as_str().to_owned(),
+            body_site: JsonSite {
+                code: self.body_site.code().map(str::to_owned),
+                text: self.body_site.text().to_owned(),
+            },
+            laterality: self.laterality.map(|side| side.as_str().to_owned()),
+            view: self.view.clone(),
+            consent: self.consent,
+            note: self.note.clone(),
+        };
+        // Large enough from the beginning, so that growing leaves no copy behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LABEL_LEN));
+        serde_json::to_writer(&mut *bytes, &json).map_err(|_| LabelError::Malformed)?;
+        if bytes.len() <= MAX_LABEL_LEN {
+            Ok(bytes)
+        } else {
+            Err(LabelError::Field {
+                field: "whole label",
+            })
+        }
+    }
+
+    /// Reads the JSON of an opened label.
+    pub fn from_json_bytes(bytes: &[u8]) -> Result<Self, LabelError> {
+        if bytes.len() > MAX_LABEL_LEN {
+            return Err(LabelError::Malformed);
+        }
+        // serde_json's own message may quote the content, so it goes no further.
+        let mut json: Json = serde_json::from_slice(bytes).map_err(|_| LabelError::Malformed)?;
+        if json.version != VERSION {
+            return Err(LabelError::Version(json.version));
+        }
+        let side = json
+            .laterality
+            .as_deref()
+            .map(|word| Laterality::from_word(word).ok_or(LabelError::Malformed));
+        let label = Self {
+            issuer: std::mem::take(&mut json.issuer),
+            record_number: std::mem::take(&mut json.record_number),
+            name: std::mem::take(&mut json.name),
+            birth_date: json.birth_date.parse()?,
+            body_site: BodySite::new(
+                json.body_site.code.take(),
+                std::mem::take(&mut json.body_site.text),
+            )?,
+            laterality: side.transpose()?,
+            view: json.view.take(),
+            consent: json.consent,
+            note: json.note.take(),
+        };
+        label.check()?;
+        Ok(label)
+    }
+
+    /// The record number as it is compared and turned into a handle: NFKC, then as `rules` say. Never empty.
+    #[must_use]
+    pub fn normalised_record_number(&self, rules: &RecordNumberRules) -> Zeroizing<String> {
+        let mut number = Zeroizing::new(self.record_number.nfkc().collect::<String>());
+        if rules.strip_spaces {
+            number = Zeroizing::new(number.chars().filter(|c| !c.is_whitespace()).collect());
+        }
+        if rules.fold_case {
+            // Up and down again folds what has no capital letter of its own, such as a sharp s; folding can leave
+            // marks that NFKC would join.
+            let upper = Zeroizing::new(number.to_uppercase());
+            let lower = Zeroizing::new(upper.to_lowercase());
+            number = Zeroizing::new(lower.nfkc().collect());
+        }
+        if rules.strip_leading_zeros {
+            let kept = number.trim_start_matches('0');
+            number = Zeroizing::new(if kept.is_empty() {
+                "0".to_owned()
+            } else {
+                kept.to_owned()
+            });
+        }
+        number
+    }
+
+    fn check(&self) -> Result<(), LabelError> {
+        line("issuer", &self.issuer, MAX_ISSUER_LEN)?;
+        line("record number", &self.record_number, MAX_RECORD_NUMBER_LEN)?;
+        line("name", &self.name, MAX_NAME_LEN)?;
+        if let Some(view) = &self.view {
+            line("view", view, MAX_VIEW_LEN)?;
+        }
+        if let Some(note) = &self.note {
+            let shows = note
+                .split('\n')
+                .all(|part| part.trim().is_empty() || is_one_line(part.trim()));
+            if note.trim().is_empty() || note.len() > MAX_NOTE_LEN || !shows {
+                return Err(LabelError::Field { field: "note" });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Label(hidden)")
+    }
+}
+
+fn line(field: &'static str, text: &str, max: usize) -> Result<(), LabelError> {
+    if text.len() <= max && is_one_line(text) {
+        Ok(())
+    } else {
+        Err(LabelError::Field { field })
+    }
+}
+
+/// The label as it is spelled.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+struct Json {
+    version: u64,
+    issuer: String,
+    record_number: String,
+    name: String,
+    birth_date: String,
+    body_site: JsonSite,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    laterality: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    view: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[zeroize(skip)]
+    consent: Option<Consent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Zeroize)]
+#[serde(deny_unknown_fields)]
+struct JsonSite {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn example() -> Label {
+        let (body_site, laterality) = BodySite::from_text("left forearm").unwrap();
+        Label {
+            issuer: "St. Elsewhere".into(),
+            record_number: "0012 34ab".into(),
+            name: "Zoë Ångström".into(),
+            birth_date: "1961-02-03".parse().unwrap(),
+            body_site,
+            laterality,
+            view: Some("dorsal".into()),
+            consent: Some(Consent::Teaching),
+            note: Some("Two lesions,\nthe upper one new.".into()),
+        }
+    }
+
+    #[test]
+    fn a_label_reads_back_and_is_plain_json() {
+        let bytes = example().to_json_bytes().unwrap();
+        assert_eq!(Label::from_json_bytes(&bytes), Ok(example()));
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(json["name"], "Zoë Ångström");
+        assert_eq!(json["body_site"]["code"], "14975008");
+        assert_eq!(json["laterality"], "left");
+
+        let mut least = example();
+        (least.laterality, least.view, least.consent, least.note) = (None, None, None, None);
+        assert_eq!(
+            Label::from_json_bytes(&least.to_json_bytes().unwrap()),
+            Ok(least)
+        );
+    }
+
+    #[test]
+    fn debug_output_and_errors_show_nothing_of_the_person() {
+        let shown = format!(
+            "{:?} {:#?} {:?} {:?}",
+            example(),
+            example(),
+            example().birth_date,
+            example().body_site
+        );
+        let mut bad = example();
+        bad.name = "Zoë\u{7}".into();
+        let refusal = bad.to_json_bytes().unwrap_err();
+        let text = String::from_utf8(example().to_json_bytes().unwrap().to_vec()).unwrap();
+        let broken =
+            Label::from_json_bytes(text.replace("teaching", "Zoë").as_bytes()).unwrap_err();
+        for output in [
+            shown,
+            format!("{refusal} {refusal:?}"),
+            format!("{broken} {broken:?}"),
+        ] {
+            for secret in ["Zoë", "1961", "34ab", "Elsewhere", "forearm", "lesion"] {
+                assert!(
+                    !output.to_lowercase().contains(&secret.to_lowercase()),
+                    "{output}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn limits_hold_both_ways() {
+        let refused = |field: &'static str, change: fn(&mut Label)| {
+            let mut label = example();
+            change(&mut label);
+            assert_eq!(
+                label.to_json_bytes().map(drop),
+                Err(LabelError::Field { field })
+            );
+        };
+        refused("issuer", |label| label.issuer = String::new());
+        refused("issuer", |label| {
+            label.issuer = "a".repeat(MAX_ISSUER_LEN + 1)
+        });
+        refused("record number", |label| label.record_number = " 1".into());
+        refused("record number", |label| {
+            label.record_number = "1".repeat(MAX_RECORD_NUMBER_LEN + 1)
+        });
+        refused("name", |label| label.name = "a\u{202e}b".into());
+        refused("name", |label| label.name = "a".repeat(MAX_NAME_LEN + 1));
+        refused("view", |label| label.view = Some(String::new()));
+        refused("note", |label| label.note = Some("a\u{1b}[2J".into()));
+        refused("note", |label| {
+            label.note = Some("a".repeat(MAX_NOTE_LEN + 1))
+        });
+
+        let text = String::from_utf8(example().to_json_bytes().unwrap().to_vec()).unwrap();
+        for (from, to) in [
+            ("\"version\":1", "\"version\":1,\"version\":1"),
+            ("\"version\":1", "\"version\":1,\"more\":1"),
+            ("\"code\":\"14975008\"", "\"code\":\"14975007\""),
+            ("1961-02-03", "1961-02-30"),
+            ("\"left\"", "\"up\""),
+            ("Zoë", "Zo\\u0000"),
+        ] {
+            let altered = text.replace(from, to);
+            assert_ne!(altered, text);
+            assert!(Label::from_json_bytes(altered.as_bytes()).is_err(), "{to}");
+        }
+        let newer = text.replace("\"version\":1", "\"version\":2");
+        assert_eq!(
+            Label::from_json_bytes(newer.as_bytes()),
+            Err(LabelError::Version(2))
+        );
+        assert!(Label::from_json_bytes(format!("{text} {{}}").as_bytes()).is_err());
+        assert!(Label::from_json_bytes(&vec![b' '; MAX_LABEL_LEN + 1]).is_err());
+        assert!(Label::from_json_bytes("[".repeat(MAX_LABEL_LEN).as_bytes()).is_err());
+        for at in 0..text.len() {
+            assert!(Label::from_json_bytes(&text.as_bytes()[..at]).is_err());
+        }
+    }
+
+    #[test]
+    fn the_longest_label_fits_and_is_never_moved_in_memory() {
+        let mut label = example();
+        label.note = Some("\"".repeat(MAX_NOTE_LEN));
+        label.name = "\"".repeat(MAX_NAME_LEN);
+        let bytes = label.to_json_bytes().unwrap();
+        assert_eq!(bytes.capacity(), MAX_LABEL_LEN);
+        assert_eq!(Label::from_json_bytes(&bytes), Ok(label));
+    }
+
+    #[test]
+    fn birth_dates_are_days_of_the_calendar() {
+        for date in ["1961-02-03", "2000-02-29", "2024-02-29", "1900-12-31"] {
+            assert_eq!(date.parse::<BirthDate>().unwrap().as_str(), date);
+        }
+        for date in [
+            "",
+            "1900-02-29",
+            "2023-02-29",
+            "1961-2-3",
+            "1961-13-01",
+            "1961-00-01",
+            "1961-01-00",
+            "1961-04-31",
+            "03.02.1961",
+            "1961/02/03",
+            "+961-02-03",
+            "1961-02-03 ",
+            "1961-02-03-",
+            "0961-02-03",
+            "١٩٦١-02-03",
+        ] {
+            assert_eq!(
+                date.parse::<BirthDate>(),
+                Err(LabelError::BirthDate),
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
+    fn record_numbers_compare_as_the_rules_say() {
+        let normalised = |number: &str, rules: &RecordNumberRules| {
+            let mut label = example();
+            label.record_number = number.into();
+            label.normalised_record_number(rules).to_string()
+        };
+        let none = RecordNumberRules {
+            fold_case: false,
+            strip_spaces: false,
+            strip_leading_zeros: false,
+        };
+        assert_eq!(normalised("0012 34ab", &none), "0012 34ab");
+        assert_eq!(
+            normalised("0012 34AB", &RecordNumberRules::default()),
+            "001234ab"
+        );
+        let all = RecordNumberRules {
+            strip_leading_zeros: true,
+            ..RecordNumberRules::default()
+        };
+        assert_eq!(normalised("0012 34Ab", &all), "1234ab");
+        assert_eq!(normalised("000", &all), "0");
+        // Full width digits, a no-break space, composed and decomposed letters, a sharp s.
+        assert_eq!(normalised("\u{ff10}\u{ff11}\u{a0}2", &all), "12");
+        assert_eq!(normalised("e\u{301}1", &all), normalised("\u{c9}1", &all));
+        assert_eq!(normalised("stra\u{df}e", &all), normalised("STRASSE", &all));
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(number in "[\\PC]{1,16}", zeros in any::<bool>()) {
+            let rules = RecordNumberRules { strip_leading_zeros: zeros, ..RecordNumberRules::default() };
+            let mut label = example();
+            label.record_number = number;
+            let once = label.normalised_record_number(&rules).to_string();
+            label.record_number = once.clone();
+            prop_assert_eq!(label.normalised_record_number(&rules).to_string(), once);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Label::from_json_bytes(&bytes);
+        }
+    }
+}

@@ -38,4 +38,5 @@ pub mod receipt;
 pub mod seal;
 pub mod session;
 pub mod strip;
+mod text;
 pub mod wire;

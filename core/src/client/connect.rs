@@ -8,7 +8,7 @@ use quinn::crypto::rustls::QuicClientConfig;
 
 use super::ClientError;
 use super::device::Device;
-use super::tls::{self, ClientIdentity, KeyFailures};
+use super::tls::{self, ClientIdentity};
 use crate::device_key::DeviceKey;
 use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};
 
@@ -54,7 +54,6 @@ pub struct Client {
 pub(super) struct Live {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) connection: quinn::Connection,
-    pub(super) key_failures: KeyFailures,
 }
 
 impl Client {
@@ -142,7 +141,7 @@ impl Client {
             return Err(failure.into());
         }
         let (endpoint, connection) = dialled?;
-        Ok(Live { endpoint, connection, key_failures: tls.key_failures })
+        Ok(Live { endpoint, connection })
     }
 }
 

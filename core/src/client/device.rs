@@ -3,8 +3,9 @@
 
 use crate::cbor::{CborError, Fields, MapWriter, Value};
 use crate::ids::{ClinicId, DeviceId, UnixMillis};
-use crate::keyset::{KeySetError, SignedKeySet, VerifiedKeySet};
-use crate::log::Checkpoint;
+use crate::device_key::PublicKey;
+use crate::keyset::{KeySetError, SignedKeySet, VerifiedKeySet, root_key};
+use crate::log::checkpoint::Checkpoint;
 use crate::manifest::OperatorId;
 
 use super::ClientError;
@@ -49,7 +50,7 @@ impl Device {
             .text(4, self.operator.as_str())
             .bytes(5, &self.certificate)
             .array(6, self.roots.iter().map(|root| Value::Bytes(root.clone())))
-            .bytes(7, self.key_set.envelope())
+            .bytes(7, self.key_set.bytes())
             .optional(self.checkpoint.as_ref(), checkpoint)
             .uint(11, self.next_sequence)
             .to_bytes()
@@ -70,7 +71,7 @@ impl Device {
         }
         let clinic_id = ClinicId::from_bytes(fields.take(2)?.bytes16()?);
         let device_id = DeviceId::from_bytes(fields.take(3)?.bytes16()?);
-        let operator = OperatorId::new(&fields.take(4)?.text(1..=64)?).map_err(|_| Damage)?;
+        let operator = fields.take(4)?.text(1..=64)?.parse().map_err(|_| Damage)?;
         let certificate = fields.take(5)?.bytes(1..=4096)?;
         let roots = fields.take(6)?.array(1..=4)?;
         let roots = roots.into_iter().map(|root| root.bytes(1..=4096)).collect::<Result<Vec<_>, _>>()?;
@@ -85,7 +86,7 @@ impl Device {
         };
         let next_sequence = fields.take(11)?.uint()?;
         fields.finish()?;
-        let keys = root_keys(&roots).ok_or(Damage)?;
+        let keys = root_keys(&roots)?;
         let key_set = SignedKeySet::parse(&envelope)?.verify(&keys, clinic_id, now, 0)?;
         Ok(Self { clinic_id, device_id, operator, certificate, roots, key_set, checkpoint, next_sequence })
     }
@@ -104,13 +105,8 @@ impl Device {
 }
 
 /// The public keys of CA certificates.
-pub(super) fn root_keys(roots: &[Vec<u8>]) -> Option<Vec<crate::device_key::PublicKey>> {
-    use x509_parser::prelude::{FromDer, X509Certificate};
-    let key = |der: &Vec<u8>| {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        crate::device_key::PublicKey::from_sec1(&certificate.public_key().subject_public_key.data).ok()
-    };
-    roots.iter().map(key).collect()
+pub(super) fn root_keys(roots: &[Vec<u8>]) -> Result<Vec<PublicKey>, KeySetError> {
+    roots.iter().map(|root| root_key(root)).collect()
 }
 
 struct Damage;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand_core::TryCryptoRng;
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::{Congestion, dial_any, quic_config};
@@ -13,7 +12,7 @@ use super::maintain::is_for;
 use super::tls::{self, PinnedAuthority};
 use super::ClientError;
 use crate::device_key::{DeviceKey, DeviceKeyError};
-use crate::enrol::{self, ClinicMessage, PhoneMessage, Words};
+use crate::enrol::{self, Begin, EnrolmentError, Issued, Offer, Outcome, Reveal, Words, WordsInput};
 use crate::ids::{DeviceId, UnixMillis};
 use crate::invitation::Invitation;
 use crate::keyset::SignedKeySet;
@@ -65,7 +64,7 @@ pub async fn enrol<R: TryCryptoRng>(
     let outcome = converse(&connection, &request, &tls.authority, &csr, nonce, deadline, show).await;
     let outcome = outcome.map_err(|error| match (error, connection.close_reason()) {
         // What the clinic said outranks how the connection ended.
-        (said @ (ClientError::Refused(_) | ClientError::EnrolmentMismatch | ClientError::NotApprovedInTime), _) => said,
+        (said @ (ClientError::EnrolmentRefused(_) | ClientError::EnrolmentMismatch | ClientError::NotApprovedInTime), _) => said,
         (_, Some(reason)) => reason.into(),
         (error, None) => error,
     });
@@ -84,52 +83,47 @@ async fn converse(
     show: impl FnOnce(&Words),
 ) -> Result<Device, ClientError> {
     let (mut send, recv) = connection.open_bi().await?;
-    let mut clinic = ClinicFrames { recv, reader: FrameReader::new(enrol::MAX_MESSAGE_LEN), pending: Vec::new(), deadline };
+    let mut clinic = ClinicFrames { recv, reader: FrameReader::new(enrol::messages::MAX_OUTCOME_LEN), pending: Vec::new(), deadline };
 
-    let begin = enrol::Begin {
+    let begin = Begin {
         token: request.invitation.token.clone(),
         csr: csr.to_vec(),
         device_name: request.device_name.to_owned(),
         attestation: request.attestation.clone(),
-        commitment: enrol::phone_commitment(&nonce, csr),
+        commitment: enrol::messages::phone_commitment(&nonce, csr),
     };
-    send.write_all(&frame(&PhoneMessage::Begin(begin).to_bytes())).await?;
-    let ClinicMessage::Offer { commitment, .. } = clinic.next().await? else {
-        return Err(ClientError::Protocol);
-    };
+    send.write_all(&frame(&begin.to_bytes())).await?;
+    let offer = clinic.next(Offer::parse).await?;
     // Only now that the other side has committed itself does this side show its nonce.
-    send.write_all(&frame(&PhoneMessage::Reveal { nonce }.to_bytes())).await?;
-    let ClinicMessage::Reveal { nonce: theirs } = clinic.next().await? else {
-        return Err(ClientError::Protocol);
-    };
-    if enrol::clinic_commitment(&theirs, csr) != commitment {
-        return Err(ClientError::EnrolmentMismatch);
-    }
-    let context = enrol::WordsContext {
-        ca_sha256: request.invitation.ca_sha256,
+    send.write_all(&frame(&Reveal { nonce }.to_bytes())).await?;
+    let revealed = clinic.next(Reveal::parse).await?;
+    offer.check(&revealed, csr).map_err(|_| ClientError::EnrolmentMismatch)?;
+    show(&Words::derive(&WordsInput {
+        ca_sha256: &request.invitation.ca_sha256,
         clinic_id: request.invitation.clinic_id,
-        token_hash: request.invitation.token.hash(),
-        csr_sha256: Sha256::digest(csr).into(),
-    };
-    show(&context.words(&nonce, &theirs));
+        token: &request.invitation.token,
+        csr,
+        phone_nonce: &nonce,
+        clinic_nonce: &revealed.nonce,
+    }));
 
-    let ClinicMessage::Issued(issued) = clinic.next().await? else {
+    let Outcome::Issued(issued) = clinic.next(Outcome::parse).await? else {
         return Err(ClientError::Protocol);
     };
     let _ = send.finish();
-    accept(request, authority, issued)
+    accept(request, authority, *issued)
 }
 
 /// Believes nothing of what was issued before it fits the invitation and the key.
-fn accept(request: &EnrolRequest<'_>, authority: &PinnedAuthority, issued: enrol::Issued) -> Result<Device, ClientError> {
+fn accept(request: &EnrolRequest<'_>, authority: &PinnedAuthority, issued: Issued) -> Result<Device, ClientError> {
     let pinned = authority.der().ok_or(ClientError::NotTheClinic)?;
-    if issued.ca_certificate != pinned || !is_for(&issued.certificate, request.key.as_ref())? {
+    if issued.ca != pinned || !is_for(&issued.certificate, request.key.as_ref())? {
         return Err(ClientError::EnrolmentMismatch);
     }
     if certified_device(&issued.certificate) != Some(issued.device_id) {
         return Err(ClientError::EnrolmentMismatch);
     }
-    let keys = root_keys(&[pinned.to_vec()]).ok_or(ClientError::EnrolmentMismatch)?;
+    let keys = root_keys(&[pinned.to_vec()]).map_err(|_| ClientError::EnrolmentMismatch)?;
     let signed = SignedKeySet::parse(&issued.key_set)?;
     let key_set = signed.verify(&keys, request.invitation.clinic_id, request.now, 0)?;
     let roots = key_set.key_set().roots.clone();
@@ -167,16 +161,16 @@ struct ClinicFrames {
 }
 
 impl ClinicFrames {
-    async fn next(&mut self) -> Result<ClinicMessage, ClientError> {
+    /// The next message, which is one that `parse` reads, or a refusal.
+    async fn next<T>(&mut self, parse: fn(&[u8]) -> Result<T, EnrolmentError>) -> Result<T, ClientError> {
         loop {
             let pending = std::mem::take(&mut self.pending);
             let mut input = pending.as_slice();
             if let Some(body) = self.reader.read(&mut input).map_err(|_| ClientError::Protocol)? {
                 self.pending = input.to_vec();
-                return match ClinicMessage::from_bytes(&body) {
-                    Ok(ClinicMessage::Refused { code }) => Err(ClientError::Refused(code)),
-                    Ok(message) => Ok(message),
-                    Err(_) => Err(ClientError::Protocol),
+                return match Outcome::parse(&body) {
+                    Ok(Outcome::Refused(refusal)) => Err(ClientError::EnrolmentRefused(refusal)),
+                    _ => parse(&body).map_err(|_| ClientError::Protocol),
                 };
             }
             let read = timeout_at(self.deadline, self.recv.read_chunk(READ_LEN, true)).await;

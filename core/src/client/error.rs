@@ -34,6 +34,9 @@ pub enum ClientError {
     /// The gateway refused the request.
     #[error("{0}")]
     Refused(RefusalCode),
+    /// The clinic refused the enrolment.
+    #[error(transparent)]
+    EnrolmentRefused(#[from] crate::enrol::Refusal),
     /// The device key failed.
     #[error(transparent)]
     DeviceKey(#[from] DeviceKeyError),
@@ -82,6 +85,7 @@ impl ClientError {
             Self::CertificateRefused => "certificate-refused",
             Self::Closed(reason) => reason.name(),
             Self::Refused(code) => code.name(),
+            Self::EnrolmentRefused(refusal) => refusal.code(),
             Self::DeviceKey(_) => "device-key",
             Self::Receipt(_) => "receipt",
             Self::KeySet(_) => "key-set",
@@ -113,6 +117,7 @@ impl From<SendError> for ClientError {
         match error {
             SendError::Refused(refusal) => Self::Refused(refusal.code),
             SendError::Receipt(receipt) => Self::Receipt(receipt),
+            SendError::KeySet(error) => Self::KeySet(error),
             SendError::Wire(_) | SendError::OutOfTurn => Self::Protocol,
         }
     }

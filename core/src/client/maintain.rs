@@ -9,7 +9,7 @@ use super::connect::Client;
 use super::device::root_keys;
 use super::tls::{self, Validity};
 use super::ClientError;
-use crate::device_key::DeviceKey;
+use crate::device_key::{DeviceKey, PublicKey};
 use crate::ids::UnixMillis;
 use crate::keyset::SignedKeySet;
 use crate::wire::limits::MAX_RESPONSE_LEN;
@@ -43,7 +43,7 @@ impl Client {
     /// As [`Client::renew_if_due`].
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let key = self.key().new_key()?;
-        let csr = tls::make_csr(key.as_ref(), "").map_err(|_| crate::device_key::DeviceKeyError::Failed)?;
+        let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|_| crate::device_key::DeviceKeyError::Failed)?;
         let Response::Certificate { certificate } = self.ask(&Request::Renew { csr }).await? else {
             return Err(ClientError::Protocol);
         };
@@ -70,7 +70,7 @@ impl Client {
             Response::KeySetCurrent => return Ok(false),
             _ => return Err(ClientError::Protocol),
         };
-        let keys = root_keys(&device.roots).ok_or(ClientError::DeviceDamaged)?;
+        let keys = root_keys(&device.roots).map_err(|_| ClientError::DeviceDamaged)?;
         let signed = SignedKeySet::parse(&envelope)?;
         let key_set = signed.verify(&keys, device.clinic_id, now, have.saturating_add(1))?;
         self.update(|device| {
@@ -107,6 +107,5 @@ impl Client {
 
 pub(super) fn is_for(certificate: &[u8], key: &dyn DeviceKey) -> Result<bool, ClientError> {
     let own = key.public_key()?;
-    let certified = root_keys(&[certificate.to_vec()]).and_then(|keys| keys.into_iter().next());
-    Ok(certified.is_some_and(|certified| certified == own))
+    Ok(PublicKey::of_certificate(certificate).is_some_and(|certified| certified == own))
 }

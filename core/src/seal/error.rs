@@ -43,6 +43,9 @@ pub enum HeaderError {
     /// The bytes end before the header does.
     #[error("the header is cut short")]
     Truncated,
+    /// Something follows a header that should stand alone.
+    #[error("something follows the header")]
+    Trailing,
     /// The header goes on beyond [`MAX_HEADER_LEN`](super::MAX_HEADER_LEN).
     #[error("the header is too long")]
     TooLong,

@@ -76,6 +76,14 @@ impl Header {
         }
     }
 
+    /// Reads `bytes`, which are a header and nothing else, as they are stored and sent.
+    pub fn parse_whole(bytes: &[u8]) -> Result<Self, HeaderError> {
+        match Self::parse(bytes)? {
+            (header, consumed) if consumed == bytes.len() => Ok(header),
+            _ => Err(HeaderError::Trailing),
+        }
+    }
+
     /// All stanzas, in order, also those of types that are not known here.
     #[must_use]
     pub fn stanzas(&self) -> &[Stanza] {
@@ -280,6 +288,9 @@ mod tests {
         bytes.extend_from_slice(b"payload\n-> more");
         let (header, consumed) = Header::parse(&bytes).unwrap();
         assert_eq!(consumed, len);
+        assert!(Header::parse_whole(&bytes[..len]).is_ok());
+        let trailing = Header::parse_whole(&bytes[..=len]);
+        assert_eq!(trailing.err(), Some(HeaderError::Trailing));
         assert_eq!(header.manifest(), Some((12, [8; 32])));
         assert_eq!(header.x25519_count(), 2);
         assert_eq!(&header.stanzas()[..2], &stanzas);

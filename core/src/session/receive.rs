@@ -91,7 +91,7 @@ impl Offered {
     /// # Errors
     /// The refusal code of the first thing that is wrong.
     pub fn judge(request: UploadRequest, sender: &Sender<'_>) -> Result<Self, RefusalCode> {
-        let unverified = crate::manifest::UnverifiedManifest::parse(&request.manifest).map_err(|_| RefusalCode::Malformed)?;
+        let unverified = SignedManifest::parse(&request.manifest).map_err(|_| RefusalCode::Malformed)?;
         if unverified.claimed().device_id != sender.device_id {
             return Err(RefusalCode::WrongDevice);
         }
@@ -138,7 +138,7 @@ impl Offered {
 
 fn judge_header(header: &[u8], manifest: &SignedManifest) -> Result<(), RefusalCode> {
     let (parsed, len) = Header::parse(header).map_err(|_| RefusalCode::BadHeader)?;
-    let names_this_manifest = parsed.manifest() == Some((manifest.manifest().key_set, *manifest.hash().as_bytes()));
+    let names_this_manifest = parsed.manifest() == Some((manifest.manifest().key_set, manifest.hash().0));
     let recipients = parsed.x25519_count();
     let nothing_else = recipients.checked_add(1) == Some(parsed.stanzas().len());
     if len == header.len() && names_this_manifest && recipients >= MIN_RECIPIENTS && nothing_else {

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use crate::capture::SealedCapture;
 use crate::ids::DeviceId;
-use crate::keyset::KeySet;
-use crate::log::Checkpoint;
+use crate::keyset::{KeySet, KeySetError};
+use crate::log::checkpoint::Checkpoint;
 use crate::receipt::{self, Expected, ReceiptError, VerifiedReceipt};
 use crate::wire::limits::MAX_RESPONSE_LEN;
 use crate::wire::{FrameReader, Refusal, Request, Response, UploadRequest, WireError, frame};
@@ -28,6 +28,9 @@ pub enum SendError {
     /// The gateway answered out of turn, or asked for bytes that do not exist.
     #[error("the gateway's answer was not understood: update the app")]
     OutOfTurn,
+    /// The key set that the receipt is to be checked with is not usable.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
     /// The receipt does not hold: the picture is kept.
     #[error("the gateway's receipt could not be verified, so the picture is kept: tell your clinic's IT")]
     Receipt(#[from] ReceiptError),
@@ -105,13 +108,14 @@ impl<'a> Send<'a> {
             }
             (Response::Stored { receipt, consistency }, State::Waiting | State::Sent) => {
                 let manifest = self.capture.manifest();
+                let log_key = self.trust.key_set.log_verifying_key()?;
                 let expected = Expected {
                     clinic_id: self.trust.key_set.clinic_id,
                     capture_id: manifest.manifest().capture_id,
                     manifest_hash: manifest.hash(),
                     device_id: self.trust.device_id,
                     receipt_key: &self.trust.key_set.receipt_key,
-                    log_key: &self.trust.key_set.log_key,
+                    log_key: &log_key,
                     log_origin: &self.trust.key_set.log_origin,
                 };
                 let verified = receipt::verify(&receipt, &expected, self.trust.last, &consistency)?;

@@ -75,14 +75,12 @@ codes! {
         ClinicUnavailable = 17, "clinic-unavailable", "The clinic's server is busy or locked. The app will try again.";
         /// The certificate request was not accepted.
         BadCertificateRequest = 18, "bad-certificate-request", "The certificate request was not accepted. Enrol this device anew.";
-        /// The invitation is unknown, used, closed or expired: deliberately one answer.
-        InvitationNotOpen = 19, "invitation-not-open", "This invitation is not open (any more). Ask your clinic's IT for a new QR code.";
-        /// The admin did not approve the device.
-        NotApproved = 20, "not-approved", "The device was not approved. Ask your clinic's IT.";
+        /// The device is not (or no longer) one that may do this.
+        NotApproved = 19, "not-approved", "The clinic has not approved this device, or not any more. Ask your clinic's IT.";
         /// Too many requests at once from this device.
-        TooMany = 21, "too-many", "Too many pictures are being sent at once. The app will try again.";
+        TooMany = 20, "too-many", "Too many pictures are being sent at once. The app will try again.";
         /// The gateway's own fault.
-        Internal = 22, "internal", "The gateway has a fault. Keep the app open and tell your clinic's IT.";
+        Internal = 21, "internal", "The gateway has a fault. Keep the app open and tell your clinic's IT.";
     }
 }
 

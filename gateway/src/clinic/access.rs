@@ -8,6 +8,17 @@ use safelight_core::manifest::OperatorId;
 use crate::log::{LogError, MerkleLog};
 use crate::store::catalog::WriteTx;
 
+/// Why something could not be put on record: then it must not happen either.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
@@ -129,18 +140,20 @@ impl AccessLog {
     }
 
     /// Puts events on record in the caller's transaction: with it they happen, or neither does.
+    /// The checkpoint is signed in the same transaction.
     pub async fn record(
         &self,
         tx: &mut WriteTx,
         actor: &Actor,
         at: UnixMillis,
         events: &[Event<'_>],
-    ) -> Result<(), LogError> {
+    ) -> Result<(), AccessError> {
         let mut entries = Vec::with_capacity(events.len());
         for event in events {
             entries.push(event.entry(actor, at)?.to_bytes());
         }
         self.log.append(tx, &entries).await?;
+        self.log.sign(tx, &self.key, at).await?;
         Ok(())
     }
 }

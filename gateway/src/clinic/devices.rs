@@ -396,9 +396,9 @@ pub(super) fn fixed<const N: usize>(row: &AnyRow, column: usize) -> Result<[u8; 
     bytes.try_into().map_err(|_| ClinicError::CatalogDamaged)
 }
 
-pub(super) fn operator(row: &AnyRow, column: usize) -> Result<OperatorId, ClinicError> {
+fn operator(row: &AnyRow, column: usize) -> Result<OperatorId, ClinicError> {
     let text: String = row.try_get(column)?;
-    OperatorId::new(&text).map_err(|_| ClinicError::CatalogDamaged)
+    text.parse().map_err(|_| ClinicError::CatalogDamaged)
 }
 
 pub(super) fn millis(row: &AnyRow, column: usize) -> Result<UnixMillis, ClinicError> {

@@ -13,11 +13,9 @@ use std::collections::HashMap;
 use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::device_key::PublicKey;
-use safelight_core::enrol::csr::CertificateRequest;
-use safelight_core::enrol::{self, Begin, ClinicMessage, Issued, PhoneMessage, WordsContext};
+use safelight_core::enrol::messages::clinic_commitment;
+use safelight_core::enrol::{Begin, CertificateRequest, Issued, Offer, Outcome, Refusal, Reveal, Words, WordsInput};
 use safelight_core::ids::{DeviceId, UnixMillis};
-use safelight_core::wire::RefusalCode;
-use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
 use super::devices::{self, Attestation, Certificate, Device, Status};
@@ -44,12 +42,8 @@ enum Stage {
 struct Offered {
     device: DeviceId,
 
-    csr: Vec<u8>,
-    phone_commitment: [u8; 32],
+    begin: Begin,
     nonce: [u8; 32],
-    context: WordsContext,
-    model: String,
-    attestation: Attestation,
 }
 
 /// What to tell the phone.
@@ -61,12 +55,12 @@ pub(super) struct Say {
 }
 
 impl Say {
-    fn more(conversation: u64, message: &ClinicMessage) -> Self {
-        Self { conversation, message: message.to_bytes(), last: false }
+    fn more(conversation: u64, message: Vec<u8>) -> Self {
+        Self { conversation, message, last: false }
     }
 
-    fn last(conversation: u64, message: &ClinicMessage) -> Self {
-        Self { conversation, message: message.to_bytes(), last: true }
+    fn last(conversation: u64, outcome: &Outcome) -> Self {
+        Self { conversation, message: outcome.to_bytes(), last: true }
     }
 }
 
@@ -79,50 +73,28 @@ impl Enrolments {
         message: &[u8],
         now: UnixMillis,
     ) -> Result<Say, ClinicError> {
-        let outcome = match (PhoneMessage::from_bytes(message), self.open.remove(&conversation)) {
-            (Ok(PhoneMessage::Begin(begin)), None) => self.begin(clinic, conversation, begin, now).await,
-            (Ok(PhoneMessage::Reveal { nonce }), Some(Stage::Offered(offered))) => {
-                self.reveal(clinic, conversation, *offered, &nonce, now).await
-            }
-            _ => Err(Stop::Refused(RefusalCode::Malformed)),
+        let outcome = match self.open.remove(&conversation) {
+            None => self.begin(clinic, conversation, message, now).await,
+            Some(Stage::Offered(offered)) => self.reveal(clinic, conversation, *offered, message, now).await,
+            // A phone that waits has nothing to say.
+            Some(Stage::Waiting(_)) => Err(Stop::Refused(Refusal::Request)),
         };
         match outcome {
             Ok(say) => Ok(say),
-            Err(Stop::Refused(code)) => Ok(Say::last(conversation, &ClinicMessage::Refused { code })),
+            Err(Stop::Refused(refusal)) => Ok(Say::last(conversation, &Outcome::Refused(refusal))),
             Err(Stop::Failed(error)) => Err(error),
         }
     }
 
-    async fn begin(&mut self, clinic: &Clinic, conversation: u64, begin: Begin, now: UnixMillis) -> Result<Say, Stop> {
-        let token_hash = begin.token.hash();
-        let request = CertificateRequest::parse(&begin.csr).map_err(|_| Stop::Refused(RefusalCode::BadCertificateRequest))?;
-        let key = request.public_key().clone();
-        let device = claim_invitation(clinic, &token_hash, &key, now).await?;
+    async fn begin(&mut self, clinic: &Clinic, conversation: u64, message: &[u8], now: UnixMillis) -> Result<Say, Stop> {
+        let begin = Begin::parse(message).map_err(|_| Stop::Refused(Refusal::Request))?;
+        let request = CertificateRequest::parse(&begin.csr).map_err(|_| Stop::Refused(Refusal::Request))?;
+        let device = claim_invitation(clinic, &begin.token.hash(), request.public_key(), now).await?;
         let mut nonce = [0; 32];
         SysRng.try_fill_bytes(&mut nonce).map_err(|_| ClinicError::Randomness)?;
-        let offer = ClinicMessage::Offer {
-            enrolment_id: *device.as_bytes(),
-            commitment: enrol::clinic_commitment(&nonce, &begin.csr),
-        };
-        let context = WordsContext {
-            ca_sha256: clinic.ca.sha256(),
-            clinic_id: clinic.id(),
-            token_hash,
-            csr_sha256: Sha256::digest(&begin.csr).into(),
-        };
-        let attestation = if begin.attestation.is_some() { Attestation::Claimed } else { Attestation::Software };
-        let offered = Offered {
-            device,
-
-            phone_commitment: begin.commitment,
-            csr: begin.csr,
-            nonce,
-            context,
-            model: printable(&begin.device_name),
-            attestation,
-        };
-        self.open.insert(conversation, Stage::Offered(Box::new(offered)));
-        Ok(Say::more(conversation, &offer))
+        let offer = Offer { enrolment_id: *device.as_bytes(), commitment: clinic_commitment(&nonce, &begin.csr) };
+        self.open.insert(conversation, Stage::Offered(Box::new(Offered { device, begin, nonce })));
+        Ok(Say::more(conversation, offer.to_bytes()))
     }
 
     async fn reveal(
@@ -130,16 +102,22 @@ impl Enrolments {
         clinic: &Clinic,
         conversation: u64,
         offered: Offered,
-        nonce: &[u8; 32],
+        message: &[u8],
         now: UnixMillis,
     ) -> Result<Say, Stop> {
-        if enrol::phone_commitment(nonce, &offered.csr) != offered.phone_commitment {
-            return Err(Stop::Refused(RefusalCode::Malformed));
-        }
-        let words = offered.context.words(nonce, &offered.nonce).to_string();
-        show_words(clinic, &offered, &words, now).await?;
+        let reveal = Reveal::parse(message).map_err(|_| Stop::Refused(Refusal::Request))?;
+        offered.begin.check(&reveal).map_err(|_| Stop::Refused(Refusal::Request))?;
+        let words = Words::derive(&WordsInput {
+            ca_sha256: &clinic.ca.sha256(),
+            clinic_id: clinic.id(),
+            token: &offered.begin.token,
+            csr: &offered.begin.csr,
+            phone_nonce: &reveal.nonce,
+            clinic_nonce: &offered.nonce,
+        });
+        show_words(clinic, &offered, &words.to_string(), now).await?;
         self.open.insert(conversation, Stage::Waiting(offered.device));
-        Ok(Say::more(conversation, &ClinicMessage::Reveal { nonce: offered.nonce }))
+        Ok(Say::more(conversation, Reveal { nonce: offered.nonce }.to_bytes()))
     }
 
     /// What has been decided since: a certificate for whom was approved, a no for whom was revoked. Certificates are in the catalog when
@@ -158,8 +136,8 @@ impl Enrolments {
             let Some(device) = devices::find(&clinic.catalog, id).await? else { continue };
             let message = match device.status {
                 Status::Pending => continue,
-                Status::Revoked => ClinicMessage::Refused { code: RefusalCode::NotApproved },
-                Status::Active => ClinicMessage::Issued(issued(clinic, &device, now).await?),
+                Status::Revoked => Outcome::Refused(Refusal::Declined),
+                Status::Active => Outcome::Issued(Box::new(issued(clinic, &device, now).await?)),
             };
             self.open.remove(&conversation);
             say.push(Say::last(conversation, &message));
@@ -171,11 +149,6 @@ impl Enrolments {
     pub(super) fn forget(&mut self, conversation: u64) {
         self.open.remove(&conversation);
     }
-
-    /// Ingest was restarted: none of its conversations exists any more.
-    pub(super) fn forget_all(&mut self) {
-        self.open.clear();
-    }
 }
 
 /// The invitation's device: a new one if the invitation is unused, the same one if it was used with this key.
@@ -186,7 +159,7 @@ async fn claim_invitation(
     now: UnixMillis,
 ) -> Result<DeviceId, Stop> {
     let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
-    let not_open = Stop::Refused(RefusalCode::InvitationNotOpen);
+    let not_open = Stop::Refused(Refusal::Invitation);
     let Some(invitation) = devices::invitation(&mut tx, token_hash, now).await? else { return Err(not_open) };
     if let Some(device) = invitation.device {
         tx.rollback().await.map_err(ClinicError::from)?;
@@ -228,7 +201,9 @@ async fn claim_invitation(
 
 async fn show_words(clinic: &Clinic, offered: &Offered, words: &str, now: UnixMillis) -> Result<(), ClinicError> {
     let mut tx = clinic.catalog.write().await?;
-    devices::set_pending(&mut tx, offered.device, words, &offered.model, offered.attestation).await?;
+    let begin = &offered.begin;
+    let attestation = if begin.attestation.is_some() { Attestation::Claimed } else { Attestation::Software };
+    devices::set_pending(&mut tx, offered.device, words, &printable(&begin.device_name), attestation).await?;
     clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::DevicePending(offered.device)]).await?;
     tx.commit().await?;
     tracing::info!(device = %offered.device, "a device waits for approval");
@@ -246,7 +221,7 @@ async fn issued(clinic: &Clinic, device: &Device, now: UnixMillis) -> Result<Iss
         device_id: device.id,
         operator: device.person.clone(),
         certificate,
-        ca_certificate: clinic.ca.certificate().to_vec(),
+        ca: clinic.ca.certificate().to_vec(),
         key_set: clinic.key_set_envelope().to_vec(),
     })
 }
@@ -284,7 +259,7 @@ fn printable(text: &str) -> String {
 
 /// Why a conversation does not go on.
 enum Stop {
-    Refused(RefusalCode),
+    Refused(Refusal),
     Failed(ClinicError),
 }
 

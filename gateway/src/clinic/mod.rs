@@ -14,6 +14,7 @@
 pub mod access;
 pub mod devices;
 mod enrolments;
+pub mod identity;
 pub mod keys;
 pub mod pictures;
 mod pull;
@@ -32,7 +33,7 @@ use safelight_core::keyset::{KeySetError, VerifiedKeySet};
 use tokio::sync::{Notify, watch};
 use zeroize::Zeroizing;
 
-use self::access::{AccessLog, Actor, Event};
+use self::access::{AccessError, AccessLog, Actor, Event};
 use self::keys::{ClinicKeys, ClinicKeysError};
 use crate::clock::Clock;
 use crate::config::{Config, Layout, RecordNumbers};
@@ -40,9 +41,9 @@ use crate::enrol::ca::{Ca, CaError};
 use crate::enrol::issue::IssueError;
 use crate::link::LinkError;
 use crate::log::{LogError, MerkleLog};
-use crate::store::blobs::{BlobError, Blobs};
+use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::catalog::{Catalog, CatalogError};
-use crate::store::headers::{HeaderError, Headers};
+use crate::store::headers::{HeaderError, SqliteHeaders};
 use crate::vault::{UnlockError, Unlocked};
 
 /// Name of the header store.
@@ -63,6 +64,9 @@ pub enum ClinicError {
     /// The access log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// An entry of the access log.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The link.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -81,6 +85,9 @@ pub enum ClinicError {
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// The inspector could not work; the log says why.
+    #[error("pictures cannot be inspected at the moment: see the log")]
+    Inspector,
     /// Something in the catalog is not what this program writes.
     #[error("clinic.db holds something that this program did not write: restore it from the backup")]
     CatalogDamaged,
@@ -112,9 +119,9 @@ pub struct Clinic {
     /// `clinic.db`.
     pub catalog: Catalog,
     /// `headers.db`.
-    pub headers: Headers,
+    pub headers: SqliteHeaders,
     /// Sealed payloads, to be read.
-    pub blobs: Blobs,
+    pub blobs: FileBlobs,
     /// The access log.
     pub access: AccessLog,
     /// The CA.
@@ -136,10 +143,12 @@ impl Clinic {
         let ca = keys.load_ca(&folder)?;
         let key_set = keys.load_key_set(&folder, &ca, clock.now())?;
         let catalog = Catalog::open(folder.join(schema::FILE_NAME), &schema::migrations()).await?;
-        let access = AccessLog::new(MerkleLog::new(keys::access_origin(keys.clinic_id()), catalog.clone()), keys.access_log().clone());
+        let origin = keys::access_origin(keys.clinic_id());
+        let log = MerkleLog::new(catalog.clone(), &origin, keys.access_log().verifying_key())?;
+        let access = AccessLog::new(log, keys.access_log().clone());
         Ok(Self {
-            headers: Headers::open(&folder.join(HEADERS_FILE)).await?,
-            blobs: Blobs::open_read_only(&layout.blobs())?,
+            headers: SqliteHeaders::open(&folder.join(HEADERS_FILE)).await?,
+            blobs: FileBlobs::open(&layout.ingest())?,
             access,
             ca,
             key_set,
@@ -166,7 +175,7 @@ impl Clinic {
     }
 
     fn key_set_envelope(&self) -> &[u8] {
-        self.key_set.envelope()
+        self.key_set.bytes()
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::ClinicError;
-use super::devices::{fixed, id_of, millis, operator};
+use super::devices::{fixed, id_of, millis};
 use crate::link::InboxEntry;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -57,8 +57,8 @@ pub struct Picture {
     pub reason: String,
     /// Which device took it.
     pub device: DeviceId,
-    /// Who took it.
-    pub operator: OperatorId,
+    /// Who took it, as the manifest says; empty if it could not be read.
+    pub operator: String,
     /// The device's sequence number.
     pub sequence: u64,
     /// COSE_Sign1 of its manifest.
@@ -94,8 +94,8 @@ pub async fn newest_seq(catalog: &Catalog) -> Result<u64, ClinicError> {
 pub struct Claimed {
     /// The device.
     pub device: DeviceId,
-    /// Who took it.
-    pub operator: OperatorId,
+    /// Who took it, if the manifest could be read.
+    pub operator: Option<OperatorId>,
     /// The device's sequence number.
     pub sequence: u64,
     /// When.
@@ -123,7 +123,7 @@ pub async fn insert(
     .bind(state.name())
     .bind(quarantined.unwrap_or_default().to_owned())
     .bind(claimed.device.as_bytes().to_vec())
-    .bind(claimed.operator.as_str().to_owned())
+    .bind(claimed.operator.as_ref().map_or("", OperatorId::as_str).to_owned())
     .bind(int(claimed.sequence)?)
     .bind(entry.manifest.clone())
     .bind(claimed.manifest_hash.to_vec())
@@ -254,7 +254,7 @@ fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
         state: State::parse(&state)?,
         reason: row.try_get(3)?,
         device: id_of(row, 4)?,
-        operator: operator(row, 5)?,
+        operator: row.try_get(5)?,
         sequence: count(row.try_get(6)?)?,
         manifest: row.try_get(7)?,
         manifest_hash: fixed(row, 8)?,

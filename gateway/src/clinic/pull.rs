@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use safelight_core::manifest::UnverifiedManifest;
+use safelight_core::ids::DeviceId;
+use safelight_core::manifest::SignedManifest;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -13,7 +14,7 @@ use super::pictures::{self, Claimed};
 use super::push::Pushed;
 use super::{ClinicError, RECONNECT, Running, renewals};
 use crate::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, Link, LinkError, RelayMessage};
-use crate::store::headers::Kind;
+use crate::store::headers::{Header, HeaderError, Headers, Kind};
 
 /// How long one poll waits. Approvals and revocations made at the shell are noticed this often.
 const POLL_WAIT: Duration = Duration::from_millis(250);
@@ -113,7 +114,12 @@ async fn take_over(running: &Running, entry: &InboxEntry) -> Result<(), ClinicEr
     let clinic = &running.clinic;
     let now = running.clock.now();
     let (claimed, quarantined) = read_claims(entry);
-    clinic.headers.put(entry.capture_id, Kind::Picture, &entry.header).await?;
+    let header = Header { id: entry.capture_id.into(), kind: Kind::Picture, bytes: entry.header.clone() };
+    match clinic.headers.put(&[header]).await {
+        // Taken over before, and cut off before ingest was told.
+        Ok(()) | Err(HeaderError::Exists) => {}
+        Err(error) => return Err(error.into()),
+    }
     let mut tx = clinic.catalog.write().await?;
     if pictures::insert(&mut tx, entry, &claimed, quarantined, now).await? {
         clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::Pulled(entry.capture_id)]).await?;
@@ -126,22 +132,22 @@ async fn take_over(running: &Running, entry: &InboxEntry) -> Result<(), ClinicEr
 /// What the manifest says of itself. An entry whose manifest cannot even be read is kept under what ingest calls it, and quarantined.
 fn read_claims(entry: &InboxEntry) -> (Claimed, Option<&'static str>) {
     let unreadable = || Claimed {
-        device: safelight_core::ids::DeviceId::from_bytes([0; 16]),
-        operator: safelight_core::manifest::OperatorId::unknown(),
+        device: DeviceId::from_bytes([0; 16]),
+        operator: None,
         sequence: 0,
         captured_at: entry.stored_at,
         manifest_hash: [0; 32],
     };
-    let Ok(unverified) = UnverifiedManifest::parse(&entry.manifest) else {
+    let Ok(unverified) = SignedManifest::parse(&entry.manifest) else {
         return (unreadable(), Some("manifest-unreadable"));
     };
     let said = unverified.claimed();
     let claimed = Claimed {
         device: said.device_id,
-        operator: said.operator.clone(),
+        operator: Some(said.operator.clone()),
         sequence: said.sequence,
         captured_at: said.captured_at,
-        manifest_hash: *unverified.claimed_hash().as_bytes(),
+        manifest_hash: said.hash().0,
     };
     let other = said.capture_id != entry.capture_id;
     (claimed, other.then_some("manifest-of-another-capture"))

@@ -10,7 +10,7 @@ pub const FILE_NAME: &str = "clinic.db";
 /// All of its versions.
 pub fn migrations() -> Vec<Migration> {
     vec![
-        log::MIGRATION,
+        log::migration(1),
         Migration {
             number: 2,
             name: "clinic",

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use safelight_core::enrol::{self, PhoneMessage};
-use safelight_core::wire::{CloseReason, FrameReader, RefusalCode, frame};
+use safelight_core::enrol::messages::MAX_BEGIN_LEN;
+use safelight_core::enrol::{Begin, Outcome, Refusal};
+use safelight_core::wire::{CloseReason, FrameReader, frame};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -72,10 +73,9 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
         return;
     };
     let outcome = converse(&ingest, address, &mut send, &mut recv).await;
-    if let Err(code) = outcome {
-        tracing::info!(code = code.name(), "enrolment refused");
-        let refusal = enrol::ClinicMessage::Refused { code }.to_bytes();
-        let _ = send.write_all(&frame(&refusal)).await;
+    if let Err(refusal) = outcome {
+        tracing::info!(code = refusal.code(), "enrolment refused");
+        let _ = send.write_all(&frame(&Outcome::Refused(refusal).to_bytes())).await;
     }
     let _ = send.finish();
     let _ = timeout(PHONE_DEADLINE, send.stopped()).await;
@@ -87,26 +87,24 @@ async fn converse(
     address: IpAddr,
     send: &mut quinn::SendStream,
     recv: &mut quinn::RecvStream,
-) -> Result<(), RefusalCode> {
-    let mut phone = PhoneFrames { recv, reader: FrameReader::new(enrol::MAX_MESSAGE_LEN), pending: Vec::new() };
+) -> Result<(), Refusal> {
+    let mut phone = PhoneFrames { recv, reader: FrameReader::new(MAX_BEGIN_LEN), pending: Vec::new() };
     let begin = phone.next().await?;
-    let PhoneMessage::Begin(parsed) = PhoneMessage::from_bytes(&begin).map_err(|_| RefusalCode::Malformed)? else {
-        return Err(RefusalCode::Malformed);
-    };
+    let parsed = Begin::parse(&begin).map_err(|_| Refusal::Request)?;
     if !is_open(ingest, &parsed.token.hash()) {
         ingest.wrong_tokens.note(address);
         ingest.refusals.note("invitation");
-        return Err(RefusalCode::InvitationNotOpen);
+        return Err(Refusal::Invitation);
     }
-    let mut conversation = ingest.relay.open(ConversationKind::Enrol).map_err(|_| RefusalCode::TooMany)?;
-    conversation.say(begin).map_err(|_| RefusalCode::TooMany)?;
+    let mut conversation = ingest.relay.open(ConversationKind::Enrol).map_err(|_| Refusal::TooMany)?;
+    conversation.say(begin).map_err(|_| Refusal::TooMany)?;
     let deadline = Instant::now() + APPROVAL_DEADLINE;
     // Offer for Begin, Reveal for Reveal, then the verdict.
     let first = forward(&mut conversation, send, Instant::now() + PHONE_DEADLINE).await?;
     if first {
         return Ok(());
     }
-    conversation.say(phone.next().await?).map_err(|_| RefusalCode::TooMany)?;
+    conversation.say(phone.next().await?).map_err(|_| Refusal::TooMany)?;
     while !forward(&mut conversation, send, deadline).await? {}
     Ok(())
 }
@@ -116,15 +114,15 @@ async fn forward(
     conversation: &mut Conversation,
     send: &mut quinn::SendStream,
     deadline: Instant,
-) -> Result<bool, RefusalCode> {
+) -> Result<bool, Refusal> {
     tokio::select! {
         reply = timeout_at(deadline, conversation.reply()) => {
-            let reply = reply.ok().flatten().ok_or(RefusalCode::ClinicUnavailable)?;
-            send.write_all(&frame(&reply.message)).await.map_err(|_| RefusalCode::LengthMismatch)?;
+            let reply = reply.ok().flatten().ok_or(Refusal::Unavailable)?;
+            send.write_all(&frame(&reply.message)).await.map_err(|_| Refusal::TimedOut)?;
             Ok(reply.last)
         }
         // The phone went away: there is nobody to approve.
-        _ = send.stopped() => Err(RefusalCode::LengthMismatch),
+        _ = send.stopped() => Err(Refusal::TimedOut),
     }
 }
 
@@ -141,18 +139,18 @@ struct PhoneFrames<'a> {
 }
 
 impl PhoneFrames<'_> {
-    async fn next(&mut self) -> Result<Vec<u8>, RefusalCode> {
+    async fn next(&mut self) -> Result<Vec<u8>, Refusal> {
         let deadline = Instant::now() + PHONE_DEADLINE;
         loop {
             let pending = std::mem::take(&mut self.pending);
             let mut input = pending.as_slice();
-            if let Some(body) = self.reader.read(&mut input).map_err(|_| RefusalCode::Malformed)? {
+            if let Some(body) = self.reader.read(&mut input).map_err(|_| Refusal::Request)? {
                 self.pending = input.to_vec();
                 return Ok(body);
             }
             match timeout_at(deadline, self.recv.read_chunk(READ_LEN, true)).await {
-                Err(_) => return Err(RefusalCode::TooSlow),
-                Ok(Err(_)) | Ok(Ok(None)) => return Err(RefusalCode::Malformed),
+                Err(_) => return Err(Refusal::TimedOut),
+                Ok(Err(_)) | Ok(Ok(None)) => return Err(Refusal::Request),
                 Ok(Ok(Some(chunk))) => self.pending = chunk.bytes.to_vec(),
             }
         }

@@ -13,7 +13,7 @@ use safelight_core::log::checkpoint::CheckpointError;
 use safelight_core::log::entry::{Entry, EntryError, Field};
 use safelight_core::log::{Hash, entry};
 use safelight_core::manifest::ManifestHash;
-use safelight_core::receipt::Receipt;
+use safelight_core::receipt::{Receipt, ReceiptError};
 use safelight_core::session::receive::Received;
 use safelight_core::wire::{RefusalCode, Response};
 use sqlx::Row;
@@ -43,6 +43,9 @@ pub enum InboxError {
     /// A stored checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A receipt.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
     /// Something in the catalog is not what this program writes.
     #[error("ingest.db holds something that this program did not write: restore it from the backup")]
     Damaged,
@@ -173,7 +176,7 @@ impl Inbox {
         let mut tx = self.catalog.read().await?;
         let newest = self.log.latest(&mut tx).await?.ok_or(InboxError::Damaged)?;
         let size = newest.checkpoint().size;
-        let inclusion = self.log.inclusion(&mut tx, stored.log_index, size).await?;
+        let proof = self.log.inclusion(&mut tx, stored.log_index, size).await?;
         // A phone that knows more than there is will find the receipt wanting, and must.
         let consistency = if known == 0 || known > size {
             Vec::new()
@@ -186,10 +189,10 @@ impl Inbox {
             manifest_hash: stored.manifest_hash,
             stored_at: stored.stored_at,
             index: stored.log_index,
-            inclusion,
-            checkpoint: newest.text().to_owned(),
+            proof,
+            checkpoint: newest,
         };
-        Ok((receipt.issue(&self.receipt_key), consistency))
+        Ok((receipt.issue(&self.receipt_key)?, consistency))
     }
 
     /// The newest signed checkpoint, and its consistency with size `from`.
@@ -306,7 +309,7 @@ async fn find(connection: &mut sqlx::AnyConnection, capture: CaptureId) -> Resul
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Stored {
         capture_id: capture,
-        manifest_hash: ManifestHash::from_bytes(fixed(&row, 0)?),
+        manifest_hash: ManifestHash(fixed(&row, 0)?),
         stored_at: UnixMillis(count(row.try_get(1)?)?),
         log_index: count(row.try_get(2)?)?,
     }))

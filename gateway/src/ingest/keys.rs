@@ -108,7 +108,7 @@ impl IngestKeys {
     pub(super) fn replace_chain(&mut self, chain: Vec<Vec<u8>>) -> Result<(), KeysError> {
         let chain = checked_chain(&self.folder, chain)?;
         let path = self.folder.join(TLS_CHAIN_FILE);
-        let own = chain.first().and_then(|der| certified_key(der));
+        let own = chain.first().and_then(|der| PublicKey::of_certificate(der));
         if own.as_ref() != Some(&self.tls_key.verifying()) {
             return Err(KeysError::Chain(path));
         }
@@ -121,10 +121,4 @@ impl IngestKeys {
 
 fn checked_chain(folder: &Path, chain: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, KeysError> {
     if chain.len() < 2 { Err(KeysError::Chain(folder.join(TLS_CHAIN_FILE))) } else { Ok(chain) }
-}
-
-fn certified_key(der: &[u8]) -> Option<PublicKey> {
-    use x509_parser::prelude::{FromDer, X509Certificate};
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    PublicKey::from_sec1(&certificate.public_key().subject_public_key.data).ok()
 }

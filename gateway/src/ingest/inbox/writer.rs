@@ -136,7 +136,7 @@ async fn insert(tx: &mut WriteTx, seq: u64, received: &Received, stored: &Stored
     )
     .bind(int(seq)?)
     .bind(stored.capture_id.as_bytes().to_vec())
-    .bind(stored.manifest_hash.as_bytes().to_vec())
+    .bind(stored.manifest_hash.0.to_vec())
     .bind(manifest.manifest().device_id.as_bytes().to_vec())
     .bind(manifest.cose().to_vec())
     .bind(received.header().to_vec())

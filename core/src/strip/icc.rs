@@ -1,0 +1,280 @@
+//! ICC profiles (ICC.1:2022) with their colour tags only.
+//!
+//! A profile says how numbers become colours, and beside it who made it, when, for which device, in which
+//! words. The first part is laid out anew, byte for byte; the second is gone. Description and copyright are
+//! required by readers, so neutral ones stand in their place.
+
+mod tag;
+
+use super::pieces::Pieces;
+use super::{Removed, Report, StripError};
+use tag::Content;
+
+/// The longest profile that is taken, in bytes.
+pub const MAX_PROFILE_LEN: usize = 4 * 1024 * 1024;
+/// The most tags that a profile may have. Common readers refuse more.
+pub const MAX_PROFILE_TAGS: usize = 100;
+
+const HEADER_LEN: usize = 128;
+const ENTRY_LEN: usize = 12;
+
+/// Why a colour profile is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// Segments are missing, doubled or contradict each other.
+    #[error("the parts of the picture's colour profile do not fit together")]
+    Parts,
+    /// More than [`MAX_PROFILE_LEN`].
+    #[error("the picture's colour profile is longer than is taken")]
+    TooLong,
+    /// The profile is shorter than it says.
+    #[error("the picture's colour profile is cut off")]
+    CutOff,
+    /// A class or colour space that no photograph has.
+    #[error("the picture's colour profile is of a kind that no photograph has")]
+    Kind,
+    /// More than [`MAX_PROFILE_TAGS`].
+    #[error("the picture's colour profile has more tags than are taken")]
+    TooManyTags,
+    /// A colour tag that cannot be read.
+    #[error("a colour tag of the picture's colour profile is damaged")]
+    Tag,
+}
+
+impl ProfileError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ProfileError::Parts => "profile-parts",
+            ProfileError::TooLong => "profile-too-long",
+            ProfileError::CutOff => "profile-cut-off",
+            ProfileError::Kind => "profile-kind",
+            ProfileError::TooManyTags => "profile-too-many-tags",
+            ProfileError::Tag => "profile-tag",
+        }
+    }
+}
+
+/// A profile as it lies in a file, perhaps in several parts.
+#[derive(Default)]
+pub(super) struct Profile<'a> {
+    parts: Vec<Part<'a>>,
+    len: usize,
+}
+
+struct Part<'a> {
+    number: u8,
+    total: u8,
+    bytes: &'a [u8],
+}
+
+impl<'a> Profile<'a> {
+    /// Adds a part: its number from 1, the number of parts, its bytes.
+    pub(super) fn add(&mut self, part: &'a [u8]) -> Result<(), ProfileError> {
+        let &[number, total, ref bytes @ ..] = part else {
+            return Err(ProfileError::Parts);
+        };
+        self.len += bytes.len();
+        if self.len > MAX_PROFILE_LEN {
+            return Err(ProfileError::TooLong);
+        }
+        if self.parts.len() == usize::from(u8::MAX) {
+            return Err(ProfileError::Parts);
+        }
+        self.parts.push(Part {
+            number,
+            total,
+            bytes,
+        });
+        Ok(())
+    }
+
+    /// Puts the parts into their order; each must be there once.
+    fn order(&mut self) -> Result<(), ProfileError> {
+        self.parts.sort_unstable_by_key(|part| part.number);
+        let total = self.parts.len();
+        let complete = self.parts.iter().enumerate().all(|(at, part)| {
+            usize::from(part.number) == at + 1 && usize::from(part.total) == total
+        });
+        if complete {
+            Ok(())
+        } else {
+            Err(ProfileError::Parts)
+        }
+    }
+
+    /// The slices that a stretch of the profile consists of.
+    fn slices(&self, from: usize, len: usize) -> impl Iterator<Item = &'a [u8]> {
+        let end = from.saturating_add(len);
+        let starts = self.parts.iter().scan(0usize, |start, part| {
+            let this = *start;
+            *start += part.bytes.len();
+            Some((this, part.bytes))
+        });
+        starts.filter_map(move |(start, bytes)| {
+            let (first, last) = (from.max(start), end.min(start + bytes.len()));
+            bytes.get(first.checked_sub(start)?..last.checked_sub(start)?)
+        })
+    }
+
+    /// A few bytes as an array; `None` where they are not all there.
+    fn array<const N: usize>(&self, from: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        let mut source = self.slices(from, N).flatten();
+        for byte in &mut bytes {
+            *byte = *source.next()?;
+        }
+        Some(bytes)
+    }
+
+    fn u32(&self, from: usize) -> Option<usize> {
+        self.array(from)
+            .and_then(|bytes| usize::try_from(u32::from_be_bytes(bytes)).ok())
+    }
+}
+
+/// Lays a profile out anew. `None` where there is none, or none that any reader takes for one.
+pub(super) fn rebuild<'a>(
+    mut profile: Profile<'a>,
+    report: &mut Report,
+) -> Result<Option<Pieces<'a>>, StripError> {
+    if profile.parts.is_empty() {
+        return Ok(None);
+    }
+    profile.order()?;
+    if profile.array(36) != Some(*b"acsp") || profile.len < HEADER_LEN + 4 {
+        report.add(Removed::UnreadableProfile);
+        return Ok(None);
+    }
+    if profile.u32(0).is_none_or(|len| len > profile.len) {
+        return Err(ProfileError::CutOff.into());
+    }
+    let tags = read_tags(&profile)?;
+    let out = write(&profile, &tags)?;
+    let same = out.len() == profile.len
+        && out
+            .iter()
+            .flatten()
+            .eq(profile.slices(0, profile.len).flatten());
+    if !same {
+        report.add(Removed::ProfileDetails);
+    }
+    Ok(Some(out))
+}
+
+/// A tag of the new profile.
+struct Tag {
+    signature: [u8; 4],
+    content: Content,
+    /// Where the content lies in the new profile.
+    at: usize,
+    /// Whether an earlier tag has the same content.
+    shared: bool,
+}
+
+fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
+    let count = profile.u32(HEADER_LEN).ok_or(ProfileError::CutOff)?;
+    if count > MAX_PROFILE_TAGS {
+        return Err(ProfileError::TooManyTags);
+    }
+    let mut tags: Vec<Tag> = Vec::with_capacity(count);
+    for entry in (0..count).map(|index| HEADER_LEN + 4 + index * ENTRY_LEN) {
+        let signature = profile.array::<4>(entry).ok_or(ProfileError::CutOff)?;
+        let known = tags.iter().any(|tag| tag.signature == signature);
+        let role = tag::role(signature);
+        let (Some(role), false) = (role, known) else {
+            continue;
+        };
+        let at = profile.u32(entry + 4).ok_or(ProfileError::CutOff)?;
+        let len = profile.u32(entry + 8).ok_or(ProfileError::CutOff)?;
+        let content = tag::read(profile, role, at, len)?;
+        tags.push(Tag {
+            signature,
+            content,
+            at: 0,
+            shared: false,
+        });
+    }
+    let mut end = HEADER_LEN + 4 + tags.len() * ENTRY_LEN;
+    for index in 0..tags.len() {
+        let (before, from) = tags.split_at_mut(index);
+        let Some(tag) = from.first_mut() else {
+            continue;
+        };
+        match before.iter().find(|earlier| earlier.content == tag.content) {
+            Some(earlier) => (tag.at, tag.shared) = (earlier.at, true),
+            None => {
+                tag.at = end;
+                end += tag.content.len().next_multiple_of(4);
+            }
+        }
+    }
+    Ok(tags)
+}
+
+fn write<'a>(profile: &Profile<'a>, tags: &[Tag]) -> Result<Pieces<'a>, StripError> {
+    let own = || tags.iter().filter(|tag| !tag.shared);
+    let table = HEADER_LEN + 4 + tags.len() * ENTRY_LEN;
+    let len = table
+        + own()
+            .map(|tag| tag.content.len().next_multiple_of(4))
+            .sum::<usize>();
+    let mut out = Pieces::default();
+    out.build(&header(profile, len)?)?;
+    out.build(&be32(tags.len())?)?;
+    for tag in tags {
+        out.build(&tag.signature)?;
+        out.build(&be32(tag.at)?)?;
+        out.build(&be32(tag.content.len())?)?;
+    }
+    for tag in own() {
+        tag.content.write(profile, &mut out)?;
+        let padding = tag.content.len().next_multiple_of(4) - tag.content.len();
+        out.build([0; 3].get(..padding).unwrap_or_default())?;
+    }
+    Ok(out)
+}
+
+/// The header (ICC.1:2022 section 7.2) with the fields that decide colour; the rest, among it CMM, date,
+/// platform, maker, model, creator and identifier, is zero.
+fn header(profile: &Profile<'_>, len: usize) -> Result<[u8; HEADER_LEN], ProfileError> {
+    let old = profile.array::<HEADER_LEN>(0).ok_or(ProfileError::CutOff)?;
+    let mut new = [0; HEADER_LEN];
+    let mut keep = |from: usize, len: usize| {
+        let range = from..from + len;
+        if let (Some(new), Some(old)) = (new.get_mut(range.clone()), old.get(range)) {
+            new.copy_from_slice(old);
+        }
+    };
+    keep(8, 2); // version
+    keep(12, 12); // class, colour space, connection space
+    keep(36, 4); // "acsp"
+    keep(67, 1); // rendering intent
+    keep(68, 12); // illuminant
+    let class = profile.array(12).unwrap_or_default();
+    let space = profile.array(16).unwrap_or_default();
+    let connection = profile.array(20).unwrap_or_default();
+    let sound = [*b"mntr", *b"scnr", *b"prtr", *b"spac"].contains(&class)
+        && [*b"RGB ", *b"GRAY", *b"CMYK", *b"Lab "].contains(&space)
+        && [*b"XYZ ", *b"Lab "].contains(&connection);
+    if !sound {
+        return Err(ProfileError::Kind);
+    }
+    if let Some(size) = new.first_chunk_mut() {
+        *size = be32(len)?;
+    }
+    if let Some(intent) = new.get_mut(67) {
+        *intent = if *intent > 3 { 0 } else { *intent };
+    }
+    Ok(new)
+}
+
+fn be32(number: usize) -> Result<[u8; 4], ProfileError> {
+    u32::try_from(number)
+        .map(u32::to_be_bytes)
+        .map_err(|_| ProfileError::TooLong)
+}
+
+#[cfg(test)]
+mod tests;

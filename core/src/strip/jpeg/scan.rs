@@ -1,0 +1,242 @@
+//! A scan: its header and its entropy-coded data (T.81 B.2.3, B.1.1.5).
+
+use super::tables::{AC, TableKind};
+use super::{Body, Item, MAX_SCANS};
+use crate::photo::jpeg::{Component, Frame, JpegError, RST0, RST7, SOS};
+use crate::strip::StripError;
+
+impl Body<'_> {
+    /// Keeps a scan and the tables that it uses.
+    pub(super) fn scan(&mut self) -> Result<(), StripError> {
+        let frame = self.frame.ok_or(JpegError::NoFrame)?;
+        if self.scans == MAX_SCANS {
+            return Err(StripError::TooManyScans);
+        }
+        let start = self.segments.position().saturating_sub(2);
+        let content = self.segments.content(SOS)?;
+        let header = ScanHeader::parse(content, &frame)?;
+        self.mark_tables(&header, &frame)?;
+        if self.restart_interval != self.written_interval {
+            self.push(Item::RestartInterval(self.restart_interval))?;
+            self.written_interval = self.restart_interval;
+        }
+        self.scans += 1;
+        self.entropy_coded(start, header.restarts(&frame, self.restart_interval))
+    }
+
+    fn mark_tables(&mut self, header: &ScanHeader, frame: &Frame) -> Result<(), JpegError> {
+        // The first scan fixes what decoders need at the start: every component's quantisation table.
+        let of_frame = frame
+            .components()
+            .iter()
+            .copied()
+            .filter(|_| self.scans == 0);
+        let of_scan = header.components().map(|(component, _)| component);
+        for component in of_frame.chain(of_scan) {
+            let slot = component.quantisation_table;
+            if !self
+                .tables
+                .mark(TableKind::Quantisation, slot, &mut self.items)
+            {
+                return Err(JpegError::Table);
+            }
+        }
+        for (_, slots) in header.components() {
+            // A missing Huffman table is none of our business: Motion JPEG leaves out the standard ones.
+            if header.first_coefficient == 0 || !frame.progressive {
+                self.tables
+                    .mark(TableKind::Huffman, slots >> 4, &mut self.items);
+            }
+            if header.last_coefficient > 0 || !frame.progressive {
+                self.tables
+                    .mark(TableKind::Huffman, (slots & 0x0F) + AC, &mut self.items);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps entropy-coded data up to the next marker. `start` is where the scan's header begins;
+    /// `restarts` is how many restart markers the picture has room for.
+    ///
+    /// Fill bytes in front of a marker go. So does what follows a restart marker too many: no decoder
+    /// looks at it, and some cameras write one.
+    fn entropy_coded(&mut self, mut start: usize, restarts: Option<u64>) -> Result<(), StripError> {
+        let base = self.segments.position();
+        let data = self.segments.rest();
+        let mut seen = 0;
+        let mut behind = 0;
+        let mut end = None;
+        for at in memchr::memchr_iter(0xFF, data) {
+            if at < behind {
+                continue;
+            }
+            let fill = data
+                .iter()
+                .skip(at)
+                .take_while(|byte| **byte == 0xFF)
+                .count();
+            behind = at + fill;
+            match *data.get(behind).ok_or(JpegError::CutOff)? {
+                0 if fill == 1 => {}
+                // Stuffing behind fill bytes, or a marker that stands nowhere: lost data looks like this.
+                0..=0xBF => return Err(JpegError::ScanData.into()),
+                RST0..=RST7 if !Self::restart_is_surplus(restarts, &mut seen)? => {
+                    if fill > 1 {
+                        let kept = self.segments.walked(start, base + at);
+                        self.push(Item::Bytes(kept))?;
+                        start = base + behind - 1;
+                    }
+                }
+                _ => {
+                    end = Some(at);
+                    break;
+                }
+            }
+        }
+        let end = end.ok_or(JpegError::CutOff)?;
+        let kept = self.segments.walked(start, base + end);
+        self.segments.skip(end);
+        self.push(Item::Bytes(kept))
+    }
+
+    /// Counts a restart marker. One in a scan without restart interval is damage: decoders disagree
+    /// about what they show then.
+    fn restart_is_surplus(room: Option<u64>, seen: &mut u64) -> Result<bool, JpegError> {
+        let room = room.ok_or(JpegError::ScanData)?;
+        *seen += 1;
+        Ok(*seen > room)
+    }
+}
+
+/// The scan header (T.81 B.2.3).
+struct ScanHeader {
+    listed: [Option<(Component, u8)>; 4],
+    first_coefficient: u8,
+    last_coefficient: u8,
+}
+
+impl ScanHeader {
+    fn parse(content: &[u8], frame: &Frame) -> Result<Self, JpegError> {
+        let (count, rest) = content.split_first().ok_or(JpegError::Scan)?;
+        let count = usize::from(*count);
+        let (selectors, last) = rest.split_at_checked(count * 2).ok_or(JpegError::Scan)?;
+        let &[first_coefficient, last_coefficient, _approximation] = last else {
+            return Err(JpegError::Scan);
+        };
+        let mut listed = [None; 4];
+        if !(1..=listed.len()).contains(&count) {
+            return Err(JpegError::Scan);
+        }
+        for (place, selector) in listed.iter_mut().zip(selectors.chunks_exact(2)) {
+            let &[id, slots] = selector else {
+                return Err(JpegError::Scan);
+            };
+            let found = frame
+                .components()
+                .iter()
+                .find(|component| component.id == id);
+            if slots >> 4 > 3 || slots & 0x0F > 3 {
+                return Err(JpegError::Scan);
+            }
+            *place = Some((*found.ok_or(JpegError::Scan)?, slots));
+        }
+        Ok(ScanHeader {
+            listed,
+            first_coefficient,
+            last_coefficient,
+        })
+    }
+
+    fn components(&self) -> impl Iterator<Item = (Component, u8)> {
+        self.listed.iter().flatten().copied()
+    }
+
+    /// How many restart markers fit between the scan's intervals (T.81 A.2); `None` without interval.
+    fn restarts(&self, frame: &Frame, interval: u16) -> Option<u64> {
+        let interval = u64::from(interval);
+        (interval > 0).then(|| self.units(frame).div_ceil(interval).saturating_sub(1))
+    }
+
+    /// The scan's number of minimum coded units.
+    fn units(&self, frame: &Frame) -> u64 {
+        let all = frame.components();
+        let widest = all
+            .iter()
+            .map(|c| u64::from(c.horizontal))
+            .max()
+            .unwrap_or(1);
+        let tallest = all.iter().map(|c| u64::from(c.vertical)).max().unwrap_or(1);
+        let (width, height) = (u64::from(frame.width), u64::from(frame.height));
+        let mut scanned = self.components();
+        match (scanned.next(), scanned.next()) {
+            // One component alone: its own blocks, without the padding to whole units.
+            (Some((component, _)), None) => {
+                let columns = (width * u64::from(component.horizontal)).div_ceil(widest);
+                let rows = (height * u64::from(component.vertical)).div_ceil(tallest);
+                columns.div_ceil(8) * rows.div_ceil(8)
+            }
+            _ => width.div_ceil(8 * widest) * height.div_ceil(8 * tallest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        reason = "a test's lengths are small"
+    )]
+
+    use super::*;
+
+    fn frame(width: u16, height: u16, samplings: &[u8]) -> Frame {
+        let [h1, h0] = height.to_be_bytes();
+        let [w1, w0] = width.to_be_bytes();
+        let mut content = vec![8, h1, h0, w1, w0, samplings.len() as u8];
+        for (id, sampling) in samplings.iter().enumerate() {
+            content.extend([id as u8 + 1, *sampling, 0]);
+        }
+        Frame::parse(0xC0, &content).unwrap()
+    }
+
+    #[test]
+    fn units_follow_the_sampling() {
+        let frame = frame(35, 17, &[0x22, 0x11, 0x11]);
+        let interleaved = ScanHeader::parse(&[3, 1, 0, 2, 0, 3, 0, 0, 63, 0], &frame).unwrap();
+        assert_eq!(interleaved.units(&frame), 3 * 2);
+        let luma = ScanHeader::parse(&[1, 1, 0, 0, 63, 0], &frame).unwrap();
+        assert_eq!(luma.units(&frame), 5 * 3);
+        let chroma = ScanHeader::parse(&[1, 2, 0, 0, 63, 0], &frame).unwrap();
+        assert_eq!(chroma.units(&frame), 3 * 2);
+        assert_eq!(chroma.restarts(&frame, 0), None);
+        assert_eq!(chroma.restarts(&frame, 6), Some(0));
+        assert_eq!(chroma.restarts(&frame, 4), Some(1));
+        assert_eq!(chroma.restarts(&frame, 1), Some(5));
+    }
+
+    #[test]
+    fn a_grey_picture_has_units_of_one_block_whatever_its_sampling_says() {
+        let frame = frame(17, 17, &[0x22]);
+        let scan = ScanHeader::parse(&[1, 1, 0, 0, 63, 0], &frame).unwrap();
+        assert_eq!(scan.units(&frame), 9);
+    }
+
+    #[test]
+    fn scan_headers_that_do_not_fit_are_refused() {
+        let frame = frame(8, 8, &[0x11]);
+        for content in [
+            &[][..],
+            &[0, 0, 63, 0],
+            &[1, 2, 0, 0, 63, 0],
+            &[1, 1, 0x40, 0, 63, 0],
+            &[1, 1, 0, 0, 63],
+            &[1, 1, 0, 0, 63, 0, 0],
+            &[5, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 63, 0],
+        ] {
+            assert_eq!(
+                ScanHeader::parse(content, &frame).err(),
+                Some(JpegError::Scan)
+            );
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Judging what ingest has stored, before anybody is shown it.
+//!
+//! ingest is not believed: the manifest's signature is checked through the certificates that this clinic issued, the payload through the
+//! manifest's digest and its own seal, the label likewise, the picture by the inspector. What passes gets a header of the clinic's own, so that
+//! a lying phone cannot have left the recovery key out; what does not is quarantined under a code.
+
+use std::num::TryFromIntError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use getrandom::SysRng;
+use safelight_core::ids::UnixMillis;
+use safelight_core::label::Label;
+use safelight_core::manifest::{Manifest, SignedManifest};
+use safelight_core::seal::{self, FileKey, Header, Recipient, Stanza};
+use sha2::{Digest, Sha256};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::access::{Actor, Event};
+use super::identity::PatientIdentity;
+use super::pictures::{self, Judged, Picture};
+use super::{Clinic, ClinicError, Running, devices};
+use crate::inspector::{self, InspectError};
+use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
+use crate::store::headers::{Headers, Kind};
+use crate::vault::Unlocked;
+
+/// Looked at in one round.
+const BATCH: u32 = 16;
+
+/// Looked for again after this time even if nobody said that there is something new.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Why a picture is not shown, by stable codes.
+#[derive(Debug)]
+enum Fault {
+    /// For good.
+    Quarantine(&'static str),
+    /// Not now: the store or the machine failed, the picture may be fine.
+    Later(ClinicError),
+}
+
+impl<E: Into<ClinicError>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self::Later(error.into())
+    }
+}
+
+/// Judges for as long as the process runs. Without an unlocked vault there is nothing that it could do.
+pub(super) async fn run(running: Arc<Running>) {
+    let Some(vault) = &running.vault else { return };
+    loop {
+        match round(&running, vault).await {
+            Ok(0) => {
+                let _ = timeout(IDLE, running.pulled.notified()).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "pictures could not be judged");
+                tokio::time::sleep(IDLE).await;
+            }
+        }
+    }
+}
+
+async fn round(running: &Running, vault: &Unlocked) -> Result<usize, ClinicError> {
+    let waiting = pictures::received(&running.clinic.catalog, BATCH).await?;
+    for picture in &waiting {
+        judge(&running.clinic, vault, picture, running.clock.now()).await?;
+    }
+    Ok(waiting.len())
+}
+
+/// Judges one received picture.
+///
+/// # Errors
+/// [`ClinicError`] if the store or the machine failed; the picture stays received.
+pub async fn judge(clinic: &Clinic, vault: &Unlocked, picture: &Picture, now: UnixMillis) -> Result<(), ClinicError> {
+    match examine(clinic, vault, picture).await {
+        Ok(passed) => accept(clinic, picture, passed, now).await,
+        Err(Fault::Quarantine(reason)) => {
+            tracing::warn!(capture = %picture.capture, reason, "quarantined");
+            let mut tx = clinic.catalog.write().await?;
+            if pictures::quarantine(&mut tx, picture.capture, reason, now).await? {
+                let event = Event::Quarantined(picture.capture, reason);
+                clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await?;
+            }
+            Ok(tx.commit().await?)
+        }
+        Err(Fault::Later(error)) => Err(error),
+    }
+}
+
+/// A picture that passed, with everything of it sealed anew.
+struct Passed {
+    patient: pictures::Handle,
+    header: Vec<u8>,
+    label: Vec<u8>,
+    identity: Vec<u8>,
+    thumbnail: Vec<u8>,
+}
+
+async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Passed, Fault> {
+    let manifest = check_manifest(clinic, picture).await?;
+    let said = manifest.manifest();
+    let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await?;
+    let header = header.ok_or(Fault::Quarantine("header-missing"))?;
+    let file_key = unwrap_picture(vault, &header, &manifest)?;
+    let payload = read_payload(clinic, picture, said).await?;
+    let plain = seal::open_payload(&file_key, &payload).map_err(|_| Fault::Quarantine("payload-damaged"))?;
+    drop(payload);
+
+    let (label, label_key) = open_label(vault, picture, said)?;
+    let inspection = inspector::inspect(&plain, said.content_type, said.width, said.height).await;
+    let inspection = inspection.map_err(inspector_fault)?;
+    drop(plain);
+
+    let recipients = recipients(clinic)?;
+    let stanza = Stanza::manifest(said.key_set, &manifest.hash().0);
+    let seal_small = |plain: &[u8]| seal::seal_bytes(plain, &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness);
+    let (_, label_payload) = seal::split(&picture.label).map_err(|_| Fault::Quarantine("label-damaged"))?;
+    let label_header = seal::write_header(&label_key, &[], &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness)?;
+    let identity = PatientIdentity::of(&label).to_json().ok_or(Fault::Quarantine("label-unreadable"))?;
+    Ok(Passed {
+        patient: clinic.keys.handle().of(&label, &clinic.record_numbers),
+        header: seal::write_header(&file_key, &[stanza], &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness)?,
+        label: [label_header.as_slice(), label_payload].concat(),
+        identity: seal_small(&identity)?,
+        thumbnail: seal_small(&inspection.thumbnail)?,
+    })
+}
+
+/// The signature, through the certificates that this clinic issued to the device.
+async fn check_manifest(clinic: &Clinic, picture: &Picture) -> Result<SignedManifest, Fault> {
+    let device = devices::find(&clinic.catalog, picture.device).await?;
+    let device = device.ok_or(Fault::Quarantine("unknown-device"))?;
+    let certificates = devices::certificates(&clinic.catalog, device.id).await?;
+    let verified = certificates.iter().find_map(|certificate| {
+        SignedManifest::parse(&picture.manifest).ok()?.verify(&certificate.public_key).ok()
+    });
+    let manifest = verified.ok_or(Fault::Quarantine("bad-signature"))?;
+    let said = manifest.manifest();
+    if said.clinic_id != clinic.id() || said.device_id != device.id || said.capture_id != picture.capture {
+        return Err(Fault::Quarantine("manifest-of-another-capture"));
+    }
+    if device.revoked_at.is_some_and(|revoked| said.captured_at > revoked) {
+        return Err(Fault::Quarantine("device-revoked"));
+    }
+    Ok(manifest)
+}
+
+fn unwrap_picture(vault: &Unlocked, header: &[u8], manifest: &SignedManifest) -> Result<FileKey, Fault> {
+    let (parsed, _) = Header::parse(header).map_err(|_| Fault::Quarantine("header-damaged"))?;
+    if parsed.manifest() != Some((manifest.manifest().key_set, manifest.hash().0)) {
+        return Err(Fault::Quarantine("header-of-another-manifest"));
+    }
+    vault.unwrap_key(&parsed).map_err(|_| Fault::Quarantine("not-for-this-vault"))
+}
+
+/// The ciphertext, whole in memory: one picture at a time is judged, and a payload is bounded on the wire.
+async fn read_payload(clinic: &Clinic, picture: &Picture, said: &Manifest) -> Result<Vec<u8>, Fault> {
+    let key = payload_key(picture.capture, &safelight_core::manifest::ManifestHash(picture.manifest_hash));
+    let blob = match clinic.blobs.open(&key).await {
+        Ok(blob) => blob,
+        Err(BlobError::NotFound) => return Err(Fault::Quarantine("payload-missing")),
+        Err(error) => return Err(error.into()),
+    };
+    if blob.len() != said.picture.len {
+        return Err(Fault::Quarantine("payload-damaged"));
+    }
+    let too_large = |_: TryFromIntError| Fault::Quarantine("payload-damaged");
+    let mut payload = Vec::with_capacity(usize::try_from(blob.len()).map_err(too_large)?);
+    let mut offset = 0;
+    while offset < blob.len() {
+        let end = offset.saturating_add(MAX_PIECE as u64).min(blob.len());
+        payload.extend_from_slice(&blob.read(offset..end).await?);
+        offset = end;
+    }
+    if Sha256::digest(&payload).as_slice() != said.picture.sha256 {
+        return Err(Fault::Quarantine("payload-damaged"));
+    }
+    Ok(payload)
+}
+
+fn open_label(vault: &Unlocked, picture: &Picture, said: &Manifest) -> Result<(Label, FileKey), Fault> {
+    let damaged = Fault::Quarantine;
+    let (header, payload) = seal::split(&picture.label).map_err(|_| damaged("label-damaged"))?;
+    if payload.len() as u64 != said.label.len || Sha256::digest(payload).as_slice() != said.label.sha256 {
+        return Err(damaged("label-of-another-manifest"));
+    }
+    let (header, _) = Header::parse(header).map_err(|_| damaged("label-damaged"))?;
+    let key = vault.unwrap_key(&header).map_err(|_| damaged("label-not-for-this-vault"))?;
+    let json: Zeroizing<Vec<u8>> = seal::open_payload(&key, payload).map_err(|_| damaged("label-damaged"))?;
+    let label = Label::from_json_bytes(&json).map_err(|_| damaged("label-unreadable"))?;
+    Ok((label, key))
+}
+
+fn inspector_fault(error: InspectError) -> Fault {
+    match error.quarantine_code() {
+        Some(code) => Fault::Quarantine(code),
+        None => {
+            tracing::error!(%error, "the inspector could not work");
+            Fault::Later(ClinicError::Inspector)
+        }
+    }
+}
+
+/// Vault and recovery key, as the key set in force names them.
+pub fn recipients(clinic: &Clinic) -> Result<[Recipient; 2], ClinicError> {
+    let key_set = clinic.key_set.key_set();
+    let recipient = |bytes| Recipient::from_bytes(bytes).map_err(|_| ClinicError::CatalogDamaged);
+    Ok([recipient(key_set.vault)?, recipient(key_set.recovery)?])
+}
+
+/// Header first: should this process end in between, the picture is judged again and gets another header for the same file key.
+async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMillis) -> Result<(), ClinicError> {
+    let header = crate::store::headers::Header { id: picture.capture.into(), kind: Kind::Picture, bytes: passed.header };
+    clinic.headers.replace(&[header]).await?;
+    let judged = Judged {
+        patient: passed.patient,
+        identity: &passed.identity,
+        label: &passed.label,
+        thumbnail: &passed.thumbnail,
+    };
+    let mut tx = clinic.catalog.write().await?;
+    if pictures::verified(&mut tx, picture.capture, &judged, now).await? {
+        let event = Event::Verified(picture.capture, passed.patient);
+        clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(capture = %picture.capture, "verified");
+    Ok(())
+}
