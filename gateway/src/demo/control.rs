@@ -6,22 +6,39 @@ use std::path::Path;
 use super::DemoError;
 use super::search::{Search, Searched};
 
-/// Writes every spelling into a file below `folder`, one amid other bytes after the other, searches the folder, and removes the file. Says
-/// how many things of how many were found.
+/// Writes every spelling, one amid other bytes after the other, into a file below `folder`, searches that file, and removes it. Gives how
+/// many were found of how many, each thing in each form counted once.
 pub(super) fn planted(search: &Search, folder: &Path) -> Result<(usize, usize), DemoError> {
     let io = |source| DemoError::Folder { path: folder.to_owned(), source };
-    let below = tempfile::Builder::new().prefix("control-").tempdir_in(folder).map_err(io)?;
-    let mut found = 0;
-    let mut planted = 0;
-    for (number, (form, sample)) in search.samples().enumerate() {
-        let path = below.path().join(number.to_string());
-        std::fs::write(&path, [&[0xa5; 37], sample, &[0x5a; 11]].concat()).map_err(io)?;
-        let mut searched = Searched::default();
-        search.in_file(&path, &mut searched).map_err(io)?;
-        let forms: BTreeSet<_> = searched.found.iter().map(|found| found.form).collect();
-        planted += 1;
-        found += usize::from(forms.contains(form));
+    let mut planted = BTreeSet::new();
+    let mut bytes = Vec::new();
+    for (thing, form, sample) in search.samples() {
+        planted.insert((thing, form));
+        bytes.extend_from_slice(&[0xa5; 37]);
+        bytes.extend_from_slice(sample);
     }
-    below.close().map_err(io)?;
-    Ok((found, planted))
+    let file = tempfile::Builder::new().prefix("control-").tempfile_in(folder).map_err(io)?;
+    std::fs::write(file.path(), &bytes).map_err(io)?;
+    let mut searched = Searched::default();
+    search.in_file(file.path(), &mut searched).map_err(io)?;
+    file.close().map_err(io)?;
+    let found: BTreeSet<_> = searched.found.iter().map(|found| (found.thing.as_str(), found.form)).collect();
+    Ok((found.intersection(&planted).count(), planted.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_planted_is_found_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut search = Search::default();
+        search.text("name", "Zoë Quittländer");
+        search.bytes("position", &[7; 24]);
+        let (found, planted) = super::planted(&search, folder.path()).unwrap();
+        assert_eq!(found, planted);
+        assert!(planted > 8, "{planted}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

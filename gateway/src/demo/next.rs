@@ -33,8 +33,7 @@ What the clinic has, and one picture of it, with and without this program:
   $S vault open {picture} -o picture.jpg \\
       --reason \"to look at it\" --data {data} --passphrase-file {passphrase}
   $S vault export {picture} -o picture.age --data {data}
-  grep AGE-SECRET-KEY {recovery} | tr -d ' ' > recovery.key
-  age -d -i recovery.key picture.age > picture-by-age.jpg
+  age -d -i {recovery} picture.age > picture-by-age.jpg
 
 Shut the phone out, and try to send again:
   $S device list --data {data}

@@ -72,6 +72,14 @@ impl Search {
         self.spell(index, "SHA-256 in base64", BASE64.encode(&digest).trim_end_matches('=').as_bytes());
     }
 
+    /// Looks for `bytes` too: as a text if they are one, else as they are, in base64 and in hexadecimal.
+    pub fn either(&mut self, thing: &str, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains(char::is_control) => self.text(thing, text),
+            _ => self.bytes(thing, bytes),
+        }
+    }
+
     /// Looks for `bytes` too, as they are, in base64 and in hexadecimal.
     pub fn bytes(&mut self, thing: &str, bytes: &[u8]) {
         let index = self.thing(thing);
@@ -89,9 +97,10 @@ impl Search {
         self.spellings.len()
     }
 
-    /// The spellings, each with its form: a search that is worth anything finds every one of them.
-    pub fn samples(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
-        self.spellings.iter().map(|spelling| (spelling.form, spelling.bytes.as_slice()))
+    /// The spellings, each with its thing and form: a search that is worth anything finds every one of them.
+    pub fn samples(&self) -> impl Iterator<Item = (&str, &'static str, &[u8])> {
+        let thing = |spelling: &Spelling| self.things.get(spelling.thing).map_or("", String::as_str);
+        self.spellings.iter().map(move |spelling| (thing(spelling), spelling.form, spelling.bytes.as_slice()))
     }
 
     /// The things that are in `bytes`.
@@ -193,11 +202,14 @@ impl Search {
 
     fn spell(&mut self, thing: usize, form: &'static str, bytes: &[u8]) {
         let Some(start) = bytes.first_chunk::<MIN_SPELLING_LEN>() else { return };
-        let same = |spelling: &Spelling| spelling.thing == thing && spelling.bytes == bytes;
-        if self.spellings.iter().any(same) {
+        let same = |index: &usize| {
+            self.spellings.get(*index).is_some_and(|spelling| spelling.thing == thing && spelling.bytes == bytes)
+        };
+        let alike = self.by_start.entry(*start).or_default();
+        if alike.iter().any(same) {
             return;
         }
-        self.by_start.entry(*start).or_default().push(self.spellings.len());
+        alike.push(self.spellings.len());
         self.longest = self.longest.max(bytes.len());
         self.spellings.push(Spelling { thing, form, bytes: bytes.to_owned() });
     }
@@ -237,7 +249,7 @@ mod tests {
         let search = search();
         let samples: Vec<_> = search.samples().collect();
         assert!(samples.len() > 30, "{}", samples.len());
-        for (form, sample) in samples {
+        for (_, form, sample) in samples {
             assert_eq!(search.in_bytes(sample).len(), 1, "{form}");
             assert_eq!(search.in_bytes(&[b"...", sample, b"..."].concat()).len(), 1, "{form}");
             let cut = &sample[..sample.len() - 1];

@@ -1,6 +1,7 @@
 //! The demo as it is played: the commands that a user would give, each in its own process, and the phone's client in this one, so that
 //! its progress can be shown.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::children::{Gateway, Program};
 use super::figures::{Figures, Photograph};
 use super::patients::{self, Patient};
-use super::photos::{self, Taken};
+use super::photos;
 use super::search::{Search, Searched};
 use super::{DemoError, control};
 use crate::cli::outcome::Output;
@@ -95,7 +96,7 @@ impl Story {
     /// From `init` to the picture that comes out of the vault.
     pub(super) async fn play(&mut self) -> Result<Figures, DemoError> {
         self.output.say("Not for real patients yet: backup and restore do not exist. Nobody here exists.\n")?;
-        let mut figures = Figures::new(photos::KINDS.to_vec());
+        let mut figures = Figures::default();
         self.make_gateway().await?;
         self.enrol(&mut figures).await?;
         let (search, reference) = self.photograph(&mut figures).await?;
@@ -195,30 +196,33 @@ impl Story {
             let failed = |why: String| DemoError::Photograph { number, why };
             let patient = Patient::of(index);
             let label = Arc::new(patient.label().map_err(|error| failed(error.to_string()))?);
-            let taken = tokio::task::spawn_blocking(move || photos::take(index, patient.name, patient.number)).await;
-            let Taken { jpeg, plants } = taken.map_err(|_| failed("the camera stopped".into()))?.map_err(failed)?;
+            let taken = tokio::task::spawn_blocking(move || photos::photograph(u32::try_from(number).unwrap_or(u32::MAX))).await;
+            let taken = taken.map_err(|_| failed("the camera stopped".into()))?.map_err(|error| failed(error.to_string()))?;
+            let jpeg = taken.bytes;
 
             let shutter = || Ok::<_, SendError>(jpeg.clone());
             let sent = sender.send(shutter, &label, None, |progress| bar.picture(progress.sent, progress.total)).await?;
             bar.picture_done();
 
             let mut of_this = Search::default();
-            for (kind, bytes) in &plants {
-                of_this.bytes(kind, bytes);
-                planted.bytes(kind, bytes);
+            for thing in &taken.planted {
+                of_this.bytes(thing.what, &thing.bytes);
+                planted.either(thing.what, &thing.bytes);
             }
             let photo = Photo::parse(&jpeg).map_err(|error| failed(error.to_string()))?;
             pixels = u64::from(photo.width()).saturating_mul(photo.height().into());
             let stripped = strip::strip(photo).map_err(|error| failed(error.to_string()))?.to_vec();
+            let whats: BTreeSet<&'static str> = taken.planted.iter().map(|thing| thing.what).collect();
             let found = |bytes: &[u8]| -> Vec<&'static str> {
                 let found = of_this.in_bytes(bytes);
-                photos::KINDS.iter().copied().filter(|kind| found.contains(kind)).collect()
+                whats.iter().copied().filter(|what| found.contains(what)).collect()
             };
             figures.photographs.push(Photograph {
                 id: sent.id.to_string(),
                 bytes_taken: jpeg.len(),
                 bytes_stripped: stripped.len(),
                 bytes_sealed: sent.sealed_len,
+                planted: whats.len(),
                 said_before: found(&jpeg),
                 says_after: found(&stripped),
                 removed: sent.removed.iter().map(|kind| kind.code()).collect(),
@@ -234,7 +238,7 @@ impl Story {
         let seen = sender.client().device().checkpoint.map_or(0, |checkpoint| checkpoint.size);
         sender.close().await?;
         let receipts = figures.photographs.len();
-        let distinct: std::collections::BTreeSet<u64> = figures.photographs.iter().map(|sent| sent.receipt_index).collect();
+        let distinct: BTreeSet<u64> = figures.photographs.iter().map(|sent| sent.receipt_index).collect();
         let holds = receipts == self.photographs && distinct.len() == receipts && seen >= receipts as u64;
         figures.check("receipts verified by the phone", holds, format!("{receipts} of {}, log size {seen}", self.photographs));
         figures.sum_up(pixels);
