@@ -31,7 +31,6 @@ use std::time::Duration;
 use safelight_core::ids::ClinicId;
 use safelight_core::keyset::{KeySetError, VerifiedKeySet};
 use tokio::sync::{Notify, watch};
-use zeroize::Zeroizing;
 
 use self::access::{AccessError, AccessLog, Actor, Event};
 use self::keys::{ClinicKeys, ClinicKeysError};
@@ -44,7 +43,7 @@ use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
-use crate::vault::{UnlockError, Unlocked};
+use crate::vault::{Passphrase, UnlockError, Unlocked};
 
 /// Name of the header store.
 pub const HEADERS_FILE: &str = "headers.db";
@@ -170,7 +169,7 @@ impl Clinic {
     }
 
     /// Unlocks the vault.
-    pub fn unlock(&self, passphrase: &str) -> Result<Unlocked, ClinicError> {
+    pub fn unlock(&self, passphrase: &Passphrase) -> Result<Unlocked, ClinicError> {
         Ok(Unlocked::unlock(&self.vault_file(), passphrase)?)
     }
 
@@ -199,7 +198,7 @@ pub async fn run(
     layout: &Layout,
     config: &Config,
     clock: Clock,
-    passphrase: Option<Zeroizing<String>>,
+    passphrase: Option<Passphrase>,
     until: impl Future<Output = ()>,
     ready: impl FnOnce(),
 ) -> Result<(), ClinicError> {
