@@ -74,7 +74,11 @@ pub(super) async fn run(args: DoctorArgs, output: Output) -> Result<(), CliError
     let findings = examine(&layout, &config, &args.passphrase).await;
     output.print(&findings, |findings| shown(findings))?;
     let failed = findings.iter().filter(|finding| finding.level == Level::Fail).count();
-    if failed == 0 { Ok(()) } else { Err(CliError::new(Exit::Failed, format!("{failed} of the findings must be dealt with"))) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(CliError::new(Exit::Failed, format!("{failed} of the findings must be dealt with")))
+    }
 }
 
 async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) -> Vec<Finding> {
@@ -86,11 +90,7 @@ async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) 
     findings.push(hosts(config));
     let secret = passphrase.passphrase_file.as_deref().map(passphrase::from_file);
     findings.extend(stores::examine(layout, config, status.is_some(), secret).await);
-    findings.push(Finding::warn(
-        "patients",
-        NOT_YET,
-        "Try it with test pictures only.",
-    ));
+    findings.push(Finding::warn("patients", NOT_YET, "Try it with test pictures only."));
     findings
 }
 
