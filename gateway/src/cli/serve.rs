@@ -139,15 +139,11 @@ impl Service<'_> {
         loop {
             let started = Instant::now();
             let mut child = self.spawn().await?;
-            let ended = tokio::select! {
-                ended = child.wait() => ended.map_err(CliError::with(Exit::Failed))?,
-                _ = stopping.wait_for(|stop| *stop) => return end(child).await,
-                () = self.came_up(), if !was_up => {
-                    was_up = true;
-                    tokio::select! {
-                        ended = child.wait() => ended.map_err(CliError::with(Exit::Failed))?,
-                        _ = stopping.wait_for(|stop| *stop) => return end(child).await,
-                    }
+            let ended = loop {
+                tokio::select! {
+                    ended = child.wait() => break ended.map_err(CliError::with(Exit::Failed))?,
+                    () = told(&mut stopping) => return end(child).await,
+                    () = self.came_up(), if !was_up => was_up = true,
                 }
             };
             if *stopping.borrow() {
@@ -169,7 +165,7 @@ impl Service<'_> {
             tracing::error!(process = self.kind.name(), status = %ended, again_in_seconds = seconds, "a process has ended");
             tokio::select! {
                 () = sleep(back_off) => {}
-                _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+                () = told(&mut stopping) => return Ok(()),
             }
             back_off = back_off.saturating_mul(2).min(LAST_BACK_OFF);
         }
@@ -208,6 +204,11 @@ impl Service<'_> {
             }
         }
     }
+}
+
+/// Returns once everything is to stop.
+async fn told(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 /// Asks the child to end, and makes it.
