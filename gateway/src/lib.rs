@@ -16,5 +16,6 @@ pub mod keyfile;
 pub mod link;
 pub mod log;
 pub mod phone;
+pub mod setup;
 pub mod store;
 pub mod vault;

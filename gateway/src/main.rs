@@ -1,14 +1,8 @@
-//! The command `safelight`.
+//! The command `safelight`. See [`safelight_gateway::cli`].
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use safelight_gateway::inspector;
-
 fn main() -> ExitCode {
-    // Before anything else: the inspector must not inherit a thread, a file or a setting.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == inspector::SUBCOMMAND) {
-        return inspector::run_child();
-    }
-    ExitCode::FAILURE
+    safelight_gateway::cli::main()
 }

@@ -247,7 +247,7 @@ const GATEWAY: &[Rule] = &[
 
 /// Rooms of one process each. Only the front may name several.
 const PROCESSES: &[&str] = &["crate::ingest", "crate::clinic", "crate::phone"];
-const FRONT: &[&str] = &["cli", "demo", "main"];
+const FRONT: &[&str] = &["cli", "demo", "main", "setup"];
 
 /// The rooms of the gateway that the rules above have thought of.
 const GATEWAY_ROOMS: &[&str] = &[
@@ -263,6 +263,7 @@ const GATEWAY_ROOMS: &[&str] = &[
     "link",
     "log",
     "phone",
+    "setup",
     "store",
     "vault",
 ];

@@ -14,5 +14,5 @@ mod unlock;
 
 pub use file::{DEFAULT_LOG_N, MakeError, make};
 pub use memory::{MemoryNotLocked, lock_memory};
-pub use passphrase::{Finding, FromFile, Passphrase, PassphraseError, prompt, prompt_new, read_file};
+pub use passphrase::{Finding, FromFile, Passphrase, PassphraseError, first_line, prompt, prompt_new, read_file};
 pub use unlock::{RewrapError, UnlockError, Unlocked};

@@ -73,6 +73,12 @@ impl Passphrase {
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
+    /// The text, for the pipe to the process that unlocks the vault.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -97,7 +103,8 @@ pub fn read_file(path: &Path) -> Result<FromFile, PassphraseError> {
     })
 }
 
-fn first_line(source: &mut impl Read) -> Result<Passphrase, PassphraseError> {
+/// The same from anything that can be read, such as a pipe.
+pub fn first_line(source: &mut impl Read) -> Result<Passphrase, PassphraseError> {
     // One more than the longest passphrase with its line end, which shows when it is too long.
     let mut buffer = Zeroizing::new([0; MAX_LEN + 3]);
     let mut filled = 0;

@@ -1,0 +1,49 @@
+//! `safelight clinic`: the process that holds the keys, in the foreground.
+
+use clap::Args;
+
+use super::outcome::CliError;
+use super::passphrase::{self, PassphraseArgs};
+use super::stop::StopSignals;
+use super::{DataArgs, harden};
+use crate::clinic;
+use crate::clock::Clock;
+use crate::vault::{self, Passphrase};
+
+/// Flags.
+#[derive(Debug, Args)]
+pub(super) struct ClinicArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    /// Read the passphrase from standard input; the vault stays locked if that is empty
+    #[arg(long, conflicts_with = "passphrase_file")]
+    passphrase_stdin: bool,
+    /// End when this process ends; `serve` sets it
+    #[arg(long, hide = true, value_name = "PID")]
+    supervised: Option<i32>,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
+    harden::memory()?;
+    let mut stop = StopSignals::catch()?;
+    if let Some(supervisor) = args.supervised {
+        harden::end_with(supervisor)?;
+    }
+    if let Err(reason) = vault::lock_memory() {
+        tracing::warn!("{reason}");
+    }
+    let config = args.data.config()?;
+    let passphrase = passphrase(&args)?;
+    clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, stop.arrived(), || {
+        tracing::info!("linked to ingest");
+    })
+    .await?;
+    Ok(())
+}
+
+fn passphrase(args: &ClinicArgs) -> Result<Option<Passphrase>, CliError> {
+    if args.passphrase_stdin { passphrase::from_stdin() } else { args.passphrase.read_or_ask() }
+}

@@ -1,0 +1,136 @@
+//! Keys, certificates and databases: whether each is there, whole, and in time.
+
+use safelight_core::client::tls::Validity;
+use safelight_core::ids::UnixMillis;
+
+use super::Finding;
+use crate::cli::outcome::CliError;
+use crate::cli::time;
+use crate::clinic::{Clinic, HEADERS_FILE};
+use crate::clock::Clock;
+use crate::config::{Config, Layout};
+use crate::ingest::inbox;
+use crate::ingest::keys::{IngestKeys, TLS_CHAIN_FILE};
+use crate::keyfile;
+use crate::store::catalog::{Catalog, Check};
+use crate::store::headers::SqliteHeaders;
+use crate::vault::Passphrase;
+
+pub(super) async fn examine(
+    layout: &Layout,
+    config: &Config,
+    runs: bool,
+    passphrase: Option<Result<Passphrase, CliError>>,
+) -> Vec<Finding> {
+    let now = Clock::system().now();
+    let mut findings = vec![ingest_keys(layout), tls_certificate(layout, now, runs)];
+    findings.push(match Catalog::open(layout.ingest().join(inbox::FILE_NAME), &inbox::migrations()).await {
+        Ok(catalog) => database("ingest-db", inbox::FILE_NAME, &catalog).await,
+        Err(error) => broken("ingest-db", inbox::FILE_NAME, &error),
+    });
+    findings.push(match SqliteHeaders::open(&layout.clinic().join(HEADERS_FILE)).await {
+        Ok(headers) => database("headers-db", HEADERS_FILE, headers.catalog()).await,
+        Err(error) => broken("headers-db", HEADERS_FILE, &error),
+    });
+    match Clinic::open(layout, config, &Clock::system()).await {
+        Ok(clinic) => {
+            findings.push(Finding::ok("clinic-keys", "The clinic's keys and its key set belong together."));
+            findings.push(ca_certificate(&clinic, now));
+            findings.push(database("clinic-db", "clinic.db", &clinic.catalog).await);
+            findings.push(addresses(&clinic, config));
+            findings.push(vault(&clinic, passphrase));
+        }
+        Err(error) => findings.push(Finding::fail(
+            "clinic-keys",
+            format!("The clinic's folder cannot be used: {error}."),
+            "Restore the clinic's folder from the backup.",
+        )),
+    }
+    findings
+}
+
+fn ingest_keys(layout: &Layout) -> Finding {
+    match IngestKeys::load(&layout.ingest()) {
+        Ok(_) => Finding::ok("ingest-keys", "Ingest's keys can be read."),
+        Err(error) => Finding::fail("ingest-keys", format!("{error}."), "Restore ingest's folder from the backup."),
+    }
+}
+
+fn tls_certificate(layout: &Layout, now: UnixMillis, runs: bool) -> Finding {
+    let chain = keyfile::read_certificates(&layout.ingest().join(TLS_CHAIN_FILE)).unwrap_or_default();
+    let Some(validity) = chain.first().and_then(|der| Validity::of_certificate(der)) else {
+        return Finding::fail(
+            "tls-certificate",
+            "Ingest's TLS certificate cannot be read.",
+            "Restore ingest's folder from the backup.",
+        );
+    };
+    let until = time::human(validity.not_after);
+    if now < validity.not_before || now > validity.not_after {
+        return Finding::fail(
+            "tls-certificate",
+            format!("Ingest's TLS certificate was valid until {until}: no phone can connect."),
+            "Check the clock, then start both processes: the clinic process renews it.",
+        );
+    }
+    if validity.renewal_due(now) && !runs {
+        return Finding::warn(
+            "tls-certificate",
+            format!("Ingest's TLS certificate ends {until}."),
+            "Start both processes: the clinic process renews it.",
+        );
+    }
+    Finding::ok("tls-certificate", format!("Ingest's TLS certificate is valid until {until} and renewed by itself."))
+}
+
+fn ca_certificate(clinic: &Clinic, now: UnixMillis) -> Finding {
+    let until = clinic.ca.validity().not_after;
+    if now > until {
+        return Finding::fail("ca-certificate", "The clinic's CA has expired.", "Make a new gateway and enrol all phones again.");
+    }
+    Finding::ok("ca-certificate", format!("The clinic's CA is valid until {}.", time::date(until)))
+}
+
+async fn database(check: &'static str, name: &str, catalog: &Catalog) -> Finding {
+    match catalog.problems(Check::Quick).await {
+        Ok(0) => Finding::ok(check, format!("{name} is sound.")),
+        Ok(count) => Finding::fail(
+            check,
+            format!("{name} is damaged in {count} places."),
+            "Stop the gateway, check the disk, restore a backup.",
+        ),
+        Err(error) => broken(check, name, &error),
+    }
+}
+
+fn broken(check: &'static str, name: &str, error: &dyn std::error::Error) -> Finding {
+    Finding::fail(check, format!("{name}: {error}."), "Stop the gateway, check the disk, restore a backup.")
+}
+
+/// Enrolled phones learn addresses from the key set, not from the configuration.
+fn addresses(clinic: &Clinic, config: &Config) -> Finding {
+    let told = &clinic.key_set.key_set().addresses;
+    if *told == config.addresses() {
+        return Finding::ok("addresses", "Enrolled phones know the configured addresses.");
+    }
+    Finding::warn(
+        "addresses",
+        format!("Enrolled phones are told {}, the configuration says {}.", told.join(", "), config.addresses().join(", ")),
+        "Go back to the old addresses: those in the key set cannot be changed yet.",
+    )
+}
+
+fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> Finding {
+    match passphrase {
+        None => Finding::ok("vault", "Whether the vault opens was not tried: no --passphrase-file was given."),
+        Some(Err(error)) => Finding::fail("vault", format!("{error}."), "Give a file with the vault's passphrase."),
+        Some(Ok(passphrase)) => match clinic.unlock(&passphrase) {
+            Ok(_) => Finding::ok("vault", "The passphrase opens the vault."),
+            Err(error) => Finding::fail(
+                "vault",
+                format!("The vault does not open: {error}."),
+                "Use the right passphrase; if it is lost, the recovery kit still opens every picture.",
+            ),
+        },
+    }
+}

@@ -1,0 +1,203 @@
+//! `safelight phone send`.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use safelight_core::client::Options;
+use safelight_core::label::Label;
+use safelight_core::manifest::OperatorId;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::cli::outcome::{CliError, Exit, Output};
+use crate::cli::time;
+use super::progress::Bar;
+use crate::clock::Clock;
+use crate::phone::camera;
+use crate::phone::label::{LabelInput, MAX_INPUT_LEN};
+use crate::phone::send::{SendError, Sender, Sent};
+
+/// Send photographs of one patient.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// Folder of the enrolled device
+    #[arg(long, env = "SAFELIGHT_IDENTITY", value_name = "FOLDER")]
+    identity: PathBuf,
+    /// The patient's record number. What stands in an argument is seen by every user of this machine: see --label-file
+    #[arg(long, value_name = "NUMBER")]
+    patient: Option<String>,
+    /// Who gave that number, if there are several who do
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// The patient's name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The patient's date of birth
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    birth_date: Option<String>,
+    /// What the photograph shows, such as "left forearm"
+    #[arg(long, value_name = "TEXT")]
+    site: Option<String>,
+    /// The view, such as "close-up"
+    #[arg(long, value_name = "TEXT")]
+    view: Option<String>,
+    /// What the patient has agreed to: record, teaching or publication
+    #[arg(long, value_name = "WORD")]
+    consent: Option<String>,
+    /// A note
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// JSON with the same: patient, issuer, name, birth_date, site, view, consent, note. `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    label_file: Option<PathBuf>,
+    /// Who takes the picture, on a shared device
+    #[arg(long, value_name = "PERSON")]
+    operator: Option<OperatorId>,
+    /// The photographs
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    id: String,
+    photo: String,
+    receipt_index: u64,
+    stored_at: String,
+    removed: Vec<&'static str>,
+    sealed_bytes: usize,
+    milliseconds: u64,
+    #[serde(skip)]
+    words: String,
+}
+
+/// Why one photograph was left out.
+enum Trouble {
+    File(std::io::Error),
+    Send(SendError),
+}
+
+impl From<SendError> for Trouble {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliError> {
+    let label = Arc::new(label(&mut args)?);
+    let operator = args.operator.take();
+    let mut sender = Sender::open(&args.identity, Clock::system(), Options::default())?;
+    match sender.take_lost()? {
+        0 => {}
+        1 => complain("1 picture was lost: an earlier run was ended while it was sending."),
+        lost => complain(&format!("{lost} pictures were lost: an earlier run was ended while it was sending.")),
+    }
+    sender.get_ready().await?;
+
+    let cancel = sender.cancel_token();
+    let interrupted = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancel.cancel();
+        }
+    });
+    let mut rows = Vec::with_capacity(args.photos.len());
+    let outcome = send_all(&mut sender, &args.photos, &label, operator.as_ref(), &mut rows, output).await;
+    interrupted.abort();
+    let closed = sender.close().await;
+    // What has been stored is told whatever came after it.
+    output.print(&rows, |rows| table(rows))?;
+    let refused = outcome?;
+    closed?;
+    if refused > 0 {
+        let all = args.photos.len();
+        return Err(CliError::new(Exit::BadInput, format!("{refused} of {all} photographs were not sent, for the reasons above")));
+    }
+    Ok(())
+}
+
+/// Sends one after the other; gives how many were refused.
+async fn send_all(
+    sender: &mut Sender,
+    photos: &[PathBuf],
+    label: &Arc<Label>,
+    operator: Option<&OperatorId>,
+    rows: &mut Vec<Row>,
+    output: Output,
+) -> Result<usize, CliError> {
+    let bar = Bar::new(photos.len(), output);
+    let mut refused = 0;
+    for path in photos {
+        let shutter = || camera::read(path).map_err(Trouble::File);
+        match sender.send(shutter, label, operator, |progress| bar.picture(progress.sent, progress.total)).await {
+            Ok(sent) => rows.push(row(path, &sent)),
+            Err(Trouble::File(error)) => {
+                refused += 1;
+                bar.above(|| complain(&format!("{}: {error}", path.display())));
+            }
+            Err(Trouble::Send(error)) if error.is_about_the_photograph() => {
+                refused += 1;
+                bar.above(|| complain(&format!("{}: {error}", path.display())));
+            }
+            Err(Trouble::Send(error)) => return Err(error.into()),
+        }
+        bar.picture_done();
+    }
+    Ok(refused)
+}
+
+fn row(path: &Path, sent: &Sent) -> Row {
+    Row {
+        id: sent.id.to_string(),
+        photo: path.display().to_string(),
+        receipt_index: sent.receipt_index,
+        stored_at: time::rfc3339(sent.stored_at),
+        removed: sent.removed.iter().map(|kind| kind.code()).collect(),
+        sealed_bytes: sent.sealed_len,
+        milliseconds: u64::try_from(sent.took.as_millis()).unwrap_or(u64::MAX),
+        words: sent.removed.to_string(),
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let line = |row: &Row| format!("{}  stored, receipt {}\n    removed: {}", row.id, row.receipt_index, row.words);
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+fn label(args: &mut SendArgs) -> Result<Label, CliError> {
+    let flags = LabelInput {
+        patient: args.patient.take(),
+        issuer: args.issuer.take(),
+        name: args.name.take(),
+        birth_date: args.birth_date.take(),
+        site: args.site.take(),
+        view: args.view.take(),
+        consent: args.consent.take(),
+        note: args.note.take(),
+    };
+    let bad = |error| CliError::new(Exit::BadInput, error);
+    let input = match &args.label_file {
+        Some(path) => flags.over(LabelInput::parse(&label_file(path)?).map_err(bad)?),
+        None => flags,
+    };
+    input.into_label().map_err(bad)
+}
+
+fn label_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    // The right size from the beginning, so that growing leaves no copy of a name behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(MAX_INPUT_LEN + 1));
+    let limit = (MAX_INPUT_LEN + 1) as u64;
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(limit).read_to_end(&mut text)
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text))
+    };
+    read.map_err(|error| CliError::new(Exit::BadInput, format_args!("{}: {error}", path.display())))?;
+    Ok(text)
+}

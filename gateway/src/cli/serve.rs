@@ -1,0 +1,229 @@
+//! `safelight serve`: both processes, supervised.
+//!
+//! Two children of this same program: a fault in one is not a fault in the other, and each can be restarted alone. This process
+//! knows the passphrase, so that it can restart the clinic process, and gives it through a pipe: neither arguments nor the
+//! environment of a process are private.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::Args;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::outcome::{CliError, Exit, Output};
+use super::passphrase::PassphraseArgs;
+use super::stop::StopSignals;
+use super::{DataArgs, NOT_YET, harden, health};
+use crate::config::{Config, Layout};
+use crate::vault::Passphrase;
+
+/// Flags.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// The wait before a child is started again doubles from the first to the last of these.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
+const LAST_BACK_OFF: Duration = Duration::from_secs(30);
+
+/// A child that ran this long starts with the first wait again.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// How long a child has to end in order. Longer than ingest's own drain.
+const END_TIME: Duration = Duration::from_secs(15);
+
+/// Between two looks at whether the gateway is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError> {
+    harden::memory()?;
+    let mut signals = StopSignals::catch()?;
+    let config = args.data.config()?;
+    let layout = args.data.layout();
+    if health::ask(&layout).await.is_ok() {
+        return Err(CliError::new(Exit::Failed, "a gateway is running on this folder already"));
+    }
+    let passphrase = args.passphrase.read_or_ask()?;
+    if passphrase.is_none() {
+        tracing::warn!("no passphrase: the vault stays locked, pictures are taken in and wait");
+    }
+    let stop = watch::Sender::new(false);
+    let ingest = Service { kind: Kind::Ingest, layout: &layout, passphrase: None };
+    let clinic = Service { kind: Kind::Clinic, layout: &layout, passphrase };
+    // Polled together on this one thread, which lives as long as the process: the children's parent-death signal is tied to
+    // the thread that starts them.
+    let both = async { tokio::join!(ingest.supervise(&stop), clinic.supervise(&stop)) };
+    let announced = async {
+        announce(&layout, &config, output).await?;
+        std::future::pending().await
+    };
+    let signalled = async {
+        signals.arrived().await;
+        tracing::info!("stopping: running uploads may end");
+        stop.send_replace(true);
+        std::future::pending::<()>().await;
+    };
+    tokio::pin!(both);
+    tokio::select! {
+        (first, second) = &mut both => first.and(second),
+        () = signalled => Ok(()),
+        outcome = announced => {
+            stop.send_replace(true);
+            both.await;
+            outcome
+        }
+    }
+}
+
+/// Says what is reachable where, once it is.
+async fn announce(layout: &Layout, config: &Config, output: Output) -> Result<(), CliError> {
+    let mut served = false;
+    loop {
+        if let Ok(status) = health::ask(layout).await {
+            if !served {
+                served = true;
+                output.say(&format!("Phones are served on UDP port {} of {}.", status.port, config.hosts.join(", ")))?;
+                output.say(&format!("Enrolment is on UDP port {}, open while an invitation is.", status.enrol_port))?;
+            }
+            if health::is_linked(&status) {
+                let vault = if status.unlocked { "unlocked" } else { "locked: pictures are taken in and wait" };
+                output.say(&format!("The clinic process is linked; the vault is {vault}."))?;
+                return output.say(&format!("{NOT_YET}\nStop with Ctrl-C."));
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ingest,
+    Clinic,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Clinic => "clinic",
+        }
+    }
+}
+
+struct Service<'a> {
+    kind: Kind,
+    layout: &'a Layout,
+    passphrase: Option<Passphrase>,
+}
+
+impl Service<'_> {
+    /// Keeps the child running until told to stop.
+    ///
+    /// # Errors
+    /// If ingest ends before it ever served, with its exit code: it would not do better a second time.
+    async fn supervise(mut self, stop: &watch::Sender<bool>) -> Result<(), CliError> {
+        let mut stopping = stop.subscribe();
+        let mut back_off = FIRST_BACK_OFF;
+        let mut was_up = false;
+        loop {
+            let started = Instant::now();
+            let mut child = self.spawn().await?;
+            let ended = tokio::select! {
+                ended = child.wait() => ended.map_err(CliError::with(Exit::Failed))?,
+                _ = stopping.wait_for(|stop| *stop) => return end(child).await,
+                () = self.came_up(), if !was_up => {
+                    was_up = true;
+                    tokio::select! {
+                        ended = child.wait() => ended.map_err(CliError::with(Exit::Failed))?,
+                        _ = stopping.wait_for(|stop| *stop) => return end(child).await,
+                    }
+                }
+            };
+            if *stopping.borrow() {
+                return Ok(());
+            }
+            if self.kind == Kind::Ingest && !was_up {
+                stop.send_replace(true);
+                return Err(CliError::new(exit_of(ended), "ingest could not start: its own message says why"));
+            }
+            if self.kind == Kind::Clinic && exit_of(ended) == Exit::Locked && self.passphrase.take().is_some() {
+                // Ingest must not suffer for it, nor the pictures that wait.
+                tracing::error!("the passphrase does not open the vault: it stays locked. Restart with the right one");
+                continue;
+            }
+            if started.elapsed() >= STEADY {
+                back_off = FIRST_BACK_OFF;
+            }
+            let seconds = back_off.as_secs_f32();
+            tracing::error!(process = self.kind.name(), status = %ended, again_in_seconds = seconds, "a process has ended");
+            tokio::select! {
+                () = sleep(back_off) => {}
+                _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+            }
+            back_off = back_off.saturating_mul(2).min(LAST_BACK_OFF);
+        }
+    }
+
+    async fn spawn(&self) -> Result<Child, CliError> {
+        let failed = |error: std::io::Error| CliError::new(Exit::Failed, format!("the {} process cannot be started: {error}", self.kind.name()));
+        let program = std::env::current_exe().map_err(failed)?;
+        let mut command = Command::new(program);
+        command.arg(self.kind.name()).arg("--data").arg(self.layout.root());
+        command.arg("--supervised").arg(std::process::id().to_string());
+        if self.kind == Kind::Clinic {
+            command.arg("--passphrase-stdin").env_remove("SAFELIGHT_PASSPHRASE_FILE").stdin(Stdio::piped());
+        } else {
+            command.env_remove("SAFELIGHT_PASSPHRASE_FILE").stdin(Stdio::null());
+        }
+        let mut child = command.stdout(Stdio::null()).kill_on_drop(true).spawn().map_err(failed)?;
+        if let Some(mut pipe) = child.stdin.take()
+            && let Some(passphrase) = &self.passphrase
+        {
+            // A child that has ended already is found out by its wait.
+            let _ = pipe.write_all(passphrase.expose().as_bytes()).await;
+        }
+        Ok(child)
+    }
+
+    /// Returns once the child does its work.
+    async fn came_up(&self) {
+        loop {
+            match health::ask(self.layout).await {
+                Ok(_) if self.kind == Kind::Ingest => return,
+                Ok(status) if health::is_linked(&status) => return,
+                _ => sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+}
+
+/// Asks the child to end, and makes it.
+async fn end(mut child: Child) -> Result<(), CliError> {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        // It is not waited for yet, so the number is still its own.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    if timeout(END_TIME, child.wait()).await.is_err() {
+        tracing::error!("a process did not end in time and is killed");
+        let _ = child.kill().await;
+    }
+    Ok(())
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match status.code() {
+        Some(2) => Exit::Usage,
+        Some(3) => Exit::NotFound,
+        Some(4) => Exit::Locked,
+        _ => Exit::Failed,
+    }
+}

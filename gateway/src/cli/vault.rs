@@ -1,0 +1,253 @@
+//! `safelight vault`: list, open and export pictures at the clinic's own machine.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use safelight_core::ids::CaptureId;
+use safelight_core::label::Label;
+use serde::Serialize;
+
+use super::outcome::{CliError, Exit, Output};
+use super::passphrase::{self, PassphraseArgs};
+use super::{DataArgs, time};
+use crate::clinic::access::Actor;
+use crate::clinic::reading::{self, Listed, ReadError};
+use crate::clinic::Clinic;
+use crate::clock::Clock;
+
+/// What can be done with pictures here.
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// List the pictures; with the passphrase, also whose they are (on record)
+    List(ListArgs),
+    /// Open one picture into a file (on record, with its reason)
+    Open(OpenArgs),
+    /// Copy one picture into an age file, still sealed (on record)
+    Export(ExportArgs),
+}
+
+/// Flags of `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// Flags of `open`.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Which picture
+    #[arg(value_name = "ID")]
+    id: CaptureId,
+    /// A new file for it
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    /// Why; kept in the access log, sealed
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// Flags of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Which picture
+    #[arg(value_name = "ID")]
+    id: CaptureId,
+    /// A new file for it
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+/// One picture, for `--json`. The last five need the passphrase.
+#[derive(Debug, Serialize)]
+struct Row {
+    id: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    captured_at: String,
+    stored_at: String,
+    device: String,
+    operator: String,
+    log_index: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patient: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    birth_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Written {
+    id: String,
+    out: String,
+    bytes: usize,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`CliError`] with the sentence and the exit code.
+pub async fn run(command: VaultCommand, output: Output) -> Result<(), CliError> {
+    match command {
+        VaultCommand::List(args) => list(args, output).await,
+        VaultCommand::Open(args) => open(args, output).await,
+        VaultCommand::Export(args) => export(args, output).await,
+    }
+}
+
+async fn list(args: ListArgs, output: Output) -> Result<(), CliError> {
+    let clock = Clock::system();
+    let clinic = opened(&args.data, &clock).await?;
+    // Nobody is asked: without the passphrase there is a list as well, of pictures without patients.
+    let passphrase = args.passphrase.passphrase_file.as_deref().map(passphrase::from_file).transpose()?;
+    let vault = passphrase.map(|passphrase| clinic.unlock(&passphrase)).transpose()?;
+    let pictures = reading::list(&clinic, vault.as_ref(), &Actor::shell(), clock.now()).await?;
+    let rows: Vec<Row> = pictures.into_iter().map(row).collect();
+    output.print(&rows, |rows| table(rows))
+}
+
+async fn open(args: OpenArgs, output: Output) -> Result<(), CliError> {
+    refuse_existing(&args.out)?;
+    let clock = Clock::system();
+    let clinic = opened(&args.data, &clock).await?;
+    let vault = clinic.unlock(&args.passphrase.require()?)?;
+    let plain = reading::open(&clinic, &vault, args.id, &args.reason, &Actor::shell(), clock.now()).await?;
+    write_new(&args.out, &plain)?;
+    tell(output, args.id, &args.out, plain.len(), "opened into")
+}
+
+async fn export(args: ExportArgs, output: Output) -> Result<(), CliError> {
+    refuse_existing(&args.out)?;
+    let clock = Clock::system();
+    let clinic = opened(&args.data, &clock).await?;
+    let file = reading::export(&clinic, args.id, &Actor::shell(), clock.now()).await?;
+    write_new(&args.out, &file)?;
+    tell(output, args.id, &args.out, file.len(), "exported, still sealed, into")
+}
+
+async fn opened(data: &DataArgs, clock: &Clock) -> Result<Clinic, CliError> {
+    let config = data.config()?;
+    Ok(Clinic::open(&data.layout(), &config, clock).await?)
+}
+
+fn tell(output: Output, id: CaptureId, out: &Path, bytes: usize, verb: &str) -> Result<(), CliError> {
+    let written = Written { id: id.to_string(), out: out.display().to_string(), bytes };
+    output.print(&written, |written| format!("{} {verb} {} ({} bytes); on record", written.id, written.out, written.bytes))
+}
+
+fn row(listed: Listed) -> Row {
+    let Listed { picture, label } = listed;
+    let of_label = |get: fn(&Label) -> Option<String>| label.as_ref().and_then(get);
+    Row {
+        id: picture.capture.to_string(),
+        state: picture.state.name(),
+        reason: Some(picture.reason).filter(|reason| !reason.is_empty()),
+        captured_at: time::rfc3339(picture.captured_at),
+        stored_at: time::rfc3339(picture.stored_at),
+        device: picture.device.to_string(),
+        operator: picture.operator.to_string(),
+        log_index: picture.log_index,
+        patient: of_label(|label| Some(label.record_number.clone())),
+        issuer: of_label(|label| Some(label.issuer.clone())),
+        name: of_label(|label| Some(label.name.clone())),
+        birth_date: of_label(|label| Some(label.birth_date.as_str().to_owned())),
+        site: of_label(|label| Some(site(label))),
+    }
+}
+
+/// `forearm, left`.
+fn site(label: &Label) -> String {
+    let side = label.laterality.map(|side| format!(", {}", side.as_str())).unwrap_or_default();
+    format!("{}{side}", label.body_site.text())
+}
+
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no pictures yet".to_owned();
+    }
+    let lines = rows.iter().map(|row| {
+        let state = row.reason.as_ref().map_or(row.state.to_owned(), |reason| format!("{} ({reason})", row.state));
+        let first = format!("{}  {}  {state}  by {}", row.id, row.captured_at, row.operator);
+        match (&row.patient, &row.name, &row.birth_date, &row.site) {
+            (Some(patient), Some(name), Some(birth_date), Some(site)) => {
+                format!("{first}\n    {patient}  {name}  born {birth_date}  {site}")
+            }
+            _ => first,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn refuse_existing(out: &Path) -> Result<(), CliError> {
+    let exists = || CliError::new(Exit::Usage, format_args!("{}: it exists already and is not overwritten", out.display()));
+    if out.symlink_metadata().is_ok() { Err(exists()) } else { Ok(()) }
+}
+
+/// A new file for its owner alone; whoever looks sees the whole of it or none.
+fn write_new(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let write = || -> io::Result<()> {
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut beside = tempfile::Builder::new().prefix(".safelight-").tempfile_in(folder)?;
+        beside.write_all(bytes)?;
+        beside.as_file().sync_all()?;
+        beside.persist_noclobber(out).map(drop).map_err(|error| error.error)
+    };
+    write().map_err(|error| CliError::new(Exit::Failed, format_args!("{}: {error}", out.display())))
+}
+
+impl From<ReadError> for CliError {
+    fn from(error: ReadError) -> Self {
+        let exit = match error {
+            ReadError::Clinic(error) => return error.into(),
+            ReadError::NotFound(_) => Exit::NotFound,
+            ReadError::NotVerified | ReadError::Quarantined(_) => Exit::Refused,
+            ReadError::Damaged => Exit::NotVerified,
+            ReadError::Reason => Exit::Usage,
+        };
+        Self::new(exit, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_picture_is_written_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.jpg");
+        refuse_existing(&out).unwrap();
+        write_new(&out, b"picture").unwrap();
+        assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(refuse_existing(&out).unwrap_err().exit, Exit::Usage);
+        assert_eq!(write_new(&out, b"another").unwrap_err().exit, Exit::Failed);
+        assert_eq!(std::fs::read(&out).unwrap(), b"picture");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, target) = (folder.path().join("out.jpg"), folder.path().join("target"));
+        std::os::unix::fs::symlink(&target, &out).unwrap();
+        assert!(refuse_existing(&out).is_err());
+        assert!(write_new(&out, b"picture").is_err());
+        assert!(!target.exists());
+    }
+}

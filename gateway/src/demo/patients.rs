@@ -1,0 +1,99 @@
+//! Who is photographed: nobody who exists.
+
+use safelight_core::label::Label;
+
+use super::search::Search;
+use crate::phone::label::{LabelInput, LabelInputError};
+
+/// An invented patient.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patient {
+    pub(super) number: &'static str,
+    pub(super) name: &'static str,
+    birth_date: &'static str,
+    /// The same as DICOM writes it.
+    birth_date_dicom: &'static str,
+    site: &'static str,
+    note: &'static str,
+}
+
+/// In turn.
+const PATIENTS: [Patient; 3] = [
+    Patient {
+        number: "DEMO-4821377",
+        name: "Zoë Quittländer",
+        birth_date: "1961-02-03",
+        birth_date_dicom: "19610203",
+        site: "left forearm",
+        note: "naevus, changed since spring",
+    },
+    Patient {
+        number: "DEMO-9036512",
+        name: "Aurelio Pfannenstiel",
+        birth_date: "1987-11-30",
+        birth_date_dicom: "19871130",
+        site: "right cheek",
+        note: "after excision, day ten",
+    },
+    Patient {
+        number: "DEMO-1175840",
+        name: "Ingeborg Ravnsborg",
+        birth_date: "1949-07-19",
+        birth_date_dicom: "19490719",
+        site: "back",
+        note: "follow-up of plaque",
+    },
+];
+
+impl Patient {
+    /// Whose photograph number `index` is, from 0.
+    pub(super) fn of(index: usize) -> &'static Self {
+        match index % PATIENTS.len() {
+            0 => &PATIENTS[0],
+            1 => &PATIENTS[1],
+            _ => &PATIENTS[2],
+        }
+    }
+
+    /// As the phone's app would have it from the clinician.
+    pub(super) fn label(&self) -> Result<Label, LabelInputError> {
+        let input = LabelInput {
+            patient: Some(self.number.to_owned()),
+            name: Some(self.name.to_owned()),
+            birth_date: Some(self.birth_date.to_owned()),
+            site: Some(self.site.to_owned()),
+            note: Some(self.note.to_owned()),
+            issuer: None,
+            view: None,
+            consent: None,
+        };
+        input.into_label()
+    }
+}
+
+/// Looks for everything that is known of any of them.
+pub(super) fn plant(search: &mut Search) {
+    for patient in &PATIENTS {
+        search.text("record number", patient.number);
+        search.text("name", patient.name);
+        for part in patient.name.split(' ') {
+            search.text("name", part);
+        }
+        search.text("birth date", patient.birth_date);
+        search.text("birth date", patient.birth_date_dicom);
+        search.text("note", patient.note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_patient_makes_a_label() {
+        for index in 0..PATIENTS.len() {
+            assert!(Patient::of(index).label().is_ok(), "{index}");
+        }
+        assert_eq!(Patient::of(0).number, Patient::of(PATIENTS.len()).number);
+    }
+}

@@ -1,0 +1,182 @@
+//! An enrolled device in a folder of its own: `device.key`, `device.cbor`, `in-flight`. Its owner alone may enter it, and one process at
+//! a time has it, since two would use the same sequence numbers.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, flock};
+use safelight_core::client::ClientError;
+use safelight_core::client::device::Device;
+use safelight_core::device_key::{DeviceKey, DeviceKeyError, PublicKey, SoftwareKey};
+use safelight_core::ids::UnixMillis;
+
+use super::in_flight::InFlight;
+use super::key::FileKey;
+use crate::keyfile::{self, KeyFileError};
+
+const DEVICE: &str = "device.cbor";
+const KEY: &str = "device.key";
+/// A renewal's key, from when it is kept until it has taken the place of the old one.
+const NEXT_KEY: &str = "next-device.key";
+const IN_FLIGHT: &str = "in-flight";
+
+/// Why an identity cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There is none in this folder.
+    #[error("no device is enrolled in {0}: run `safelight phone enrol` first, or name another folder")]
+    Missing(PathBuf),
+    /// There is one already.
+    #[error("a device is enrolled in {0} already, and it is not overwritten: name another folder")]
+    Exists(PathBuf),
+    /// Another process has it.
+    #[error("another command is using {0}: wait until it has ended")]
+    InUse(PathBuf),
+    /// Certificate and key are not of one another.
+    #[error("the key in {0} is not the one that the clinic has certified: enrol this device again")]
+    KeyMismatch(PathBuf),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// The folder.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is in it.
+    #[error(transparent)]
+    Device(#[from] ClientError),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] DeviceKeyError),
+}
+
+/// The folder, held by this process until dropped.
+#[derive(Debug)]
+pub struct Identity {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Identity {
+    /// Makes `folder` ready for a device that is about to be enrolled.
+    ///
+    /// # Errors
+    /// [`IdentityError::Exists`] if a device is enrolled there.
+    pub fn prepare(folder: &Path) -> Result<Self, IdentityError> {
+        keyfile::create_folder(folder)?;
+        let identity = Self::lock(folder)?;
+        if identity.path(DEVICE).exists() {
+            return Err(IdentityError::Exists(folder.to_owned()));
+        }
+        Ok(identity)
+    }
+
+    /// Keeps a device that has just been enrolled. The key comes first: without the device it is nothing.
+    ///
+    /// # Errors
+    /// [`IdentityError::File`]; no device is enrolled here then.
+    pub fn keep(&self, device: &Device, key: &SoftwareKey) -> Result<(), IdentityError> {
+        keyfile::replace_p256(&self.path(KEY), key)?;
+        self.save(device)
+    }
+
+    /// Opens the identity in `folder`, with what it remembers and its key.
+    ///
+    /// # Errors
+    /// [`IdentityError::Missing`], [`IdentityError::InUse`], or what is damaged.
+    pub fn open(folder: &Path, now: UnixMillis) -> Result<(Self, Device, Arc<FileKey>), IdentityError> {
+        if !folder.join(DEVICE).exists() {
+            return Err(IdentityError::Missing(folder.to_owned()));
+        }
+        let identity = Self::lock(folder)?;
+        let device = Device::from_bytes(&keyfile::read_secret(&identity.path(DEVICE))?, now)?;
+        let key = identity.certified_key(&device)?;
+        Ok((identity, device, Arc::new(FileKey::new(key))))
+    }
+
+    /// Keeps what the device remembers now.
+    ///
+    /// # Errors
+    /// [`IdentityError::File`]; what was kept before is still there then.
+    pub fn save(&self, device: &Device) -> Result<(), IdentityError> {
+        Ok(keyfile::replace(&self.path(DEVICE), 0o600, &device.to_bytes())?)
+    }
+
+    /// Takes a renewal over: new key, then the certificate for it, then the new key in the old one's place. Whenever this is cut off,
+    /// [`Identity::open`] finds a certificate with its key.
+    ///
+    /// # Errors
+    /// [`IdentityError::KeyMismatch`] if `key` did not make `renewed`.
+    pub fn take_over(&self, device: &Device, key: &FileKey, renewed: &PublicKey) -> Result<(), IdentityError> {
+        let fresh = key.take_fresh(renewed).ok_or_else(|| IdentityError::KeyMismatch(self.folder.clone()))?;
+        keyfile::replace_p256(&self.path(NEXT_KEY), &fresh)?;
+        self.save(device)?;
+        self.promote()
+    }
+
+    /// The counter of pictures in flight.
+    pub fn in_flight(&self) -> InFlight {
+        InFlight::new(self.path(IN_FLIGHT))
+    }
+
+    fn certified_key(&self, device: &Device) -> Result<SoftwareKey, IdentityError> {
+        let certified = certified(&device.certificate);
+        let fits = |key: &SoftwareKey| certified.as_ref() == Some(&key.verifying());
+        if self.path(NEXT_KEY).exists() {
+            let next = keyfile::read_p256(&self.path(NEXT_KEY))?;
+            if fits(&next) {
+                self.promote()?;
+                return Ok(next);
+            }
+            // A renewal that was cut off before its certificate was kept: the old key is still the right one.
+            self.in_folder(std::fs::remove_file(self.path(NEXT_KEY)))?;
+        }
+        let key = keyfile::read_p256(&self.path(KEY))?;
+        if fits(&key) { Ok(key) } else { Err(IdentityError::KeyMismatch(self.folder.clone())) }
+    }
+
+    fn promote(&self) -> Result<(), IdentityError> {
+        self.in_folder(std::fs::rename(self.path(NEXT_KEY), self.path(KEY)))?;
+        self.in_folder(File::open(&self.folder).and_then(|folder| folder.sync_all()))
+    }
+
+    fn lock(folder: &Path) -> Result<Self, IdentityError> {
+        let io = |source: io::Error| IdentityError::Folder { path: folder.to_owned(), source };
+        let lock = File::open(folder).map_err(io)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(IdentityError::InUse(folder.to_owned())),
+            Err(error) => Err(io(error.into())),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn in_folder<T>(&self, result: io::Result<T>) -> Result<T, IdentityError> {
+        result.map_err(|source| IdentityError::Folder { path: self.folder.clone(), source })
+    }
+}
+
+/// The public key in a certificate (DER).
+pub fn certified(certificate: &[u8]) -> Option<PublicKey> {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    PublicKey::from_sec1(&certificate.public_key().subject_public_key.data).ok()
+}
+
+/// Makes the key of a device that is about to be enrolled.
+///
+/// # Errors
+/// The source of randomness failed.
+pub fn fresh_key() -> Result<(SoftwareKey, Arc<dyn DeviceKey>), IdentityError> {
+    let key = SoftwareKey::generate(&mut getrandom::SysRng)?;
+    Ok((key.clone(), Arc::new(FileKey::new(key))))
+}
