@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use safelight_core::device_key::SoftwareKey;
 use zeroize::Zeroizing;

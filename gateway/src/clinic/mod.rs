@@ -17,9 +17,11 @@ mod enrolments;
 pub mod identity;
 pub mod keys;
 pub mod pictures;
+pub mod reading;
 mod pull;
 mod push;
 mod renewals;
+pub mod sealed;
 pub mod schema;
 pub mod verify;
 mod witness;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use safelight_core::ids::ClinicId;
 use safelight_core::keyset::{KeySetError, VerifiedKeySet};
+use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
 
 use self::access::{AccessError, AccessLog, Actor, Event};
@@ -84,6 +87,15 @@ pub enum ClinicError {
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// Something sealed does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The parts of a sealed file.
+    #[error(transparent)]
+    SealedFile(#[from] SealedHeaderError),
+    /// Its header is gone, and with it whatever it opened.
+    #[error("this was destroyed: its header is gone, and nothing can open it any more")]
+    Destroyed,
     /// The inspector could not work; the log says why.
     #[error("pictures cannot be inspected at the moment: see the log")]
     Inspector,

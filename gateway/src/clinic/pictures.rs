@@ -65,9 +65,9 @@ pub struct Picture {
     pub manifest: Vec<u8>,
     /// Its hash.
     pub manifest_hash: [u8; 32],
-    /// The sealed label, a whole age file.
+    /// The payload of the sealed label. Its header is in the header store, as are the others'.
     pub label: Vec<u8>,
-    /// The sealed thumbnail, a whole age file.
+    /// The payload of the sealed thumbnail.
     pub thumbnail: Option<Vec<u8>>,
     /// Whose it is, once it is verified.
     pub patient: Option<Handle>,
@@ -108,6 +108,7 @@ pub struct Claimed {
 pub async fn insert(
     tx: &mut WriteTx,
     entry: &InboxEntry,
+    label_payload: &[u8],
     claimed: &Claimed,
     quarantined: Option<&str>,
     now: UnixMillis,
@@ -127,7 +128,7 @@ pub async fn insert(
     .bind(int(claimed.sequence)?)
     .bind(entry.manifest.clone())
     .bind(claimed.manifest_hash.to_vec())
-    .bind(entry.label.clone())
+    .bind(label_payload.to_vec())
     .bind(int(claimed.captured_at.0)?)
     .bind(int(entry.stored_at.0)?)
     .bind(int(entry.log_index)?)
@@ -167,11 +168,9 @@ pub async fn received(catalog: &Catalog, limit: u32) -> Result<Vec<Picture>, Cli
 pub struct Judged<'a> {
     /// Whose it is.
     pub patient: Handle,
-    /// The patient's sealed identity, for the first picture of a patient.
+    /// The payload of the patient's sealed identity, for the first picture of a patient.
     pub identity: &'a [u8],
-    /// The label under a header of the clinic's own.
-    pub label: &'a [u8],
-    /// The sealed thumbnail.
+    /// The payload of the sealed thumbnail.
     pub thumbnail: &'a [u8],
 }
 
@@ -184,11 +183,10 @@ pub async fn verified(tx: &mut WriteTx, capture: CaptureId, judged: &Judged<'_>,
         .execute(&mut **tx)
         .await?;
     let done = sqlx::query(
-        "UPDATE picture SET state = 'verified', patient = $1, label = $2, thumbnail = $3, judged_at = $4
-         WHERE capture = $5 AND state = 'received'",
+        "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3
+         WHERE capture = $4 AND state = 'received'",
     )
     .bind(judged.patient.to_vec())
-    .bind(judged.label.to_vec())
     .bind(judged.thumbnail.to_vec())
     .bind(int(now.0)?)
     .bind(capture.as_bytes().to_vec())
@@ -208,7 +206,7 @@ pub async fn quarantine(tx: &mut WriteTx, capture: CaptureId, reason: &str, now:
     Ok(done.rows_affected() == 1)
 }
 
-/// The sealed identity of a patient, a whole age file.
+/// The payload of a patient's sealed identity.
 pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<u8>>, ClinicError> {
     let mut tx = catalog.read().await?;
     let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1").bind(patient.to_vec()).fetch_optional(&mut *tx).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use safelight_core::ids::DeviceId;
 use safelight_core::manifest::SignedManifest;
+use safelight_core::seal;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -113,15 +114,26 @@ async fn tell(link: &mut Link, enrolments: &mut Enrolments, say: Say) -> Result<
 async fn take_over(running: &Running, entry: &InboxEntry) -> Result<(), ClinicError> {
     let clinic = &running.clinic;
     let now = running.clock.now();
-    let (claimed, quarantined) = read_claims(entry);
-    let header = Header { id: entry.capture_id.into(), kind: Kind::Picture, bytes: entry.header.clone() };
-    match clinic.headers.put(&[header]).await {
+    let (claimed, mut quarantined) = read_claims(entry);
+    let header = |kind, bytes: &[u8]| Header { id: entry.capture_id.into(), kind, bytes: bytes.to_vec() };
+    let mut headers = vec![header(Kind::Picture, &entry.header)];
+    let label_payload = match seal::split(&entry.label) {
+        Ok((label_header, payload)) => {
+            headers.push(header(Kind::Label, label_header));
+            payload
+        }
+        Err(_) => {
+            quarantined = Some("label-damaged");
+            &[]
+        }
+    };
+    match clinic.headers.put(&headers).await {
         // Taken over before, and cut off before ingest was told.
         Ok(()) | Err(HeaderError::Exists) => {}
         Err(error) => return Err(error.into()),
     }
     let mut tx = clinic.catalog.write().await?;
-    if pictures::insert(&mut tx, entry, &claimed, quarantined, now).await? {
+    if pictures::insert(&mut tx, entry, label_payload, &claimed, quarantined, now).await? {
         clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::Pulled(entry.capture_id)]).await?;
     }
     tx.commit().await?;

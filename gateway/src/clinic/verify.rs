@@ -12,7 +12,7 @@ use getrandom::SysRng;
 use safelight_core::ids::UnixMillis;
 use safelight_core::label::Label;
 use safelight_core::manifest::{Manifest, SignedManifest};
-use safelight_core::seal::{self, FileKey, Header, Recipient, Stanza};
+use safelight_core::seal::{self, Recipient, Stanza};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -23,8 +23,8 @@ use super::pictures::{self, Judged, Picture};
 use super::{Clinic, ClinicError, Running, devices};
 use crate::inspector::{self, InspectError};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
-use crate::store::headers::{Headers, Kind};
-use crate::vault::Unlocked;
+use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind};
+use crate::vault::{RewrapError, Unlocked};
 
 /// Looked at in one round.
 const BATCH: u32 = 16;
@@ -92,11 +92,12 @@ pub async fn judge(clinic: &Clinic, vault: &Unlocked, picture: &Picture, now: Un
     }
 }
 
-/// A picture that passed, with everything of it sealed anew.
+/// A picture that passed, with everything of it sealed anew: headers for the header store, the rest for the catalog.
 struct Passed {
     patient: pictures::Handle,
-    header: Vec<u8>,
-    label: Vec<u8>,
+    picture_header: Vec<u8>,
+    label_header: Vec<u8>,
+    /// Sealed identity and thumbnail, whole age files.
     identity: Vec<u8>,
     thumbnail: Vec<u8>,
 }
@@ -104,31 +105,55 @@ struct Passed {
 async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Passed, Fault> {
     let manifest = check_manifest(clinic, picture).await?;
     let said = manifest.manifest();
-    let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await?;
-    let header = header.ok_or(Fault::Quarantine("header-missing"))?;
-    let file_key = unwrap_picture(vault, &header, &manifest)?;
-    let payload = read_payload(clinic, picture, said).await?;
-    let plain = seal::open_payload(&file_key, &payload).map_err(|_| Fault::Quarantine("payload-damaged"))?;
-    drop(payload);
+    let header = stored_header(clinic, picture, Kind::Picture).await?;
+    let recipients = recipients(clinic)?;
+    let stanza = Stanza::manifest(said.key_set, &manifest.hash().0);
+    let picture_header =
+        vault.rewrap(&header, Some(&stanza), &recipients, &mut SysRng).map_err(|error| rewrap_fault(&error))?;
+    let plain = {
+        let payload = read_payload(clinic, picture, said).await?;
+        open(vault, &header, &payload).ok_or(Fault::Quarantine("payload-damaged"))?
+    };
 
-    let (label, label_key) = open_label(vault, picture, said)?;
+    let label_header = stored_header(clinic, picture, Kind::Label).await?;
+    let label = open_label(vault, &label_header, picture, said)?;
+    let label_header =
+        vault.rewrap(&label_header, None, &recipients, &mut SysRng).map_err(|error| rewrap_fault(&error))?;
+
     let inspection = inspector::inspect(&plain, said.content_type, said.width, said.height).await;
     let inspection = inspection.map_err(inspector_fault)?;
     drop(plain);
 
-    let recipients = recipients(clinic)?;
-    let stanza = Stanza::manifest(said.key_set, &manifest.hash().0);
-    let seal_small = |plain: &[u8]| seal::seal_bytes(plain, &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness);
-    let (_, label_payload) = seal::split(&picture.label).map_err(|_| Fault::Quarantine("label-damaged"))?;
-    let label_header = seal::write_header(&label_key, &[], &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness)?;
+    let seal_small =
+        |plain: &[u8]| seal::seal_bytes(plain, &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness);
     let identity = PatientIdentity::of(&label).to_json().ok_or(Fault::Quarantine("label-unreadable"))?;
     Ok(Passed {
         patient: clinic.keys.handle().of(&label, &clinic.record_numbers),
-        header: seal::write_header(&file_key, &[stanza], &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness)?,
-        label: [label_header.as_slice(), label_payload].concat(),
+        picture_header,
+        label_header,
         identity: seal_small(&identity)?,
         thumbnail: seal_small(&inspection.thumbnail)?,
     })
+}
+
+async fn stored_header(clinic: &Clinic, picture: &Picture, kind: Kind) -> Result<Vec<u8>, Fault> {
+    let header = clinic.headers.get(picture.capture.into(), kind).await?;
+    header.ok_or(Fault::Quarantine("header-missing"))
+}
+
+fn rewrap_fault(error: &RewrapError) -> Fault {
+    match error {
+        RewrapError::Open(_) => Fault::Quarantine("not-for-this-vault"),
+        RewrapError::OtherManifest => Fault::Quarantine("header-of-another-manifest"),
+        RewrapError::Seal(_) => Fault::Later(ClinicError::Randomness),
+    }
+}
+
+/// The plaintext, in memory that is wiped; the right size from the beginning, so that growing leaves no copy behind.
+fn open(vault: &Unlocked, header: &[u8], payload: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut plain = Zeroizing::new(Vec::with_capacity(payload.len()));
+    tokio::task::block_in_place(|| vault.open(header, payload, &mut *plain)).ok()?;
+    Some(plain)
 }
 
 /// The signature, through the certificates that this clinic issued to the device.
@@ -148,14 +173,6 @@ async fn check_manifest(clinic: &Clinic, picture: &Picture) -> Result<SignedMani
         return Err(Fault::Quarantine("device-revoked"));
     }
     Ok(manifest)
-}
-
-fn unwrap_picture(vault: &Unlocked, header: &[u8], manifest: &SignedManifest) -> Result<FileKey, Fault> {
-    let (parsed, _) = Header::parse(header).map_err(|_| Fault::Quarantine("header-damaged"))?;
-    if parsed.manifest() != Some((manifest.manifest().key_set, manifest.hash().0)) {
-        return Err(Fault::Quarantine("header-of-another-manifest"));
-    }
-    vault.unwrap_key(&parsed).map_err(|_| Fault::Quarantine("not-for-this-vault"))
 }
 
 /// The ciphertext, whole in memory: one picture at a time is judged, and a payload is bounded on the wire.
@@ -183,17 +200,13 @@ async fn read_payload(clinic: &Clinic, picture: &Picture, said: &Manifest) -> Re
     Ok(payload)
 }
 
-fn open_label(vault: &Unlocked, picture: &Picture, said: &Manifest) -> Result<(Label, FileKey), Fault> {
-    let damaged = Fault::Quarantine;
-    let (header, payload) = seal::split(&picture.label).map_err(|_| damaged("label-damaged"))?;
+fn open_label(vault: &Unlocked, header: &[u8], picture: &Picture, said: &Manifest) -> Result<Label, Fault> {
+    let payload = &picture.label;
     if payload.len() as u64 != said.label.len || Sha256::digest(payload).as_slice() != said.label.sha256 {
-        return Err(damaged("label-of-another-manifest"));
+        return Err(Fault::Quarantine("label-of-another-manifest"));
     }
-    let (header, _) = Header::parse(header).map_err(|_| damaged("label-damaged"))?;
-    let key = vault.unwrap_key(&header).map_err(|_| damaged("label-not-for-this-vault"))?;
-    let json: Zeroizing<Vec<u8>> = seal::open_payload(&key, payload).map_err(|_| damaged("label-damaged"))?;
-    let label = Label::from_json_bytes(&json).map_err(|_| damaged("label-unreadable"))?;
-    Ok((label, key))
+    let json = open(vault, header, payload).ok_or(Fault::Quarantine("label-damaged"))?;
+    Label::from_json_bytes(&json).map_err(|_| Fault::Quarantine("label-unreadable"))
 }
 
 fn inspector_fault(error: InspectError) -> Fault {
@@ -213,22 +226,47 @@ pub fn recipients(clinic: &Clinic) -> Result<[Recipient; 2], ClinicError> {
     Ok([recipient(key_set.vault)?, recipient(key_set.recovery)?])
 }
 
-/// Header first: should this process end in between, the picture is judged again and gets another header for the same file key.
+/// Headers first: should this process end in between, the picture is judged again and its headers are replaced again.
 async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMillis) -> Result<(), ClinicError> {
-    let header = crate::store::headers::Header { id: picture.capture.into(), kind: Kind::Picture, bytes: passed.header };
-    clinic.headers.replace(&[header]).await?;
-    let judged = Judged {
-        patient: passed.patient,
-        identity: &passed.identity,
-        label: &passed.label,
-        thumbnail: &passed.thumbnail,
-    };
+    let capture = picture.capture;
+    let (thumbnail_header, thumbnail) = split(&passed.thumbnail)?;
+    let header = |kind, bytes| Header { id: capture.into(), kind, bytes };
+    let rewritten = [header(Kind::Picture, passed.picture_header), header(Kind::Label, passed.label_header)];
+    clinic.headers.replace(&rewritten).await?;
+    keep(clinic, header(Kind::Thumbnail, thumbnail_header)).await?;
+    let (identity_header, identity) = split(&passed.identity)?;
+    if pictures::identity(&clinic.catalog, &passed.patient).await?.is_none() {
+        keep(clinic, Header { id: patient_header(&passed.patient), kind: Kind::Identity, bytes: identity_header }).await?;
+    }
+    let judged = Judged { patient: passed.patient, identity: &identity, thumbnail: &thumbnail };
     let mut tx = clinic.catalog.write().await?;
-    if pictures::verified(&mut tx, picture.capture, &judged, now).await? {
-        let event = Event::Verified(picture.capture, passed.patient);
+    if pictures::verified(&mut tx, capture, &judged, now).await? {
+        let event = Event::Verified(capture, passed.patient);
         clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await?;
     }
     tx.commit().await?;
-    tracing::info!(capture = %picture.capture, "verified");
+    tracing::info!(%capture, "verified");
     Ok(())
+}
+
+/// Puts a header in its place, whether or not there is one.
+async fn keep(clinic: &Clinic, header: Header) -> Result<(), ClinicError> {
+    let header = [header];
+    match clinic.headers.put(&header).await {
+        Err(HeaderError::Exists) => Ok(clinic.headers.replace(&header).await?),
+        other => Ok(other?),
+    }
+}
+
+/// Under which id a patient's identity header lies.
+pub(super) fn patient_header(patient: &pictures::Handle) -> HeaderId {
+    let mut id = [0; 16];
+    id.iter_mut().zip(patient).for_each(|(to, from)| *to = *from);
+    HeaderId::from_bytes(id)
+}
+
+/// Header and payload of an age file that this program has just made.
+fn split(file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), ClinicError> {
+    let (header, payload) = seal::split(file).map_err(|_| ClinicError::CatalogDamaged)?;
+    Ok((header.to_vec(), payload.to_vec()))
 }

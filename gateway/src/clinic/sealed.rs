@@ -1,0 +1,77 @@
+//! Opening what is sealed: for whoever has unlocked the vault and has put on record that it is opened.
+
+use safelight_core::label::Label;
+use safelight_core::seal;
+use zeroize::Zeroizing;
+
+use super::identity::PatientIdentity;
+use super::pictures::{self, Handle, Picture};
+use super::verify::patient_header;
+use super::{Clinic, ClinicError};
+use crate::store::blobs::{Blob, Blobs, MAX_PIECE, payload_key};
+use crate::store::headers::{HeaderId, Headers, Kind};
+use crate::vault::Unlocked;
+
+/// A picture's label.
+pub async fn label(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Label, ClinicError> {
+    let json = small(clinic, vault, picture.capture.into(), Kind::Label, &picture.label).await?;
+    Label::from_json_bytes(&json).map_err(|_| ClinicError::CatalogDamaged)
+}
+
+/// A picture's thumbnail, a JPEG; `None` while it has none.
+pub async fn thumbnail(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Option<Zeroizing<Vec<u8>>>, ClinicError> {
+    match &picture.thumbnail {
+        None => Ok(None),
+        Some(payload) => small(clinic, vault, picture.capture.into(), Kind::Thumbnail, payload).await.map(Some),
+    }
+}
+
+/// Who a patient is; `None` for a handle that nobody has.
+pub async fn identity(clinic: &Clinic, vault: &Unlocked, patient: &Handle) -> Result<Option<PatientIdentity>, ClinicError> {
+    let Some(payload) = pictures::identity(&clinic.catalog, patient).await? else { return Ok(None) };
+    let json = small(clinic, vault, patient_header(patient), Kind::Identity, &payload).await?;
+    PatientIdentity::from_json(&json).ok_or(ClinicError::CatalogDamaged).map(Some)
+}
+
+/// A picture as a whole age file: header, then payload. It needs no vault, and gives away nothing without its key.
+pub async fn age_file(clinic: &Clinic, picture: &Picture) -> Result<Vec<u8>, ClinicError> {
+    let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await?.ok_or(ClinicError::Destroyed)?;
+    let blob = open_payload(clinic, picture).await?;
+    let mut file = header;
+    let mut offset = 0;
+    while offset < blob.len() {
+        let end = offset.saturating_add(MAX_PIECE as u64).min(blob.len());
+        file.extend_from_slice(&blob.read(offset..end).await?);
+        offset = end;
+    }
+    Ok(file)
+}
+
+/// A picture's photograph, whole and authentic or not at all.
+pub async fn photograph(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
+    let file = age_file(clinic, picture).await?;
+    open(vault, &file)
+}
+
+async fn open_payload(clinic: &Clinic, picture: &Picture) -> Result<Box<dyn Blob>, ClinicError> {
+    let manifest = safelight_core::manifest::ManifestHash(picture.manifest_hash);
+    Ok(clinic.blobs.open(&payload_key(picture.capture, &manifest)).await?)
+}
+
+async fn small(
+    clinic: &Clinic,
+    vault: &Unlocked,
+    id: HeaderId,
+    kind: Kind,
+    payload: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
+    let header = clinic.headers.get(id, kind).await?.ok_or(ClinicError::Destroyed)?;
+    open(vault, &[header.as_slice(), payload].concat())
+}
+
+fn open(vault: &Unlocked, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
+    let (header, payload) = seal::split(file)?;
+    let mut plain = Zeroizing::new(Vec::with_capacity(payload.len()));
+    vault.open(header, payload, &mut *plain)?;
+    Ok(plain)
+}
