@@ -17,6 +17,7 @@ mod enrolments;
 pub mod identity;
 pub mod keys;
 pub mod pictures;
+pub mod reading;
 mod pull;
 mod push;
 mod renewals;
