@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
-use super::{DataArgs, NOT_YET, harden, health};
+use super::{DataArgs, NOT_YET, health};
 use crate::config::{Config, Layout};
 use crate::vault::Passphrase;
 
@@ -44,7 +44,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError> {
-    harden::memory()?;
     let mut signals = StopSignals::catch()?;
     let config = args.data.config()?;
     let layout = args.data.layout();
@@ -90,7 +89,11 @@ async fn announce(layout: &Layout, config: &Config, output: Output) -> Result<()
         if let Ok(status) = health::ask(layout).await {
             if !served {
                 served = true;
-                output.say(&format!("Phones are served on UDP port {} of {}.", status.port, config.hosts.join(", ")))?;
+                output.say(&format!(
+                    "Phones are served on UDP port {} of {}.",
+                    status.port,
+                    config.hosts.join(", ")
+                ))?;
                 output.say(&format!("Enrolment is on UDP port {}, open while an invitation is.", status.enrol_port))?;
             }
             if health::is_linked(&status) {
@@ -136,15 +139,11 @@ impl Service<'_> {
         loop {
             let started = Instant::now();
             let mut child = self.spawn().await?;
-            let ended = tokio::select! {
-                ended = child.wait() => ended.map_err(CliError::with(Exit::Failed))?,
-                _ = stopping.wait_for(|stop| *stop) => return end(child).await,
-                () = self.came_up(), if !was_up => {
-                    was_up = true;
-                    tokio::select! {
-                        ended = child.wait() => ended.map_err(CliError::with(Exit::Failed))?,
-                        _ = stopping.wait_for(|stop| *stop) => return end(child).await,
-                    }
+            let ended = loop {
+                tokio::select! {
+                    ended = child.wait() => break ended.map_err(CliError::with(Exit::Failed))?,
+                    _ = stopping.wait_for(|stop| *stop) => return end(child).await,
+                    () = self.came_up(), if !was_up => was_up = true,
                 }
             };
             if *stopping.borrow() {
@@ -173,7 +172,9 @@ impl Service<'_> {
     }
 
     async fn spawn(&self) -> Result<Child, CliError> {
-        let failed = |error: std::io::Error| CliError::new(Exit::Failed, format!("the {} process cannot be started: {error}", self.kind.name()));
+        let failed = |error: std::io::Error| {
+            CliError::new(Exit::Failed, format!("the {} process cannot be started: {error}", self.kind.name()))
+        };
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
         command.arg(self.kind.name()).arg("--data").arg(self.layout.root());

@@ -49,7 +49,7 @@ fn answer() -> Answer {
 fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
     let photo = Photo::parse(picture).map_err(|_| Failure::NotDecodable)?;
     let (width, height) = (photo.width(), photo.height());
-    let content_type = photo.container().content_type().to_owned();
+    let content_type = photo.container().content_type().as_str().to_owned();
     // What stripping refuses, the phone's core could not have sent.
     let stripped = strip(photo).map_err(|_| Failure::StripChangesIt)?;
     if !is_unchanged(picture, &stripped) {
