@@ -40,3 +40,6 @@ pub mod session;
 pub mod strip;
 mod text;
 pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -24,8 +24,11 @@ const PICTURE_LEN: usize = 4_200_000;
 const ROUNDS: usize = 200;
 const WARM_UP: usize = 20;
 
+/// A name, and what is timed under it.
+type Kind = (&'static str, fn(&mut Bench));
+
 /// What is timed, in the order in which each round runs it.
-const KINDS: [(&str, fn(&mut Bench)); 5] = [
+const KINDS: [Kind; 5] = [
     ("seal and hash, 1 thread", |bench| bench.seal(1)),
     ("seal and hash, 2 threads", |bench| bench.seal(2)),
     ("aws-lc-rs, both", |bench| {

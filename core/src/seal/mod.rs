@@ -1,5 +1,6 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod desk;
 mod error;
 mod file;
 mod header;

@@ -1,20 +1,18 @@
 //! Sealing: plaintext in slices becomes nonce and chunks in one buffer, hashed in the same pass.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, TryLockError, mpsc};
 
-use chacha20poly1305::aead::inout::InOutBuf;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 
+use super::desk::Desk;
 use super::error::SealError;
 use super::header::write_header;
 use super::keys::{FileKey, Recipient};
 use super::pieces::Pieces;
 use super::stanza::Stanza;
-use super::stream::{ChunkCipher, SEALED_CHUNK_LEN, sealed_payload_len};
-use super::{CHUNK_LEN, NONCE_LEN, TAG_LEN};
+use super::stream::{ChunkCipher, sealed_payload_len};
+use super::{CHUNK_LEN, NONCE_LEN};
 
 /// A sealed payload, its hash, and the key with which its header is still to be written.
 #[derive(Debug)]
@@ -90,18 +88,19 @@ pub fn seal_payload<'a, R: TryCryptoRng>(
     let cipher = ChunkCipher::new(&file_key, &nonce).ok_or(SealError::Cipher)?;
 
     let sealed_len = usize::try_from(sealed_payload_len(len as u64));
-    let sealing = Sealing {
+    let mut bytes = Vec::with_capacity(sealed_len.map_err(|_| SealError::Length)?);
+    bytes.extend_from_slice(&nonce);
+    let hasher = Sha256::new_with_prefix(nonce);
+    let chunks = Chunks {
         cipher,
         pieces,
-        last: (len - 1) / CHUNK_LEN,
-        sealed_len: sealed_len.map_err(|_| SealError::Length)?,
+        count: len.div_ceil(CHUNK_LEN),
     };
-    let start = Start::new(nonce, sealing.sealed_len);
-    let helpers = (workers.get() - 1).min(sealing.last);
-    let (bytes, hasher) = if helpers == 0 {
-        sealing.alone(start)
+    let workers = workers.get().min(chunks.count);
+    let (bytes, hasher) = if workers == 1 {
+        chunks.seal_alone(bytes, hasher)
     } else {
-        sealing.shared(start, helpers)
+        Desk::new(&chunks, bytes, hasher, workers).seal(workers)
     }
     .ok_or(SealError::Cipher)?;
     Ok(SealedPayload {
@@ -111,213 +110,35 @@ pub fn seal_payload<'a, R: TryCryptoRng>(
     })
 }
 
-/// A payload from its first byte on, as far as it has been sealed and hashed in order.
-struct Start {
-    /// As large as the whole payload will be, but not zeroed first: to write everything twice takes a
-    /// twentieth of the time that sealing takes.
-    bytes: Vec<u8>,
-    hasher: Sha256,
-    chunks: usize,
-}
-
-impl Start {
-    fn new(nonce: [u8; NONCE_LEN], sealed_len: usize) -> Self {
-        let mut bytes = Vec::with_capacity(sealed_len);
-        bytes.extend_from_slice(&nonce);
-        Self {
-            bytes,
-            hasher: Sha256::new_with_prefix(nonce),
-            chunks: 0,
-        }
-    }
-}
-
-struct Sealing<'a> {
+/// The plaintext, chunk by chunk, and what seals it.
+pub(super) struct Chunks<'a> {
     cipher: ChunkCipher,
     pieces: Pieces<'a>,
-    /// The number of the last chunk.
-    last: usize,
-    sealed_len: usize,
+    pub(super) count: usize,
 }
 
-impl Sealing<'_> {
-    /// Seals chunk `number` into `sealed`, which has its length with the tag.
-    fn seal(&self, number: usize, sealed: &mut [u8]) -> Option<()> {
-        let (chunk, tag) = sealed.split_last_chunk_mut::<TAG_LEN>()?;
-        let mut plain = self.pieces.range(number * CHUNK_LEN, chunk.len());
-        let first = plain.next()?;
-        let chunk = match InOutBuf::new(first, chunk) {
-            // The usual case: the chunk lies in one slice and goes from there into its place.
-            Ok(chunk) => chunk,
-            Err(_) => {
-                let mut rest = chunk.as_mut();
-                for piece in std::iter::once(first).chain(plain) {
-                    let (front, behind) = rest.split_at_mut_checked(piece.len())?;
-                    front.copy_from_slice(piece);
-                    rest = behind;
-                }
-                chunk.into()
-            }
-        };
-        *tag = self
-            .cipher
-            .seal(number as u64, number == self.last, chunk)?;
+impl Chunks<'_> {
+    /// Appends chunk `number` to `out`: copied there, and sealed in place while it is in the cache.
+    pub(super) fn seal_onto(&self, number: usize, out: &mut Vec<u8>) -> Option<()> {
+        let at = out.len();
+        for piece in self.pieces.range(number * CHUNK_LEN, CHUNK_LEN) {
+            out.extend_from_slice(piece);
+        }
+        let last = number + 1 == self.count;
+        let chunk = out.get_mut(at..)?;
+        let tag = self.cipher.seal(number as u64, last, chunk)?;
+        out.extend_from_slice(&tag);
         Some(())
     }
 
-    /// The next chunk: copied into its place, and sealed and hashed while it is in the cache.
-    fn append(&self, start: &mut Start) -> Option<()> {
-        let at = start.bytes.len();
-        for piece in self.pieces.range(start.chunks * CHUNK_LEN, CHUNK_LEN) {
-            start.bytes.extend_from_slice(piece);
+    /// On this thread alone: each chunk is sealed in its place and hashed.
+    fn seal_alone(&self, mut bytes: Vec<u8>, mut hasher: Sha256) -> Option<(Vec<u8>, Sha256)> {
+        for number in 0..self.count {
+            let at = bytes.len();
+            self.seal_onto(number, &mut bytes)?;
+            hasher.update(bytes.get(at..)?);
         }
-        let last = start.chunks == self.last;
-        let chunk = start.bytes.get_mut(at..)?;
-        let tag = self.cipher.seal(start.chunks as u64, last, chunk.into())?;
-        start.bytes.extend_from_slice(&tag);
-        start.hasher.update(start.bytes.get(at..)?);
-        start.chunks += 1;
-        Some(())
-    }
-
-    /// On this thread.
-    fn alone(&self, mut start: Start) -> Option<(Vec<u8>, Sha256)> {
-        while start.chunks <= self.last {
-            self.append(&mut start)?;
-        }
-        Some((start.bytes, start.hasher))
-    }
-
-    /// On this thread and up to `helpers` more. Several threads can write into one buffer only when it is
-    /// there as a whole, and zeroed. A helper sees to that, while this thread already seals.
-    fn shared(&self, mut start: Start, helpers: usize) -> Option<(Vec<u8>, Sha256)> {
-        let mut bytes = Vec::new();
-        let desk: OnceLock<Option<Desk<'_>>> = OnceLock::new();
-        let alone = {
-            let (bytes, desk) = (&mut bytes, &desk);
-            std::thread::scope(move |scope| {
-                let (sender, zeroed) = mpsc::sync_channel(1);
-                let mut sender = Some(sender);
-                for _ in 0..helpers {
-                    let sender = sender.take();
-                    let help = move || {
-                        if let Some(sender) = sender {
-                            sender.send(vec![0; self.sealed_len]).ok();
-                        }
-                        if let Some(desk) = desk.wait() {
-                            desk.work(self);
-                        }
-                    };
-                    // Without a further thread it takes longer, that is all.
-                    let thread = std::thread::Builder::new().name("seal".to_owned());
-                    if thread.spawn_scoped(scope, help).is_err() {
-                        break;
-                    }
-                }
-                loop {
-                    if let Ok(zeroed) = zeroed.try_recv() {
-                        *bytes = zeroed;
-                        break;
-                    }
-                    let more = start.chunks <= self.last && self.append(&mut start).is_some();
-                    if !more {
-                        // The helpers wait for word.
-                        desk.get_or_init(|| None);
-                        return Some(start);
-                    }
-                }
-                if let Some(desk) = desk.get_or_init(|| Desk::new(start, bytes)) {
-                    desk.work(self);
-                }
-                None
-            })
-        };
-        match alone {
-            Some(start) => self.alone(start),
-            None => {
-                let hasher = desk.into_inner()??.into_hasher()?;
-                Some((bytes, hasher))
-            }
-        }
-    }
-}
-
-/// What the threads share. Chunks can be sealed in any order, but hashed in theirs alone. So every thread,
-/// before it seals the next chunk, hashes what is ready if nobody else is at it: one thread hashes as long
-/// as the others keep ahead of it, and seals when it has caught up with them.
-struct Desk<'o> {
-    /// The chunks that were not sealed before the threads met, of which the first has this number.
-    slots: Vec<Mutex<Slot<'o>>>,
-    first: usize,
-    /// The next slot to seal.
-    next: AtomicUsize,
-    /// How many slots have been hashed, and the hash so far.
-    hashing: Mutex<(usize, Sha256)>,
-}
-
-struct Slot<'o> {
-    bytes: &'o mut [u8],
-    /// Sealed, and so ready to be hashed.
-    ready: bool,
-}
-
-impl<'o> Desk<'o> {
-    /// Goes on from `start` in `bytes`, which has the length of the whole payload.
-    fn new(start: Start, bytes: &'o mut [u8]) -> Option<Self> {
-        let (front, chunks) = bytes.split_at_mut_checked(start.bytes.len())?;
-        front.copy_from_slice(&start.bytes);
-        let slots = chunks.chunks_mut(SEALED_CHUNK_LEN);
-        Some(Self {
-            slots: slots
-                .map(|bytes| {
-                    Mutex::new(Slot {
-                        bytes,
-                        ready: false,
-                    })
-                })
-                .collect(),
-            first: start.chunks,
-            next: AtomicUsize::new(0),
-            hashing: Mutex::new((0, start.hasher)),
-        })
-    }
-
-    fn work(&self, sealing: &Sealing<'_>) {
-        loop {
-            self.hash_ready();
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(slot) = self.slots.get(number) else {
-                return;
-            };
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.ready = sealing.seal(self.first + number, slot.bytes).is_some();
-        }
-    }
-
-    fn hash_ready(&self) {
-        let mut hashing = match self.hashing.try_lock() {
-            Ok(hashing) => hashing,
-            Err(TryLockError::WouldBlock) => return,
-            Err(TryLockError::Poisoned(hashing)) => hashing.into_inner(),
-        };
-        let (hashed, hasher) = &mut *hashing;
-        while let Some(slot) = self.slots.get(*hashed) {
-            // Held by whoever is sealing it.
-            let Ok(slot) = slot.try_lock() else { return };
-            if !slot.ready {
-                return;
-            }
-            hasher.update(&*slot.bytes);
-            *hashed += 1;
-        }
-    }
-
-    /// The hash, once all threads are done; `None` if a chunk was not sealed.
-    fn into_hasher(self) -> Option<Sha256> {
-        self.hash_ready();
-        let hashing = self.hashing.into_inner();
-        let (hashed, hasher) = hashing.unwrap_or_else(PoisonError::into_inner);
-        (hashed == self.slots.len()).then_some(hasher)
+        Some((bytes, hasher))
     }
 }
 
@@ -353,7 +174,7 @@ mod tests {
 
     #[test]
     fn lengths_around_the_chunk() {
-        let plain: Vec<u8> = (0..CHUNK_LEN * 5).map(|at| (at % 251) as u8).collect();
+        let plain: Vec<u8> = (0u8..251).cycle().take(CHUNK_LEN * 5).collect();
         for len in [
             1,
             15,
@@ -378,46 +199,10 @@ mod tests {
 
     #[test]
     fn many_threads_and_many_chunks_give_the_same_hash() {
-        let plain: Vec<u8> = (0..CHUNK_LEN * 130 + 7)
-            .map(|at| (at % 253) as u8)
-            .collect();
+        let plain: Vec<u8> = (0u8..253).cycle().take(CHUNK_LEN * 130 + 7).collect();
         for threads in [2, 4, 200] {
             check(&[&plain], threads);
         }
-    }
-
-    #[test]
-    fn threads_go_on_from_wherever_one_got_to() {
-        let plain: Vec<u8> = (0..CHUNK_LEN * 4 + 9).map(|at| (at % 249) as u8).collect();
-        let file_key = FileKey::from_bytes(&[1; 16]);
-        let nonce = [2; NONCE_LEN];
-        let sealing = Sealing {
-            cipher: ChunkCipher::new(&file_key, &nonce).unwrap(),
-            pieces: Pieces::new(plain.chunks(50_000)).unwrap(),
-            last: 4,
-            sealed_len: usize::try_from(sealed_payload_len(plain.len() as u64)).unwrap(),
-        };
-        let (alone, hasher) = sealing
-            .alone(Start::new(nonce, sealing.sealed_len))
-            .unwrap();
-        let hash = hasher.finalize();
-        for before in 0..=5 {
-            let mut start = Start::new(nonce, sealing.sealed_len);
-            for _ in 0..before {
-                sealing.append(&mut start).unwrap();
-            }
-            let mut bytes = vec![0; sealing.sealed_len];
-            let desk = Desk::new(start, &mut bytes).unwrap();
-            std::thread::scope(|scope| {
-                scope.spawn(|| desk.work(&sealing));
-                desk.work(&sealing);
-            });
-            assert_eq!(desk.into_hasher().unwrap().finalize(), hash);
-            assert!(bytes == alone);
-        }
-        let mut bytes = vec![0; sealing.sealed_len];
-        let unsealed = Desk::new(Start::new(nonce, sealing.sealed_len), &mut bytes).unwrap();
-        assert!(unsealed.into_hasher().is_none());
     }
 
     #[test]
@@ -440,7 +225,7 @@ mod tests {
             len in 1usize..200_000,
             threads in 1usize..4,
         ) {
-            let plain: Vec<u8> = (0..len).map(|at| (at * 7 % 255) as u8).collect();
+            let plain: Vec<u8> = (0u8..255).cycle().take(len).collect();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % len).collect();
             cuts.sort_unstable();
             let mut parts = Vec::new();

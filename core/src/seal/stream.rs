@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 
 use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, Tag};
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -61,15 +60,10 @@ impl ChunkCipher {
         Some(Self(ChaCha20Poly1305::new(&key)))
     }
 
-    /// Encrypts a chunk, in place or from one buffer to another, and gives its tag.
-    pub(super) fn seal(
-        &self,
-        counter: u64,
-        last: bool,
-        chunk: InOutBuf<'_, '_, u8>,
-    ) -> Option<[u8; TAG_LEN]> {
+    /// Encrypts a chunk in place and gives its tag.
+    pub(super) fn seal(&self, counter: u64, last: bool, chunk: &mut [u8]) -> Option<[u8; TAG_LEN]> {
         self.0
-            .encrypt_inout_detached(&chunk_nonce(counter, last), b"", chunk)
+            .encrypt_inout_detached(&chunk_nonce(counter, last), b"", chunk.into())
             .ok()
             .map(Into::into)
     }

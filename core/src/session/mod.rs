@@ -5,3 +5,6 @@
 
 pub mod receive;
 pub mod send;
+
+#[cfg(test)]
+mod tests;

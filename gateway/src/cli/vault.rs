@@ -216,7 +216,6 @@ impl From<ReadError> for CliError {
             ReadError::Clinic(error) => return error.into(),
             ReadError::NotFound(_) => Exit::NotFound,
             ReadError::NotVerified | ReadError::Quarantined(_) => Exit::Refused,
-            ReadError::Damaged => Exit::NotVerified,
             ReadError::Reason => Exit::Usage,
         };
         Self::new(exit, error)

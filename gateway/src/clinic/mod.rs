@@ -17,6 +17,7 @@ mod enrolments;
 pub mod identity;
 pub mod keys;
 pub mod pictures;
+pub mod reading;
 mod pull;
 mod push;
 mod renewals;
@@ -40,6 +41,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Layout, RecordNumbers};
 use crate::enrol::ca::{Ca, CaError};
 use crate::enrol::issue::IssueError;
+use crate::inspector::Inspector;
 use crate::link::LinkError;
 use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobError, FileBlobs};
@@ -142,6 +144,8 @@ pub struct Clinic {
     pub key_set: VerifiedKeySet,
     /// How record numbers are compared.
     pub record_numbers: RecordNumbers,
+    /// Looks into pictures, in a process of its own.
+    pub inspector: Inspector,
     folder: PathBuf,
 }
 
@@ -162,6 +166,7 @@ impl Clinic {
             access,
             ca,
             key_set,
+            inspector: Inspector::this_program().map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
             keys,
             catalog,
             record_numbers: config.record_numbers,

@@ -171,7 +171,7 @@ pub struct Judged<'a> {
     /// The payload of the patient's sealed identity, for the first picture of a patient.
     pub identity: &'a [u8],
     /// The payload of the sealed thumbnail.
-    pub thumbnail: &'a [u8],
+    pub thumbnail: Option<&'a [u8]>,
 }
 
 /// Marks a received picture verified, and makes its patient known. Says whether it was still received.
@@ -187,7 +187,7 @@ pub async fn verified(tx: &mut WriteTx, capture: CaptureId, judged: &Judged<'_>,
          WHERE capture = $4 AND state = 'received'",
     )
     .bind(judged.patient.to_vec())
-    .bind(judged.thumbnail.to_vec())
+    .bind(judged.thumbnail.map(<[u8]>::to_vec))
     .bind(int(now.0)?)
     .bind(capture.as_bytes().to_vec())
     .execute(&mut **tx)

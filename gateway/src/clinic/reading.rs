@@ -3,17 +3,13 @@
 use getrandom::SysRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
-use safelight_core::manifest::{Manifest, SignedManifest};
-use safelight_core::seal::{self, Header};
-use sha2::{Digest, Sha256};
+use safelight_core::seal;
 use zeroize::Zeroizing;
 
 use super::access::{Actor, Event};
 use super::pictures::{self, Picture, State};
 use super::verify::recipients;
-use super::{Clinic, ClinicError};
-use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
-use crate::store::headers::{Headers, Kind};
+use super::{Clinic, ClinicError, sealed};
 use crate::vault::Unlocked;
 
 /// Longest reason for opening a picture, in bytes.
@@ -34,9 +30,6 @@ pub enum ReadError {
     /// Something was wrong with it.
     #[error("this picture is quarantined ({0}) and is not opened: tell your privacy officer")]
     Quarantined(String),
-    /// It cannot be opened or is not whole.
-    #[error("this picture is damaged or its key has been destroyed: restore it from the backup")]
-    Damaged,
     /// No reason was given, or too long a one.
     #[error("a reason of 1 to {MAX_REASON_LEN} bytes is expected: it goes into the access log, sealed")]
     Reason,
@@ -77,11 +70,16 @@ pub async fn list(
         return Ok(all.into_iter().map(|picture| Listed { picture, label: None }).collect());
     };
     record(clinic, actor, now, &Event::Listed(u64::try_from(all.len()).unwrap_or(u64::MAX))).await?;
-    let labelled = |picture: Picture| {
-        let label = (picture.state == State::Verified).then(|| label_of(vault, &picture)).flatten();
-        Listed { picture, label }
-    };
-    Ok(all.into_iter().map(labelled).collect())
+    let mut listed = Vec::with_capacity(all.len());
+    for picture in all {
+        let label = match picture.state {
+            // A label that does not open is left out: the picture is listed all the same.
+            State::Verified => sealed::label(clinic, vault, &picture).await.ok(),
+            State::Received | State::Quarantined => None,
+        };
+        listed.push(Listed { picture, label });
+    }
+    Ok(listed)
 }
 
 /// A verified picture in the clear, whole and checked, in memory alone. Before a byte of it is read, the access log has who opened it,
@@ -106,16 +104,7 @@ pub async fn open(
     let reason = reason.map_err(|_| ClinicError::Randomness)?;
     record(clinic, actor, now, &Event::Opened(capture, &reason)).await?;
 
-    let (header, said, payload) = sealed(clinic, &picture).await?;
-    let parsed = Header::parse_whole(&header).map_err(|_| ReadError::Damaged)?;
-    if parsed.manifest() != Some((said.key_set, picture.manifest_hash)) {
-        return Err(ReadError::Damaged);
-    }
-    let len = seal::plain_len(payload.len() as u64).and_then(|len| usize::try_from(len).ok()).ok_or(ReadError::Damaged)?;
-    // The right size from the beginning, so that growing leaves no copy of the picture behind.
-    let mut plain = Zeroizing::new(Vec::with_capacity(len));
-    vault.open(&header, payload.as_slice(), &mut *plain).map_err(|_| ReadError::Damaged)?;
-    Ok(plain)
+    Ok(sealed::photograph(clinic, vault, &picture).await?)
 }
 
 /// A picture as an age file, still sealed: header and payload together. On record as well.
@@ -130,8 +119,7 @@ pub async fn export(
 ) -> Result<Vec<u8>, ReadError> {
     let picture = verified(clinic, capture).await?;
     record(clinic, actor, now, &Event::Exported(capture)).await?;
-    let (header, _, payload) = sealed(clinic, &picture).await?;
-    Ok([header, payload].concat())
+    Ok(sealed::age_file(clinic, &picture).await?)
 }
 
 async fn verified(clinic: &Clinic, capture: CaptureId) -> Result<Picture, ReadError> {
@@ -147,36 +135,4 @@ async fn record(clinic: &Clinic, actor: &Actor, now: UnixMillis, event: &Event<'
     let mut tx = clinic.catalog.write().await?;
     clinic.access.record(&mut tx, actor, now, std::slice::from_ref(event)).await?;
     Ok(tx.commit().await?)
-}
-
-/// Header, manifest and payload of a picture whose manifest has been verified; the payload is the one that the manifest names.
-async fn sealed(clinic: &Clinic, picture: &Picture) -> Result<(Vec<u8>, Manifest, Vec<u8>), ReadError> {
-    let manifest = SignedManifest::parse(&picture.manifest).map_err(|_| ReadError::Damaged)?;
-    let said = manifest.claimed().clone();
-    let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await.map_err(ClinicError::from)?;
-    let header = header.ok_or(ReadError::Damaged)?;
-
-    let key = payload_key(picture.capture, &said.hash());
-    let blob = clinic.blobs.open(&key).await.map_err(|error| match error {
-        BlobError::NotFound => ReadError::Damaged,
-        error => ClinicError::from(error).into(),
-    })?;
-    let len = usize::try_from(said.picture.len).map_err(|_| ReadError::Damaged)?;
-    if blob.len() != said.picture.len {
-        return Err(ReadError::Damaged);
-    }
-    let mut payload = Vec::with_capacity(len);
-    let mut offset = 0;
-    while offset < blob.len() {
-        let end = offset.saturating_add(MAX_PIECE as u64).min(blob.len());
-        payload.extend_from_slice(&blob.read(offset..end).await.map_err(ClinicError::from)?);
-        offset = end;
-    }
-    let is_whole = Sha256::digest(&payload).as_slice() == said.picture.sha256;
-    if is_whole { Ok((header, said, payload)) } else { Err(ReadError::Damaged) }
-}
-
-/// A label that cannot be opened is left out: the picture is listed all the same.
-fn label_of(vault: &Unlocked, picture: &Picture) -> Option<Label> {
-    Label::from_json_bytes(&vault.open_small(&picture.label).ok()?).ok()
 }

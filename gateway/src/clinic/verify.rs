@@ -21,7 +21,7 @@ use super::access::{Actor, Event};
 use super::identity::PatientIdentity;
 use super::pictures::{self, Judged, Picture};
 use super::{Clinic, ClinicError, Running, devices};
-use crate::inspector::{self, InspectError};
+use crate::inspector::{Declared, Verdict};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind};
 use crate::vault::{RewrapError, Unlocked};
@@ -99,7 +99,7 @@ struct Passed {
     label_header: Vec<u8>,
     /// Sealed identity and thumbnail, whole age files.
     identity: Vec<u8>,
-    thumbnail: Vec<u8>,
+    thumbnail: Option<Vec<u8>>,
 }
 
 async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Passed, Fault> {
@@ -120,8 +120,7 @@ async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result
     let label_header =
         vault.rewrap(&label_header, None, &recipients, &mut SysRng).map_err(|error| rewrap_fault(&error))?;
 
-    let inspection = inspector::inspect(&plain, said.content_type, said.width, said.height).await;
-    let inspection = inspection.map_err(inspector_fault)?;
+    let thumbnail = inspect(clinic, &plain, said).await?;
     drop(plain);
 
     let seal_small =
@@ -132,7 +131,7 @@ async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result
         picture_header,
         label_header,
         identity: seal_small(&identity)?,
-        thumbnail: seal_small(&inspection.thumbnail)?,
+        thumbnail: thumbnail.as_deref().map(seal_small).transpose()?,
     })
 }
 
@@ -209,12 +208,19 @@ fn open_label(vault: &Unlocked, header: &[u8], picture: &Picture, said: &Manifes
     Label::from_json_bytes(&json).map_err(|_| Fault::Quarantine("label-unreadable"))
 }
 
-fn inspector_fault(error: InspectError) -> Fault {
-    match error.quarantine_code() {
-        Some(code) => Fault::Quarantine(code),
-        None => {
+/// The thumbnail that the inspector makes of a picture against which it finds nothing; `None` for one that is too large to be decoded.
+async fn inspect(clinic: &Clinic, plain: &[u8], said: &Manifest) -> Result<Option<Vec<u8>>, Fault> {
+    let declared = Declared { content_type: said.content_type.as_str(), width: said.width, height: said.height };
+    let error = match clinic.inspector.inspect(plain, declared).await {
+        Ok(inspection) => return Ok(Some(inspection.thumbnail)),
+        Err(error) => error,
+    };
+    match error.verdict() {
+        Verdict::NoThumbnail => Ok(None),
+        Verdict::Quarantine => Err(Fault::Quarantine(error.code())),
+        Verdict::TryAgain => {
             tracing::error!(%error, "the inspector could not work");
-            Fault::Later(ClinicError::Inspector)
+            Err(Fault::Later(ClinicError::Inspector))
         }
     }
 }
@@ -229,16 +235,21 @@ pub fn recipients(clinic: &Clinic) -> Result<[Recipient; 2], ClinicError> {
 /// Headers first: should this process end in between, the picture is judged again and its headers are replaced again.
 async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMillis) -> Result<(), ClinicError> {
     let capture = picture.capture;
-    let (thumbnail_header, thumbnail) = split(&passed.thumbnail)?;
     let header = |kind, bytes| Header { id: capture.into(), kind, bytes };
     let rewritten = [header(Kind::Picture, passed.picture_header), header(Kind::Label, passed.label_header)];
     clinic.headers.replace(&rewritten).await?;
-    keep(clinic, header(Kind::Thumbnail, thumbnail_header)).await?;
+    let thumbnail = match passed.thumbnail.as_deref().map(split).transpose()? {
+        None => None,
+        Some((thumbnail_header, thumbnail)) => {
+            keep(clinic, header(Kind::Thumbnail, thumbnail_header)).await?;
+            Some(thumbnail)
+        }
+    };
     let (identity_header, identity) = split(&passed.identity)?;
     if pictures::identity(&clinic.catalog, &passed.patient).await?.is_none() {
         keep(clinic, Header { id: patient_header(&passed.patient), kind: Kind::Identity, bytes: identity_header }).await?;
     }
-    let judged = Judged { patient: passed.patient, identity: &identity, thumbnail: &thumbnail };
+    let judged = Judged { patient: passed.patient, identity: &identity, thumbnail: thumbnail.as_deref() };
     let mut tx = clinic.catalog.write().await?;
     if pictures::verified(&mut tx, capture, &judged, now).await? {
         let event = Event::Verified(capture, passed.patient);

@@ -1,35 +1,272 @@
-//! (being written)
-use safelight_core::manifest::ContentType;
-use std::process::ExitCode;
+//! Looks into pictures in a process that has nothing to lose.
+//!
+//! A decoder is the largest piece of code that ever touches a picture from outside. It runs in a child
+//! process without keys, files, network, environment or the right to start anything: `safelight inspect`.
+//! The child reads a stripped picture from standard input, checks that stripping it again changes nothing,
+//! decodes it and answers with a thumbnail. The parent decodes nothing; it checks the thumbnail's structure,
+//! since a child that was taken over may answer what it likes.
 
-/// What the inspector found.
-#[derive(Debug)]
-pub struct Inspection {
-    /// JPEG.
-    pub thumbnail: Vec<u8>,
+mod answer;
+mod child;
+mod sandbox;
+mod thumbnail;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use safelight_core::photo::Photo;
+use safelight_core::strip::strip;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use answer::{Answer, Failure};
+pub use child::run_child;
+pub use thumbnail::{MAX_INSPECTED_PIXELS, THUMBNAIL_SIDE};
+
+/// The argument that makes the program an inspector.
+pub const SUBCOMMAND: &str = "inspect";
+/// How long one picture may take.
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+pub const MAX_ANSWER_LEN: usize = 256 * 1024;
+
+/// Starts inspectors.
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    program: PathBuf,
+    time_limit: Duration,
 }
 
-/// Why not.
+/// What the signed manifest says about the picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared<'a> {
+    /// The media type.
+    pub content_type: &'a str,
+    /// Width in pixels as stored.
+    pub width: u32,
+    /// Height in pixels as stored.
+    pub height: u32,
+}
+
+/// What an inspector found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// A JPEG whose longest side is [`THUMBNAIL_SIDE`], upright, stripped itself.
+    pub thumbnail: Vec<u8>,
+    /// Width in pixels as stored, before the orientation is applied.
+    pub width: u32,
+    /// Height in pixels as stored, before the orientation is applied.
+    pub height: u32,
+}
+
+/// Why a picture did not pass.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InspectError {
-    /// It is not there.
-    #[error("no inspector")]
-    Missing,
+    /// Stripping would still remove or change something: the phone did not strip it.
+    #[error("the picture is not stripped")]
+    StripChangesIt,
+    /// No decoder opens it.
+    #[error("the picture cannot be decoded")]
+    NotDecodable,
+    /// More than [`MAX_INSPECTED_PIXELS`].
+    #[error("the picture is too large to be decoded here")]
+    TooLarge,
+    /// It is not what the manifest says.
+    #[error("the picture is not of the type or size that its manifest says")]
+    DeclaredOtherwise,
+    /// The child ended without an answer: it ran into a limit or did what it must not.
+    #[error("the inspector was killed ({0})")]
+    Killed(ExitStatus),
+    /// The child took longer than the time limit.
+    #[error("the inspector took too long")]
+    TimedOut,
+    /// The answer is no answer.
+    #[error("the inspector's answer cannot be read")]
+    Malformed,
+    /// The child could not lock itself in, and read nothing.
+    #[error("the inspector could not be isolated on this system")]
+    NoSandbox,
+    /// The child could not be started.
+    #[error("the inspector could not be started")]
+    Start(#[source] io::Error),
 }
 
 impl InspectError {
-    /// The code, if the picture is at fault.
-    pub fn quarantine_code(&self) -> Option<&'static str> {
-        None
+    /// A stable code, for the catalog and the access log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            InspectError::StripChangesIt => "strip-changes-it",
+            InspectError::NotDecodable => "not-decodable",
+            InspectError::TooLarge => "too-large",
+            InspectError::DeclaredOtherwise => "declared-otherwise",
+            InspectError::Killed(_) => "killed",
+            InspectError::TimedOut => "timed-out",
+            InspectError::Malformed => "malformed-answer",
+            InspectError::NoSandbox => "no-sandbox",
+            InspectError::Start(_) => "not-started",
+        }
+    }
+
+    /// What is to be done with the picture.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            InspectError::TooLarge => Verdict::NoThumbnail,
+            InspectError::NoSandbox | InspectError::Start(_) => Verdict::TryAgain,
+            _ => Verdict::Quarantine,
+        }
     }
 }
 
-/// Inspects.
-pub async fn inspect(_: &[u8], _: ContentType, _: u32, _: u32) -> Result<Inspection, InspectError> {
-    Err(InspectError::Missing)
+/// What is to be done with a picture that did not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was found against it, but there is no thumbnail.
+    NoThumbnail,
+    /// It is kept apart until a person has decided.
+    Quarantine,
+    /// This machine is to blame, not the picture.
+    TryAgain,
 }
 
-/// The child.
-pub fn run_child() -> ExitCode {
-    ExitCode::FAILURE
+impl Inspector {
+    /// An inspector that is a given program, started with [`SUBCOMMAND`].
+    pub fn new(program: PathBuf) -> Self {
+        Inspector {
+            program,
+            time_limit: TIME_LIMIT,
+        }
+    }
+
+    /// An inspector that is this very program.
+    ///
+    /// # Errors
+    /// When the path of the running program cannot be told.
+    pub fn this_program() -> io::Result<Self> {
+        std::env::current_exe().map(Self::new)
+    }
+
+    /// With another time limit than [`TIME_LIMIT`].
+    #[must_use]
+    pub fn with_time_limit(self, time_limit: Duration) -> Self {
+        Inspector { time_limit, ..self }
+    }
+
+    /// Has one picture inspected by a child of its own. Dropping the future kills the child.
+    ///
+    /// # Errors
+    /// [`InspectError`]; [`InspectError::verdict`] tells what to do then.
+    pub async fn inspect(
+        &self,
+        picture: &[u8],
+        declared: Declared<'_>,
+    ) -> Result<Inspection, InspectError> {
+        let mut child = self.start().map_err(InspectError::Start)?;
+        let answer = tokio::time::timeout(self.time_limit, converse(&mut child, picture)).await;
+        // Whatever the outcome, no child outlives its picture.
+        let status = match answer {
+            Ok(Ok(_)) => tokio::time::timeout(self.time_limit, child.wait())
+                .await
+                .ok(),
+            _ => {
+                child.kill().await.map_err(InspectError::Start)?;
+                None
+            }
+        };
+        let answer = answer
+            .map_err(|_| InspectError::TimedOut)?
+            .map_err(InspectError::Start)?;
+        match status {
+            Some(Ok(status)) if !status.success() => return Err(InspectError::Killed(status)),
+            Some(_) => {}
+            None => return Err(InspectError::TimedOut),
+        }
+        judge(&answer, declared)
+    }
+
+    fn start(&self) -> io::Result<Child> {
+        Command::new(&self.program)
+            .arg(SUBCOMMAND)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+    }
+}
+
+/// Writes the picture and reads the answer at the same time: a child need not read to the end.
+async fn converse(child: &mut Child, picture: &[u8]) -> io::Result<Vec<u8>> {
+    let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let mut input = child.stdin.take().ok_or_else(missing)?;
+    let output = child.stdout.take().ok_or_else(missing)?;
+    let write = async move {
+        // A child that stops reading says why in its answer, or by how it ends.
+        let _ = input.write_all(picture).await;
+        drop(input);
+    };
+    let read = async move {
+        let mut answer = Vec::new();
+        let limit = u64::try_from(MAX_ANSWER_LEN + 1).unwrap_or(u64::MAX);
+        output
+            .take(limit)
+            .read_to_end(&mut answer)
+            .await
+            .map(|_| answer)
+    };
+    let ((), answer) = tokio::join!(write, read);
+    answer
+}
+
+fn judge(bytes: &[u8], declared: Declared<'_>) -> Result<Inspection, InspectError> {
+    let malformed = || InspectError::Malformed;
+    match Answer::parse(bytes).ok_or_else(malformed)? {
+        Answer::Refused(Failure::StripChangesIt) => Err(InspectError::StripChangesIt),
+        Answer::Refused(Failure::NotDecodable) => Err(InspectError::NotDecodable),
+        Answer::Refused(Failure::TooLarge) => Err(InspectError::TooLarge),
+        Answer::Refused(Failure::NoSandbox) => Err(InspectError::NoSandbox),
+        Answer::Passed {
+            content_type,
+            width,
+            height,
+            thumbnail,
+        } => {
+            if !is_clean_thumbnail(&thumbnail) {
+                return Err(InspectError::Malformed);
+            }
+            if (content_type.as_str(), width, height)
+                != (declared.content_type, declared.width, declared.height)
+            {
+                return Err(InspectError::DeclaredOtherwise);
+            }
+            Ok(Inspection {
+                thumbnail,
+                width,
+                height,
+            })
+        }
+    }
+}
+
+/// A small JPEG in which stripping finds nothing. Only its structure is looked at.
+fn is_clean_thumbnail(bytes: &[u8]) -> bool {
+    let Some(stripped) = Photo::parse(bytes).ok().and_then(|photo| strip(photo).ok()) else {
+        return false;
+    };
+    stripped.width().max(stripped.height()) <= THUMBNAIL_SIDE
+        && child::is_unchanged(bytes, &stripped)
+}
+
+/// Sizes only: a picture's bytes never reach a log.
+impl std::fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inspection")
+            .field("width", &self.width)
+            .field("height", &self.height)
+            .finish_non_exhaustive()
+    }
 }

@@ -32,7 +32,7 @@ pub enum LabelInputError {
 
 /// The fields as text, none of them checked yet. Overwritten when dropped.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, Zeroize, ZeroizeOnDrop)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct LabelInput {
     /// Record number.
     pub patient: Option<String>,

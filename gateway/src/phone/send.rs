@@ -9,7 +9,6 @@ use getrandom::SysRng;
 use safelight_core::capture::{self, CaptureError, SealedCapture, Setting};
 use safelight_core::client::queue::Queue;
 use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress};
-use safelight_core::device_key::DeviceKey;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;

@@ -8,7 +8,7 @@ use safelight_core::client::tls::Validity;
 use safelight_core::client::{ClientError, Options};
 use serde::Serialize;
 
-use crate::cli::outcome::{CliError, Exit, Output};
+use crate::cli::outcome::{CliError, Output};
 use crate::cli::time;
 use crate::clock::Clock;
 use crate::phone::send::Sender;

@@ -51,7 +51,7 @@ pub(super) fn run(args: &StripArgs, output: Output) -> Result<(), CliError> {
 
     let report = stripped.report();
     let row = Row {
-        content_type: stripped.content_type(),
+        content_type: stripped.content_type().as_str(),
         width: stripped.width(),
         height: stripped.height(),
         bytes_before: bytes.len(),
