@@ -232,7 +232,7 @@ fn shown_list(listed: &[Listed]) -> String {
     let mut text = String::new();
     for device in listed {
         let name = format!("{}, {}", device.name, device.person);
-        let _ = writeln!(text, "{:<66}{:>12}", name, device.status);
+        let _ = writeln!(text, "{name:<66}{:>12}", device.status);
         let key = match device.attestation.as_str() {
             "software" => "key in software",
             "claimed" => "key said to be in hardware",
@@ -241,11 +241,8 @@ fn shown_list(listed: &[Listed]) -> String {
         let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
         let _ = writeln!(text, "  {}  {model}, {key}", device.id);
         if let Some(words) = &device.words {
-            let _ = writeln!(
-                text,
-                "  words: {words}\n  If the phone shows the same words: safelight device approve {}",
-                device.id
-            );
+            let _ = writeln!(text, "  words:  {words}   (does the phone show the same?)");
+            let _ = writeln!(text, "  if so:  safelight device approve {}", device.id);
         }
         if let (Some(until), "active") = (&device.certificate_until, device.status) {
             let _ = writeln!(text, "  certificate until {until}, renewed by itself");
@@ -378,7 +375,7 @@ mod tests {
     #[test]
     fn a_list_fits_a_terminal_and_says_the_words_of_those_who_wait_alone() {
         let text = shown_list(&[listed("pending", Some("apple river stone lamp")), listed("active", None)]);
-        assert!(text.lines().all(|line| line.chars().count() <= 90), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(text.matches("apple river stone lamp").count(), 1);
         assert!(text.contains("device approve 09090909"));
         assert!(shown_list(&[]).contains("device invite"));

@@ -11,13 +11,13 @@ use tracing_subscriber::filter::LevelFilter;
 use super::outcome::{CliError, Exit};
 
 /// Read for the level.
-pub const VARIABLE: &str = "SAFELIGHT_LOG";
+const VARIABLE: &str = "SAFELIGHT_LOG";
 
 /// Starts logging at `usual` unless the environment says otherwise. Called once; a second call changes nothing.
 ///
 /// # Errors
 /// [`Exit::Usage`] if `SAFELIGHT_LOG` cannot be read.
-pub fn start(usual: LevelFilter) -> Result<(), CliError> {
+pub(super) fn start(usual: LevelFilter) -> Result<(), CliError> {
     let wanted = std::env::var(VARIABLE).unwrap_or_default();
     let filter = EnvFilter::try_new(directives(&wanted, usual)).map_err(|_| {
         CliError::new(Exit::Usage, format!("{VARIABLE}: off, error, warn, info, debug or trace is expected"))

@@ -76,8 +76,8 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
         () = signalled => Ok(()),
         outcome = announced => {
             stop.send_replace(true);
-            both.await;
-            outcome
+            let (first, second) = both.await;
+            outcome.and(first).and(second)
         }
     }
 }
