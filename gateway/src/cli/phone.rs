@@ -8,6 +8,7 @@ mod strip;
 
 use clap::Subcommand;
 use safelight_core::client::ClientError;
+use safelight_core::enrol::Refusal;
 
 use super::outcome::{CliError, Exit, Output};
 use crate::phone::identity::IdentityError;
@@ -47,7 +48,8 @@ impl From<ClientError> for CliError {
             | ClientError::Refused(_)
             | ClientError::CertificateRefused
             | ClientError::InvitationExpired => Exit::Refused,
-            ClientError::NotApprovedInTime => Exit::TimedOut,
+            ClientError::NotApprovedInTime | ClientError::EnrolmentRefused(Refusal::TimedOut) => Exit::TimedOut,
+            ClientError::EnrolmentRefused(_) => Exit::Refused,
             ClientError::NotTheClinic
             | ClientError::EnrolmentMismatch
             | ClientError::Receipt(_)

@@ -144,7 +144,7 @@ impl Story {
             if asked.status.success() {
                 let health: Value = serde_json::from_slice(&asked.stdout).map_err(|_| DemoError::Answer("safelight health".into()))?;
                 let port = health.get("port").and_then(Value::as_u64).unwrap_or_default();
-                return self.step("serve", &format!("both processes run; phones are served on 127.0.0.1, UDP port {port}"));
+                return self.step("serve", &format!("both processes run; phones come to 127.0.0.1, UDP {port}"));
             }
             self.still_there("the gateway's start", deadline).await?;
         }
@@ -155,7 +155,7 @@ impl Story {
         let invite = args(&["device", "invite", "--name", DEVICE_NAME, "--person", PERSON, "--data"]).path(data);
         self.program.json(&invite.flag("--qr-png").path(qr).0).await?;
         let text = qr::decode_png(qr).map_err(|error| DemoError::Command { name: "reading the QR code".into(), said: error.to_string() })?;
-        let shape = format!("an invitation as a picture; a QR code of {} characters has been read from it", text.len());
+        let shape = format!("invitation.png: a QR code of {} characters, read back", text.len());
         self.step("device invite", &shape)?;
 
         let enrol = args(&["phone", "enrol", "--timeout", "90s", "--device-name", "demo", "--identity"]).path(identity);
@@ -229,7 +229,8 @@ impl Story {
                 shutter_to_receipt: sent.took,
                 receipt_index: sent.receipt_index,
             });
-            if reference.is_none() {
+            // The second is the first one that the camera has turned.
+            if reference.is_none() || number == 2 {
                 reference = Some(Reference { id: sent.id.to_string(), original: jpeg, stripped });
             }
         }
@@ -242,7 +243,7 @@ impl Story {
         let holds = receipts == self.photographs && distinct.len() == receipts && seen >= receipts as u64;
         figures.check("receipts verified by the phone", holds, format!("{receipts} of {}, log size {seen}", self.photographs));
         figures.sum_up(pixels);
-        self.step("phone send", &format!("{receipts} photographs taken, stripped, sealed, sent and acknowledged"))?;
+        self.step("phone send", &format!("{receipts} photographs stripped, sealed, sent, acknowledged"))?;
         let reference = reference.ok_or_else(|| DemoError::Photograph { number: 1, why: "none was taken".into() })?;
         Ok((planted, reference))
     }
@@ -280,7 +281,7 @@ impl Story {
         let open = args(&["vault", "open", &reference.id, "--reason", "the demo compares it with the original", "-o"]).path(opened);
         self.program.run(&open.flag("--data").path(data).flag("--passphrase-file").path(passphrase).0).await?;
         let from_vault = std::fs::read(opened).map_err(|source| DemoError::Folder { path: opened.clone(), source })?;
-        figures.check("the picture from the vault is the stripped one", from_vault == reference.stripped, format!("{} bytes", from_vault.len()));
+        figures.check("the vault gives back the stripped picture", from_vault == reference.stripped, format!("{} bytes", from_vault.len()));
         let failed = |why: image::ImageError| DemoError::Photograph { number: 1, why: why.to_string() };
         let before = Decoded::of(&reference.original).map_err(failed)?;
         let after = Decoded::of(&from_vault).map_err(failed)?;
@@ -289,7 +290,7 @@ impl Story {
         figures.check("its pixels are those of the original", different == Some(0), figure);
         figures.check("it is turned the same way", before.orientation == after.orientation, format!("{:?}", after.orientation));
         figures.check("it says nothing about the patient", search.in_bytes(&from_vault).is_empty(), format!("{} things looked for", search.things()));
-        self.step("vault open", "one picture is out of the vault, on record, with the reason")
+        self.step("vault open", "one picture taken out of the vault, with the reason on record")
     }
 
     async fn audit(&mut self, figures: &mut Figures) -> Result<(), DemoError> {
@@ -305,14 +306,14 @@ impl Story {
         let Places { root, data, identity, log, .. } = &self.places;
         let io = |source| DemoError::Folder { path: root.clone(), source };
         let (found, planted) = control::planted(search, root)?;
-        figures.check("a control: the search finds what is planted", found == planted, format!("{found} of {planted} spellings"));
+        figures.check("control: the search finds what is planted", found == planted, format!("{found} of {planted} spellings"));
 
         let mut known = Search::default();
         known.text("the device's name", DEVICE_NAME);
         let mut seen = Searched::default();
         known.in_folder(data, &mut seen).map_err(io)?;
         let place = seen.found.iter().find_map(|found| found.file.file_name()).map(|name| name.to_string_lossy().into_owned());
-        figures.check("a control: it finds the device's name", place.is_some(), place.unwrap_or_else(|| "nowhere".to_owned()));
+        figures.check("control: it finds the device's name", place.is_some(), place.unwrap_or_else(|| "nowhere".to_owned()));
 
         let mut searched = Searched::default();
         search.in_folder(data, &mut searched).map_err(io)?;
@@ -323,8 +324,8 @@ impl Story {
         }
         let megabytes = searched.bytes as f64 / 1e6;
         let figure = format!("{} in {} files, {megabytes:.0} MB", searched.found.len(), searched.files);
-        figures.check("nothing of any patient is in clinic or phone", searched.found.is_empty() && searched.files > 0, figure);
-        self.step("search", &format!("{} things in {} spellings have been looked for in every file", search.things(), search.spellings()))
+        figures.check("nothing of a patient in any file of theirs", searched.found.is_empty() && searched.files > 0, figure);
+        self.step("search", &format!("{} things in {} spellings looked for in every file", search.things(), search.spellings()))
     }
 
     /// What a phone has on its disk when everything has been sent.
@@ -338,7 +339,7 @@ impl Story {
         names.sort_unstable();
         let in_flight = std::fs::read_to_string(folder.join("in-flight")).map_err(io)?;
         let holds = names == ["device.cbor", "device.key", "in-flight"] && in_flight.trim() == "0";
-        figures.check("the phone keeps nothing but its identity", holds, names.join(" "));
+        figures.check("the phone keeps its identity, nothing else", holds, format!("{} files, {} in flight", names.len(), in_flight.trim()));
         Ok(())
     }
 

@@ -77,6 +77,12 @@ impl Identity {
         Ok(identity)
     }
 
+    /// Gives the folder up again if nothing is in it.
+    pub fn abandon(self) {
+        // One that is not empty stays.
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+
     /// Keeps a device that has just been enrolled. The key comes first: without the device it is nothing.
     ///
     /// # Errors

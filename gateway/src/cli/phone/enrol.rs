@@ -7,6 +7,7 @@ use clap::Args;
 use safelight_core::client::{EnrolRequest, enrol};
 use safelight_core::invitation::Invitation;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::cli::duration;
 use crate::cli::outcome::{CliError, Exit, Output};
@@ -48,9 +49,21 @@ struct Enrolled {
 
 pub(super) async fn run(args: EnrolArgs, output: Output) -> Result<(), CliError> {
     let folder = Identity::prepare(&args.identity)?;
-    let text = match (args.qr, args.qr_text) {
-        (Some(path), _) => qr::decode_png(&path).map_err(CliError::with(Exit::BadInput))?,
-        (None, text) => text.unwrap_or_default(),
+    match join(&args, output, &folder).await {
+        Ok(enrolled) => output.print(&enrolled, |enrolled| {
+            format!("Enrolled at {} for {}. This device is {}.", enrolled.clinic_name, enrolled.operator, enrolled.device)
+        }),
+        Err(error) => {
+            folder.abandon();
+            Err(error)
+        }
+    }
+}
+
+async fn join(args: &EnrolArgs, output: Output, folder: &Identity) -> Result<Enrolled, CliError> {
+    let text = match (&args.qr, &args.qr_text) {
+        (Some(path), _) => Zeroizing::new(qr::decode_png(path).map_err(CliError::with(Exit::BadInput))?),
+        (None, text) => Zeroizing::new(text.clone().unwrap_or_default()),
     };
     let invitation = Invitation::parse(text.trim()).map_err(CliError::with(Exit::BadInput))?;
     let (secret, key) = identity::fresh_key()?;
@@ -69,15 +82,12 @@ pub(super) async fn run(args: EnrolArgs, output: Output) -> Result<(), CliError>
     })
     .await?;
     folder.keep(&device, &secret)?;
-    let enrolled = Enrolled {
+    Ok(Enrolled {
         device: device.device_id.to_string(),
         clinic: device.clinic_id.to_string(),
         clinic_name: device.key_set.key_set().clinic_name.clone(),
         operator: device.operator.to_string(),
         words,
-    };
-    output.print(&enrolled, |enrolled| {
-        format!("Enrolled at {} for {}. This device is {}.", enrolled.clinic_name, enrolled.operator, enrolled.device)
     })
 }
 

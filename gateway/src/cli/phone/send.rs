@@ -108,17 +108,20 @@ pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliErr
     interrupted.abort();
     let closed = sender.close().await;
     // What has been stored is told whatever came after it.
-    output.print(&rows, |rows| table(rows))?;
-    let refused = outcome?;
+    if output.json || !rows.is_empty() {
+        output.print(&rows, |rows| table(rows))?;
+    }
+    let (all, sent) = (args.photos.len(), rows.len());
+    let left = format!("{} of {all} photographs were not sent", all.saturating_sub(sent));
+    outcome.map_err(|error: CliError| CliError { message: format!("{error} ({left})"), exit: error.exit })?;
     closed?;
-    if refused > 0 {
-        let all = args.photos.len();
-        return Err(CliError::new(Exit::BadInput, format!("{refused} of {all} photographs were not sent, for the reasons above")));
+    if sent < all {
+        return Err(CliError::new(Exit::BadInput, format!("{left}, for the reasons above")));
     }
     Ok(())
 }
 
-/// Sends one after the other; gives how many were refused.
+/// Sends one after the other. Those that cannot be sent are named, and the others sent.
 async fn send_all(
     sender: &mut Sender,
     photos: &[PathBuf],
@@ -126,26 +129,21 @@ async fn send_all(
     operator: Option<&OperatorId>,
     rows: &mut Vec<Row>,
     output: Output,
-) -> Result<usize, CliError> {
+) -> Result<(), CliError> {
     let bar = Bar::new(photos.len(), output);
-    let mut refused = 0;
     for path in photos {
         let shutter = || camera::read(path).map_err(Trouble::File);
         match sender.send(shutter, label, operator, |progress| bar.picture(progress.sent, progress.total)).await {
             Ok(sent) => rows.push(row(path, &sent)),
-            Err(Trouble::File(error)) => {
-                refused += 1;
-                bar.above(|| complain(&format!("{}: {error}", path.display())));
-            }
+            Err(Trouble::File(error)) => bar.above(|| complain(&format!("{}: {error}", path.display()))),
             Err(Trouble::Send(error)) if error.is_about_the_photograph() => {
-                refused += 1;
                 bar.above(|| complain(&format!("{}: {error}", path.display())));
             }
             Err(Trouble::Send(error)) => return Err(error.into()),
         }
         bar.picture_done();
     }
-    Ok(refused)
+    Ok(())
 }
 
 fn row(path: &Path, sent: &Sent) -> Row {
