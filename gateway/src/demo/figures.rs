@@ -100,19 +100,19 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nWhat each photograph said before, and says after stripping (x found, - not)\n")?;
-        write!(f, "   #   camera   sealed  ")?;
+        write!(f, "   #  camera  sealed  ")?;
         COLUMNS.iter().try_for_each(|(_, word)| write!(f, "{word:<7}"))?;
-        writeln!(f, "all       receipt")?;
+        writeln!(f, "all     receipt")?;
         for (number, photograph) in (1_usize..).zip(self.photographs.iter().take(SHOWN)) {
             let (taken, sealed) = (megabytes(photograph.bytes_taken), megabytes(photograph.bytes_sealed));
-            write!(f, "{number:>4} {taken:>8} {sealed:>8}  ")?;
+            write!(f, "{number:>4} {taken:>7} {sealed:>7}  ")?;
             let (before, after) = (&photograph.said_before, &photograph.says_after);
             for (what, _) in &COLUMNS {
                 let mark = |found: &[&str]| if found.contains(what) { 'x' } else { '-' };
                 write!(f, "{} > {}  ", mark(before), mark(after))?;
             }
             let all = format!("{} > {}", before.len(), after.len());
-            writeln!(f, "{all:<8} {:>5} ms", photograph.shutter_to_receipt.as_millis())?;
+            writeln!(f, "{all:<7}{:>5} ms", photograph.shutter_to_receipt.as_millis())?;
         }
         let hidden = self.photographs.len().saturating_sub(SHOWN);
         if hidden > 0 {
@@ -130,7 +130,7 @@ impl fmt::Display for Figures {
 }
 
 fn megabytes(bytes: usize) -> String {
-    format!("{:.2} MB", bytes as f64 / 1e6)
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

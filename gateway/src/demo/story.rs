@@ -324,7 +324,7 @@ impl Story {
         }
         let megabytes = searched.bytes as f64 / 1e6;
         let figure = format!("{} in {} files, {megabytes:.0} MB", searched.found.len(), searched.files);
-        figures.check("nothing of a patient in any file of theirs", searched.found.is_empty() && searched.files > 0, figure);
+        figures.check("no patient in any file of clinic or phone", searched.found.is_empty() && searched.files > 0, figure);
         self.step("search", &format!("{} things in {} spellings looked for in every file", search.things(), search.spellings()))
     }
 
