@@ -166,7 +166,12 @@ impl From<DeviceKeyError> for SetupError {
 ///
 /// # Errors
 /// [`SetupError`]; nothing is left behind then.
-pub async fn make<R: TryCryptoRng + Send>(data: &Path, plan: &Plan<'_>, now: UnixMillis, rng: &mut R) -> Result<Made, SetupError> {
+pub async fn make<R: TryCryptoRng + Send>(
+    data: &Path,
+    plan: &Plan<'_>,
+    now: UnixMillis,
+    rng: &mut R,
+) -> Result<Made, SetupError> {
     let existed = check_empty(data)?;
     check_outside(data, plan.recovery_out)?;
     let config = configure(plan)?;
@@ -180,7 +185,13 @@ pub async fn make<R: TryCryptoRng + Send>(data: &Path, plan: &Plan<'_>, now: Uni
 /// Whether the folder exists.
 fn check_empty(data: &Path) -> Result<bool, SetupError> {
     match std::fs::read_dir(data) {
-        Ok(mut entries) => if entries.next().is_none() { Ok(true) } else { Err(SetupError::NotEmpty(data.to_owned())) },
+        Ok(mut entries) => {
+            if entries.next().is_none() {
+                Ok(true)
+            } else {
+                Err(SetupError::NotEmpty(data.to_owned()))
+            }
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(SetupError::Io { path: data.to_owned(), source }),
     }
@@ -339,8 +350,13 @@ fn clinic_files(folder: &Path, keys: &Keys, config: &Config, now: UnixMillis) ->
     keyfile::create(&folder.join(clinic_keys::HANDLE_KEY_FILE), 0o600, keys.handle.as_slice())?;
 
     let life = keys.ca.validity();
-    let certificate =
-        KeyCertificate::issue(keys.ca.key(), keys.clinic_id, &keys.clinic.verifying(), life.not_before, life.not_after)?;
+    let certificate = KeyCertificate::issue(
+        keys.ca.key(),
+        keys.clinic_id,
+        &keys.clinic.verifying(),
+        life.not_before,
+        life.not_after,
+    )?;
     keyfile::create(&folder.join(clinic_keys::CLINIC_CERTIFICATE_FILE), 0o600, certificate.bytes())?;
     let key_set = KeySet {
         clinic_id: keys.clinic_id,
@@ -369,11 +385,10 @@ async fn clinic_stores(folder: &Path, keys: &Keys, now: UnixMillis) -> Result<()
     let catalog = Catalog::create(folder.join(schema::FILE_NAME), &schema::migrations()).await?;
     let origin = clinic_keys::access_origin(keys.clinic_id);
     let log = MerkleLog::new(catalog.clone(), &origin, keys.access_log.verifying_key())?;
-    let access = AccessLog::new(log.clone(), keys.access_log.clone());
+    let access = AccessLog::new(log, keys.access_log.clone());
     let mut tx = catalog.write().await?;
     let events = [Event::Initialised, Event::IngestCertified(keys.tls_serial)];
     access.record(&mut tx, &Actor::shell(), now, &events).await?;
-    log.sign(&mut tx, &keys.access_log, now).await?;
     tx.commit().await?;
     catalog.close().await;
     Ok(())

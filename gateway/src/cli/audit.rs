@@ -166,7 +166,10 @@ async fn verify(args: &VerifyArgs, output: Output) -> Result<(), CliError> {
     if verdicts.iter().all(|verdict| verdict.ok) {
         return Ok(());
     }
-    Err(CliError::new(Exit::NotVerified, "a log is not what it was: keep everything as it is and tell the privacy officer"))
+    Err(CliError::new(
+        Exit::NotVerified,
+        "a log is not what it was: keep everything as it is and tell the privacy officer",
+    ))
 }
 
 async fn judge(which: Which, log: &MerkleLog, against: &[&str]) -> Result<Verdict, CliError> {
@@ -263,7 +266,12 @@ async fn checkpoint(args: &CheckpointArgs, output: Output) -> Result<(), CliErro
 /// Signs for the access log as it is.
 async fn sign_access(clinic: &Clinic) -> Result<String, CliError> {
     let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
-    let signed = clinic.access.log().sign(&mut tx, clinic.access.key(), Clock::system().now()).await.map_err(ClinicError::from)?;
+    let signed = clinic
+        .access
+        .log()
+        .sign(&mut tx, clinic.access.key(), Clock::system().now())
+        .await
+        .map_err(ClinicError::from)?;
     tx.commit().await.map_err(ClinicError::from)?;
     Ok(signed.text().to_owned())
 }
@@ -281,7 +289,8 @@ async fn newest_intake(logs: &Logs) -> Result<String, CliError> {
     }
     let mut tx = logs.intake.catalog().read().await.map_err(CliError::with(Exit::Failed))?;
     let kept = logs.intake.latest(&mut tx).await.map_err(CliError::with(Exit::Failed))?;
-    kept.map(|kept| kept.text().to_owned()).ok_or_else(|| CliError::new(Exit::NotFound, "ingest has signed nothing yet"))
+    kept.map(|kept| kept.text().to_owned())
+        .ok_or_else(|| CliError::new(Exit::NotFound, "ingest has signed nothing yet"))
 }
 
 /// Whether `--against` names a file; a checkpoint's text has several lines, which no sensible file name has.

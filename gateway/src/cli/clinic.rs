@@ -27,7 +27,6 @@ pub(super) struct ClinicArgs {
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
-    harden::memory()?;
     let mut stop = StopSignals::catch()?;
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;

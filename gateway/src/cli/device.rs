@@ -121,7 +121,10 @@ struct Invited {
 
 async fn invite(args: InviteArgs, output: Output) -> Result<(), CliError> {
     if args.ttl.is_zero() || args.ttl > MAX_TTL {
-        return Err(CliError::new(Exit::Usage, format!("--ttl: more than 0s and at most {} is expected", duration::show(MAX_TTL))));
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("--ttl: more than 0s and at most {} is expected", duration::show(MAX_TTL)),
+        ));
     }
     let opened = Opened::open(&args.data).await?;
     let clinic = &opened.clinic;
@@ -141,7 +144,8 @@ async fn invite(args: InviteArgs, output: Output) -> Result<(), CliError> {
     if let Some(path) = &args.qr_png {
         qr::png(&text, path).map_err(CliError::with(Exit::Failed))?;
     }
-    let row = InvitationRow { id, device_name: args.name.clone(), person: args.person.clone(), expires_at, device: None };
+    let row =
+        InvitationRow { id, device_name: args.name.clone(), person: args.person.clone(), expires_at, device: None };
     let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
     devices::ensure_person(&mut tx, &args.person, opened.now).await?;
     devices::invite(&mut tx, &row, &token_hash, opened.now).await?;
@@ -171,7 +175,8 @@ fn shown_invitation(invited: &Invited, drawn: &str, expires_at: UnixMillis) -> S
         Some(path) => format!("The QR code is in {}.\n", path.display()),
         None => format!("{drawn}\n"),
     };
-    let _ = writeln!(text, "Invitation for \"{}\" of {}, until {}.", invited.name, invited.person, time::human(expires_at));
+    let _ =
+        writeln!(text, "Invitation for \"{}\" of {}, until {}.", invited.name, invited.person, time::human(expires_at));
     let _ = writeln!(text, "The phone must reach {} (UDP).\n", invited.addresses.join(" or "));
     text.push_str("Scan it with the phone, then compare the words on both screens:\n  safelight device list");
     text
@@ -221,12 +226,13 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
 
 fn shown_list(listed: &[Listed]) -> String {
     if listed.is_empty() {
-        return "No devices yet. Make an invitation:\n  safelight device invite --name \"Room 3\" --person clinician1".to_owned();
+        return "No devices yet. Make an invitation:\n  safelight device invite --name \"Room 3\" --person clinician1"
+            .to_owned();
     }
     let mut text = String::new();
     for device in listed {
         let name = format!("{}, {}", device.name, device.person);
-        let _ = writeln!(text, "{:<66}{:>12}", name, device.status);
+        let _ = writeln!(text, "{name:<66}{:>12}", device.status);
         let key = match device.attestation.as_str() {
             "software" => "key in software",
             "claimed" => "key said to be in hardware",
@@ -235,7 +241,8 @@ fn shown_list(listed: &[Listed]) -> String {
         let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
         let _ = writeln!(text, "  {}  {model}, {key}", device.id);
         if let Some(words) = &device.words {
-            let _ = writeln!(text, "  words: {words}\n  If the phone shows the same words: safelight device approve {}", device.id);
+            let _ = writeln!(text, "  words:  {words}   (does the phone show the same?)");
+            let _ = writeln!(text, "  if so:  safelight device approve {}", device.id);
         }
         if let (Some(until), "active") = (&device.certificate_until, device.status) {
             let _ = writeln!(text, "  certificate until {until}, renewed by itself");
@@ -258,12 +265,18 @@ async fn approve(one: &OneDevice, output: Output) -> Result<(), CliError> {
     let opened = Opened::open(&one.data).await?;
     let device = opened.find(one.id).await?;
     if device.status == Status::Pending && device.words.is_empty() {
-        return Err(CliError::new(Exit::Refused, "the device has not shown its words yet: wait until `safelight device list` shows them"));
+        return Err(CliError::new(
+            Exit::Refused,
+            "the device has not shown its words yet: wait until `safelight device list` shows them",
+        ));
     }
     let mut tx = opened.clinic.catalog.write().await.map_err(ClinicError::from)?;
     if !devices::approve(&mut tx, one.id, opened.now).await? {
         let status = device.status.name();
-        return Err(CliError::new(Exit::Refused, format!("the device is {status}, not pending: invite it anew if it should send")));
+        return Err(CliError::new(
+            Exit::Refused,
+            format!("the device is {status}, not pending: invite it anew if it should send"),
+        ));
     }
     record(&opened.clinic, &mut tx, opened.now, Event::DeviceApproved(one.id)).await?;
     tx.commit().await.map_err(ClinicError::from)?;
@@ -283,7 +296,8 @@ async fn revoke(one: &OneDevice, output: Output) -> Result<(), CliError> {
         tx.rollback().await.map_err(ClinicError::from)?;
     }
     let in_force = ingest_has_heard(&opened).await?;
-    let changed = Changed { id: one.id.to_string(), name: device.name, status: Status::Revoked.name(), in_force: Some(in_force) };
+    let changed =
+        Changed { id: one.id.to_string(), name: device.name, status: Status::Revoked.name(), in_force: Some(in_force) };
     output.print(&changed, |changed| {
         let consequence = if in_force {
             "Ingest knows; its connections are closed."
@@ -309,7 +323,12 @@ async fn ingest_has_heard(opened: &Opened) -> Result<bool, CliError> {
     }
 }
 
-async fn record(clinic: &Clinic, tx: &mut crate::store::catalog::WriteTx, now: UnixMillis, event: Event<'_>) -> Result<(), CliError> {
+async fn record(
+    clinic: &Clinic,
+    tx: &mut crate::store::catalog::WriteTx,
+    now: UnixMillis,
+    event: Event<'_>,
+) -> Result<(), CliError> {
     clinic.access.record(tx, &Actor::shell(), now, &[event]).await.map_err(ClinicError::from)?;
     Ok(())
 }
@@ -329,7 +348,8 @@ fn device_name(text: &str) -> Result<String, String> {
 }
 
 fn person(text: &str) -> Result<OperatorId, String> {
-    text.parse::<OperatorId>().map_err(|_| "1 to 64 letters, digits, dots, underscores or hyphens are expected".to_owned())
+    text.parse::<OperatorId>()
+        .map_err(|_| "1 to 64 letters, digits, dots, underscores or hyphens are expected".to_owned())
 }
 
 #[cfg(test)]
@@ -355,7 +375,7 @@ mod tests {
     #[test]
     fn a_list_fits_a_terminal_and_says_the_words_of_those_who_wait_alone() {
         let text = shown_list(&[listed("pending", Some("apple river stone lamp")), listed("active", None)]);
-        assert!(text.lines().all(|line| line.chars().count() <= 90), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(text.matches("apple river stone lamp").count(), 1);
         assert!(text.contains("device approve 09090909"));
         assert!(shown_list(&[]).contains("device invite"));

@@ -74,7 +74,11 @@ pub(super) async fn run(args: DoctorArgs, output: Output) -> Result<(), CliError
     let findings = examine(&layout, &config, &args.passphrase).await;
     output.print(&findings, |findings| shown(findings))?;
     let failed = findings.iter().filter(|finding| finding.level == Level::Fail).count();
-    if failed == 0 { Ok(()) } else { Err(CliError::new(Exit::Failed, format!("{failed} of the findings must be dealt with"))) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(CliError::new(Exit::Failed, format!("{failed} of the findings must be dealt with")))
+    }
 }
 
 async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) -> Vec<Finding> {
@@ -86,11 +90,7 @@ async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) 
     findings.push(hosts(config));
     let secret = passphrase.passphrase_file.as_deref().map(passphrase::from_file);
     findings.extend(stores::examine(layout, config, status.is_some(), secret).await);
-    findings.push(Finding::warn(
-        "patients",
-        NOT_YET,
-        "Try it with test pictures only.",
-    ));
+    findings.push(Finding::warn("patients", NOT_YET, "Try it with test pictures only."));
     findings
 }
 
@@ -133,9 +133,9 @@ fn hosts(config: &Config) -> Finding {
 fn shown(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
-        let _ = writeln!(text, "{:<6}{}", finding.level.name(), wrapped(&finding.message));
+        let _ = writeln!(text, "{:<6}{}", finding.level.name(), wrapped(&finding.message, 6));
         if let Some(advice) = &finding.advice {
-            let _ = writeln!(text, "      -> {}", wrapped(advice));
+            let _ = writeln!(text, "      -> {}", wrapped(advice, 9));
         }
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
@@ -143,15 +143,16 @@ fn shown(findings: &[Finding]) -> String {
     text
 }
 
-/// Breaks a message at spaces so that it fits beside its level in 80 columns.
-fn wrapped(message: &str) -> String {
-    const WIDTH: usize = 70;
+/// Breaks a message at spaces so that it fits into 80 columns to the right of column `indent`.
+fn wrapped(message: &str, indent: usize) -> String {
+    const COLUMNS: usize = 80;
     let mut text = String::new();
     let mut column = 0;
     for word in message.split(' ') {
         let length = word.chars().count();
-        if column > 0 && column + 1 + length > WIDTH {
-            text.push_str("\n         ");
+        if column > 0 && indent + column + 1 + length > COLUMNS {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', indent));
             column = 0;
         } else if column > 0 {
             text.push(' ');

@@ -18,7 +18,9 @@ pub(super) fn memory() -> Result<(), CliError> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     rustix::process::setrlimit(Resource::Core, none)
         .and_then(|()| rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable))
-        .map_err(|error| CliError::new(Exit::Failed, format!("this process cannot be protected against being read: {error}")))
+        .map_err(|error| {
+            CliError::new(Exit::Failed, format!("this process cannot be protected against being read: {error}"))
+        })
 }
 
 /// Ends this process in order when its supervisor does, however that ends.
@@ -26,7 +28,9 @@ pub(super) fn memory() -> Result<(), CliError> {
 /// # Errors
 /// [`Exit::Failed`] if the supervisor has ended already.
 pub(super) fn end_with(supervisor: i32) -> Result<(), CliError> {
-    let failed = |error: rustix::io::Errno| CliError::new(Exit::Failed, format!("this process cannot be tied to its supervisor: {error}"));
+    let failed = |error: rustix::io::Errno| {
+        CliError::new(Exit::Failed, format!("this process cannot be tied to its supervisor: {error}"))
+    };
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(failed)?;
     // It may have ended before the line above.
     let parent = rustix::process::getppid().map(Pid::as_raw_nonzero).map(std::num::NonZeroI32::get);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::outcome::{CliError, Exit, Output};
 use super::{DataArgs, duration, time};
 use crate::config::Layout;
-use crate::link::{self, Answer, Ask, IngestStatus, LinkError, MAX_POLL_WAIT_MS};
+use crate::link::{self, Answer, Ask, IngestStatus, LinkError};
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -27,8 +27,8 @@ pub(super) const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Between two questions.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-/// A clinic process that has not polled for its longest wait and this much more is not linked.
-const LINK_GRACE_MS: u64 = 5_000;
+/// The clinic process polls several times a second. One that has not for this long is not there.
+const LINKED_WITHIN_MS: u64 = 3_000;
 
 #[derive(Debug, Serialize)]
 struct Health {
@@ -98,8 +98,7 @@ pub(super) async fn ask(layout: &Layout) -> Result<IngestStatus, LinkError> {
 
 /// Whether the clinic process polls.
 pub(super) fn is_linked(status: &IngestStatus) -> bool {
-    let longest = u64::from(MAX_POLL_WAIT_MS).saturating_add(LINK_GRACE_MS);
-    status.clinic_seen_ms.is_some_and(|ago| ago <= longest)
+    status.clinic_seen_ms.is_some_and(|ago| ago <= LINKED_WITHIN_MS)
 }
 
 fn complaint(status: &IngestStatus) -> &'static str {

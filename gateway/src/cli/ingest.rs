@@ -20,7 +20,6 @@ pub(super) struct IngestArgs {
 
 /// Runs until SIGTERM or SIGINT, then lets running uploads end.
 pub(super) async fn run(args: IngestArgs) -> Result<(), CliError> {
-    harden::memory()?;
     let mut stop = StopSignals::catch()?;
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;

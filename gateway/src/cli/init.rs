@@ -9,7 +9,7 @@ use getrandom::SysRng;
 use serde::Serialize;
 
 use super::outcome::{CliError, Exit, Output};
-use super::{DataArgs, NOT_YET, harden, passphrase};
+use super::{DataArgs, NOT_YET, passphrase};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_ENROL_PORT, DEFAULT_PORT};
 use crate::setup::{self, Made, Plan, SetupError};
@@ -56,7 +56,6 @@ struct Initialised {
 
 /// Makes it, and says what to do next.
 pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> {
-    harden::memory()?;
     let mut warnings = vec![NOT_YET.to_owned()];
     let hosts = hosts(&args, &mut warnings);
     let passphrase = match &args.passphrase_file {
@@ -108,7 +107,9 @@ fn hosts(args: &InitArgs, warnings: &mut Vec<String>) -> Vec<String> {
     if !ip.is_unspecified() {
         return vec![ip.to_string()];
     }
-    warnings.push("No --host was given: phones cannot reach this machine at 127.0.0.1. Set `hosts` in config.toml.".to_owned());
+    warnings.push(
+        "No --host was given: phones cannot reach this machine at 127.0.0.1. Set `hosts` in config.toml.".to_owned(),
+    );
     vec!["127.0.0.1".to_owned()]
 }
 

@@ -11,16 +11,17 @@ use tracing_subscriber::filter::LevelFilter;
 use super::outcome::{CliError, Exit};
 
 /// Read for the level.
-pub const VARIABLE: &str = "SAFELIGHT_LOG";
+const VARIABLE: &str = "SAFELIGHT_LOG";
 
 /// Starts logging at `usual` unless the environment says otherwise. Called once; a second call changes nothing.
 ///
 /// # Errors
 /// [`Exit::Usage`] if `SAFELIGHT_LOG` cannot be read.
-pub fn start(usual: LevelFilter) -> Result<(), CliError> {
+pub(super) fn start(usual: LevelFilter) -> Result<(), CliError> {
     let wanted = std::env::var(VARIABLE).unwrap_or_default();
-    let filter = EnvFilter::try_new(directives(&wanted, usual))
-        .map_err(|_| CliError::new(Exit::Usage, format!("{VARIABLE}: off, error, warn, info, debug or trace is expected")))?;
+    let filter = EnvFilter::try_new(directives(&wanted, usual)).map_err(|_| {
+        CliError::new(Exit::Usage, format!("{VARIABLE}: off, error, warn, info, debug or trace is expected"))
+    })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
         logs.with_target(false).try_init()

@@ -82,6 +82,17 @@ enum Command {
     Inspect,
 }
 
+impl Command {
+    /// Whether the clinic's keys come into this process's memory.
+    const fn holds_keys(&self) -> bool {
+        match self {
+            Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
+            Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) => true,
+            Self::Demo(_) | Self::Health(_) | Self::Phone(_) | Self::Config(_) | Self::Inspect => false,
+        }
+    }
+}
+
 /// Which gateway.
 #[derive(Debug, Clone, Args)]
 pub struct DataArgs {
@@ -155,6 +166,9 @@ pub fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<(), CliError> {
     let is_service = matches!(cli.command, Command::Serve(_) | Command::Ingest(_) | Command::Clinic(_));
+    if cli.command.holds_keys() {
+        harden::memory()?;
+    }
     logging::start(if is_service { LevelFilter::INFO } else { LevelFilter::WARN })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::with(Exit::Failed))?;
     let outcome = runtime.block_on(run(cli.command, Output { json: cli.json }));

@@ -76,8 +76,8 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
         () = signalled => Ok(()),
         outcome = announced => {
             stop.send_replace(true);
-            both.await;
-            outcome
+            let (first, second) = both.await;
+            outcome.and(first).and(second)
         }
     }
 }
@@ -142,7 +142,7 @@ impl Service<'_> {
             let ended = loop {
                 tokio::select! {
                     ended = child.wait() => break ended.map_err(CliError::with(Exit::Failed))?,
-                    _ = stopping.wait_for(|stop| *stop) => return end(child).await,
+                    () = told(&mut stopping) => return end(child).await,
                     () = self.came_up(), if !was_up => was_up = true,
                 }
             };
@@ -165,7 +165,7 @@ impl Service<'_> {
             tracing::error!(process = self.kind.name(), status = %ended, again_in_seconds = seconds, "a process has ended");
             tokio::select! {
                 () = sleep(back_off) => {}
-                _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+                () = told(&mut stopping) => return Ok(()),
             }
             back_off = back_off.saturating_mul(2).min(LAST_BACK_OFF);
         }
@@ -204,6 +204,11 @@ impl Service<'_> {
             }
         }
     }
+}
+
+/// Returns once everything is to stop.
+async fn told(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 /// Asks the child to end, and makes it.

@@ -34,7 +34,9 @@ pub(super) async fn contradiction(access: &MerkleLog, intake: &MerkleLog) -> Res
             return Ok(Some(format!("entries at the end are gone: the clinic process has seen {size}")));
         }
         if intake.root(&mut tx, size).await.map_err(CliError::with(Exit::Failed))? != root {
-            return Ok(Some(format!("it was rewritten: the clinic process has seen other entries among the first {size}")));
+            return Ok(Some(format!(
+                "it was rewritten: the clinic process has seen other entries among the first {size}"
+            )));
         }
     }
     Ok(None)

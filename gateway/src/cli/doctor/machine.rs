@@ -58,7 +58,10 @@ fn space(layout: &Layout) -> Finding {
 fn core_dumps() -> Finding {
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
     if pattern.starts_with('|') {
-        return Finding::ok("core-dumps", "Core dumps go to a program of this machine; the gateway's processes make none.");
+        return Finding::ok(
+            "core-dumps",
+            "Core dumps go to a program of this machine; the gateway's processes make none.",
+        );
     }
     Finding::ok("core-dumps", "The gateway's processes make no core dumps.")
 }
@@ -82,7 +85,11 @@ fn datagram() -> std::io::Result<()> {
     sender.send_to(b"safelight doctor", receiver.local_addr()?)?;
     let mut buffer = [0; 16];
     let (len, from) = receiver.recv_from(&mut buffer)?;
-    if len == buffer.len() && from == sender.local_addr()? { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
+    if len == buffer.len() && from == sender.local_addr()? {
+        Ok(())
+    } else {
+        Err(std::io::ErrorKind::InvalidData.into())
+    }
 }
 
 /// Both ports: held by the gateway if it runs, else free for it.
@@ -91,10 +98,9 @@ pub(super) fn ports(config: &Config, status: Option<&IngestStatus>) -> Vec<Findi
         return vec![free("port", config.listen), free("enrol-port", config.enrol_listen)];
     };
     let mut findings = Vec::new();
-    for (check, configured, served) in [
-        ("port", config.listen, status.port),
-        ("enrol-port", config.enrol_listen, status.enrol_port),
-    ] {
+    for (check, configured, served) in
+        [("port", config.listen, status.port), ("enrol-port", config.enrol_listen, status.enrol_port)]
+    {
         findings.push(if configured.port() == served {
             Finding::ok(check, format!("UDP port {served} is the gateway's."))
         } else {

@@ -86,7 +86,11 @@ fn tls_certificate(layout: &Layout, now: UnixMillis, runs: bool) -> Finding {
 fn ca_certificate(clinic: &Clinic, now: UnixMillis) -> Finding {
     let until = clinic.ca.validity().not_after;
     if now > until {
-        return Finding::fail("ca-certificate", "The clinic's CA has expired.", "Make a new gateway and enrol all phones again.");
+        return Finding::fail(
+            "ca-certificate",
+            "The clinic's CA has expired.",
+            "Make a new gateway and enrol all phones again.",
+        );
     }
     Finding::ok("ca-certificate", format!("The clinic's CA is valid until {}.", time::date(until)))
 }
@@ -115,7 +119,11 @@ fn addresses(clinic: &Clinic, config: &Config) -> Finding {
     }
     Finding::warn(
         "addresses",
-        format!("Enrolled phones are told {}, the configuration says {}.", told.join(", "), config.addresses().join(", ")),
+        format!(
+            "Enrolled phones are told {}, the configuration says {}.",
+            told.join(", "),
+            config.addresses().join(", ")
+        ),
         "Go back to the old addresses: those in the key set cannot be changed yet.",
     )
 }
