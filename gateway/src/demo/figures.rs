@@ -119,7 +119,7 @@ impl fmt::Display for Figures {
             writeln!(f, "     ... and {hidden} more, which are counted below")?;
         }
         let (p50, p99) = (self.shutter_to_receipt_p50.as_millis(), self.shutter_to_receipt_p99.as_millis());
-        writeln!(f, "\nFrom shutter to receipt, {:.0} megapixels: half within {p50} ms, 99 % within {p99} ms", self.megapixels)?;
+        writeln!(f, "\nFrom shutter to receipt, {:.0} megapixels each: p50 {p50} ms, p99 {p99} ms", self.megapixels)?;
         writeln!(f, "\nWhat must hold\n")?;
         for check in &self.checks {
             let verdict = if check.holds { "yes" } else { "NO" };
