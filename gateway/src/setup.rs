@@ -329,8 +329,10 @@ fn ingest_files(folder: &Path, keys: &Keys) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// `ingest.db`, whose log begins with an entry that says so and a checkpoint that signs for it.
+/// `headers.db`, and `ingest.db`, whose log begins with an entry that says so and a checkpoint that signs for it.
 async fn ingest_stores(folder: &Path, keys: &Keys, now: UnixMillis) -> Result<(), SetupError> {
+    let headers = SqliteHeaders::create(&folder.join(inbox::HEADERS_FILE)).await?;
+    headers.catalog().close().await;
     let catalog = Catalog::create(folder.join(inbox::FILE_NAME), &inbox::migrations()).await?;
     let log = MerkleLog::new(catalog.clone(), &inbox::log_origin(keys.clinic_id), keys.intake_log.verifying_key())?;
     let entry = Entry::new("initialised", vec![Field::Number(now.0)])?.to_bytes();

@@ -62,7 +62,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
     let both = async { tokio::join!(ingest.supervise(&stop), clinic.supervise(&stop)) };
     let announced = async {
         announce(&layout, &config, output).await?;
-        std::future::pending().await
+        std::future::pending::<Result<(), CliError>>().await
     };
     let signalled = async {
         signals.arrived().await;

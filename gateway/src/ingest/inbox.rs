@@ -20,13 +20,14 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use tokio::sync::mpsc;
 
-pub use self::schema::{FILE_NAME, migrations};
+pub use self::schema::{FILE_NAME, HEADERS_FILE, migrations};
 use self::writer::{Job, Writer};
 use super::keys::IngestKeys;
 use crate::clock::Clock;
 use crate::link::{DeviceRecord, InboxEntry, MAX_INBOX_ENTRIES};
 use crate::log::{LogError, MerkleLog};
 use crate::store::catalog::{Catalog, CatalogError, count, int};
+use crate::store::headers::{HeaderError, HeaderId, Headers, Kind, SqliteHeaders};
 
 /// Why the inbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum InboxError {
     /// The catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The header store.
+    #[error(transparent)]
+    Headers(#[from] HeaderError),
     /// The intake log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -98,11 +102,15 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(super) struct Inbox {
     catalog: Catalog,
+    headers: SqliteHeaders,
     log: MerkleLog,
     jobs: mpsc::Sender<Job>,
     clinic_id: ClinicId,
     receipt_key: safelight_core::device_key::SoftwareKey,
 }
+
+/// Headers that are looked at together.
+const SWEEP_BATCH: u32 = 500;
 
 /// Where the intake log of a clinic is kept, as its checkpoints name it.
 pub fn log_origin(clinic: ClinicId) -> String {
@@ -123,13 +131,16 @@ impl Inbox {
     pub(super) async fn open(folder: &Path, keys: &IngestKeys, clock: Clock) -> Result<Self, InboxError> {
         let log = open_log(folder, keys.clinic_id(), keys.log().verifying_key()).await?;
         let catalog = log.catalog().clone();
-        let jobs = Writer::start(catalog.clone(), log.clone(), keys.log().clone(), clock);
-        Ok(Self { catalog, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() })
+        let headers = SqliteHeaders::open(&folder.join(HEADERS_FILE)).await?;
+        let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock);
+        let inbox = Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
+        inbox.sweep_headers().await?;
+        Ok(inbox)
     }
 
     /// Whether the store is still to be believed.
     pub(super) fn is_trusted(&self) -> bool {
-        self.catalog.trust().holds()
+        self.catalog.trust().holds() && self.headers.catalog().trust().holds()
     }
 
     /// Whether `capture` is stored.
@@ -207,40 +218,78 @@ impl Inbox {
 
     /// Captures after `seq` that the clinic process has not settled.
     pub(super) async fn after(&self, seq: u64) -> Result<Vec<InboxEntry>, InboxError> {
-        let mut tx = self.catalog.read().await?;
-        let rows = sqlx::query(
-            "SELECT seq, capture, manifest, header, label, stored_at, log_index FROM inbox
-             WHERE seq > $1 AND settled = 0 ORDER BY seq LIMIT $2",
-        )
-        .bind(int(seq)?)
-        .bind(i64::try_from(MAX_INBOX_ENTRIES).unwrap_or(1))
-        .fetch_all(&mut *tx)
-        .await?;
-        let entry = |row: &AnyRow| {
-            Ok(InboxEntry {
-                seq: count(row.try_get(0)?)?,
-                capture_id: CaptureId::from_bytes(fixed(row, 1)?),
-                manifest: row.try_get(2)?,
-                header: row.try_get(3)?,
-                label: row.try_get(4)?,
-                stored_at: UnixMillis(count(row.try_get(5)?)?),
-                log_index: count(row.try_get(6)?)?,
-            })
+        let rows = {
+            let mut tx = self.catalog.read().await?;
+            sqlx::query(
+                "SELECT seq, capture, manifest, label_payload, stored_at, log_index FROM inbox
+                 WHERE seq > $1 AND settled = 0 ORDER BY seq LIMIT $2",
+            )
+            .bind(int(seq)?)
+            .bind(i64::try_from(MAX_INBOX_ENTRIES).unwrap_or(1))
+            .fetch_all(&mut *tx)
+            .await?
         };
-        rows.iter().map(entry).collect()
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let capture_id = CaptureId::from_bytes(fixed(row, 1)?);
+            // Settled by another connection of the clinic process since the look above.
+            let Some(header) = self.headers.get(capture_id.into(), Kind::Picture).await? else { continue };
+            let Some(mut label) = self.headers.get(capture_id.into(), Kind::Label).await? else { continue };
+            label.extend_from_slice(row.try_get(3)?);
+            entries.push(InboxEntry {
+                seq: count(row.try_get(0)?)?,
+                capture_id,
+                manifest: row.try_get(2)?,
+                header,
+                label,
+                stored_at: UnixMillis(count(row.try_get(4)?)?),
+                log_index: count(row.try_get(5)?)?,
+            });
+        }
+        Ok(entries)
     }
 
-    /// Forgets header and label of captures that the clinic process holds. What remains says that they were stored.
+    /// Forgets manifest and label of captures that the clinic process holds, and destroys their headers. What remains says that they
+    /// were stored. The row goes first: should this process end in between, [`Inbox::sweep_headers`] finishes it.
     pub(super) async fn settle(&self, captures: &[CaptureId]) -> Result<(), InboxError> {
         let mut tx = self.catalog.write().await?;
         for capture in captures {
-            sqlx::query("UPDATE inbox SET settled = 1, manifest = $1, header = $1, label = $1 WHERE capture = $2")
+            sqlx::query("UPDATE inbox SET settled = 1, manifest = $1, label_payload = $1 WHERE capture = $2")
                 .bind(Vec::<u8>::new())
                 .bind(capture.as_bytes().to_vec())
                 .execute(&mut *tx)
                 .await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        let ids: Vec<HeaderId> = captures.iter().map(|capture| HeaderId::from(*capture)).collect();
+        Ok(self.headers.destroy(&ids).await?)
+    }
+
+    /// Destroys headers without an unsettled row: of captures that were settled, or that never came to be stored, when this process
+    /// was cut off. Only before phones are served.
+    async fn sweep_headers(&self) -> Result<(), InboxError> {
+        let mut after = None;
+        loop {
+            let ids = self.headers.ids(after, SWEEP_BATCH).await?;
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = Some(*last);
+            let mut tx = self.catalog.read().await?;
+            let mut orphans = Vec::new();
+            for id in &ids {
+                let row = sqlx::query("SELECT 1 FROM inbox WHERE capture = $1 AND settled = 0")
+                    .bind(id.as_bytes().to_vec())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                if row.is_none() {
+                    orphans.push(*id);
+                }
+            }
+            drop(tx);
+            if !orphans.is_empty() {
+                self.headers.destroy(&orphans).await?;
+                tracing::info!(count = orphans.len(), "headers without a capture destroyed");
+            }
+        }
     }
 
     /// Counts.

@@ -28,10 +28,16 @@ pub(super) async fn examine(
         Ok(catalog) => database("ingest-db", inbox::FILE_NAME, &catalog).await,
         Err(error) => broken("ingest-db", inbox::FILE_NAME, &error),
     });
-    findings.push(match SqliteHeaders::open(&layout.clinic().join(HEADERS_FILE)).await {
-        Ok(headers) => database("headers-db", HEADERS_FILE, headers.catalog()).await,
-        Err(error) => broken("headers-db", HEADERS_FILE, &error),
-    });
+    let stores = [
+        ("ingest-headers-db", "ingest/headers.db", layout.ingest().join(inbox::HEADERS_FILE)),
+        ("headers-db", "clinic/headers.db", layout.clinic().join(HEADERS_FILE)),
+    ];
+    for (code, name, path) in stores {
+        findings.push(match SqliteHeaders::open(&path).await {
+            Ok(headers) => database(code, name, headers.catalog()).await,
+            Err(error) => broken(code, name, &error),
+        });
+    }
     match Clinic::open(layout, config, &Clock::system()).await {
         Ok(clinic) => {
             findings.push(Finding::ok("clinic-keys", "The clinic's keys and its key set belong together."));

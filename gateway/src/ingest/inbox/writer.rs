@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use ed25519_dalek::SigningKey;
+use safelight_core::seal;
 use safelight_core::session::receive::Received;
 use safelight_core::wire::RefusalCode;
 use sqlx::Row;
@@ -12,6 +13,7 @@ use super::{InboxError, Stored, capture_entry, find};
 use crate::clock::Clock;
 use crate::log::MerkleLog;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
+use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, SqliteHeaders};
 
 /// Most jobs in one transaction.
 const MAX_BATCH: usize = 64;
@@ -33,6 +35,7 @@ enum Verdict {
 
 pub(super) struct Writer {
     catalog: Catalog,
+    headers: SqliteHeaders,
     log: MerkleLog,
     key: SigningKey,
     clock: Clock,
@@ -40,9 +43,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task; it ends when the sender is dropped.
-    pub(super) fn start(catalog: Catalog, log: MerkleLog, key: SigningKey, clock: Clock) -> mpsc::Sender<Job> {
+    pub(super) fn start(
+        catalog: Catalog,
+        headers: SqliteHeaders,
+        log: MerkleLog,
+        key: SigningKey,
+        clock: Clock,
+    ) -> mpsc::Sender<Job> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(MAX_BATCH);
-        let writer = Self { catalog, log, key, clock };
+        let writer = Self { catalog, headers, log, key, clock };
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
@@ -94,6 +103,8 @@ impl Writer {
                 }
             }
         }
+        // Durable before the row that promises them: a header without a row is an orphan, a row without a header a lost picture.
+        keep_headers(&self.headers, fresh.iter().map(|(_, received, _)| received.as_ref())).await?;
         let range = self.log.append(&mut tx, &entries).await?;
         let mut seq = newest_seq(&mut tx).await?;
         for (place, received, reply) in fresh {
@@ -123,6 +134,29 @@ impl Verdict {
     }
 }
 
+/// Keeps the headers of captures that are about to be stored. One that is there already is from an attempt that was cut off before
+/// its row was, perhaps with other ephemeral keys: it gives way.
+async fn keep_headers(headers: &SqliteHeaders, fresh: impl Iterator<Item = &Received>) -> Result<(), InboxError> {
+    let mut new = Vec::new();
+    for received in fresh {
+        let id = HeaderId::from(received.manifest().manifest().capture_id);
+        let (label_header, _) = seal::split(received.label()).map_err(|_| InboxError::Damaged)?;
+        new.push(Header { id, kind: Kind::Picture, bytes: received.header().to_vec() });
+        new.push(Header { id, kind: Kind::Label, bytes: label_header.to_vec() });
+    }
+    if new.is_empty() {
+        return Ok(());
+    }
+    match headers.put(&new).await {
+        Err(HeaderError::Exists) => {
+            let ids: Vec<HeaderId> = new.iter().map(|header| header.id).collect();
+            headers.destroy(&ids).await?;
+            Ok(headers.put(&new).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
 async fn newest_seq(tx: &mut WriteTx) -> Result<u64, InboxError> {
     let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM inbox").fetch_one(&mut **tx).await?;
     Ok(count(row.try_get(0)?)?)
@@ -130,17 +164,17 @@ async fn newest_seq(tx: &mut WriteTx) -> Result<u64, InboxError> {
 
 async fn insert(tx: &mut WriteTx, seq: u64, received: &Received, stored: &Stored) -> Result<(), InboxError> {
     let manifest = received.manifest();
+    let (_, label_payload) = seal::split(received.label()).map_err(|_| InboxError::Damaged)?;
     sqlx::query(
-        "INSERT INTO inbox (seq, capture, manifest_hash, device, manifest, header, label, stored_at, log_index, settled)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
+        "INSERT INTO inbox (seq, capture, manifest_hash, device, manifest, label_payload, stored_at, log_index, settled)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
     )
     .bind(int(seq)?)
     .bind(stored.capture_id.as_bytes().to_vec())
     .bind(stored.manifest_hash.0.to_vec())
     .bind(manifest.manifest().device_id.as_bytes().to_vec())
     .bind(manifest.cose().to_vec())
-    .bind(received.header().to_vec())
-    .bind(received.label().to_vec())
+    .bind(label_payload.to_vec())
     .bind(int(stored.stored_at.0)?)
     .bind(int(stored.log_index)?)
     .execute(&mut **tx)
