@@ -74,7 +74,8 @@ impl Figures {
 
     /// When all photographs are through: what follows from them.
     pub(super) fn sum_up(&mut self, pixels: u64) {
-        let mut times: Vec<Duration> = self.photographs.iter().map(|photograph| photograph.shutter_to_receipt).collect();
+        let mut times: Vec<Duration> =
+            self.photographs.iter().map(|photograph| photograph.shutter_to_receipt).collect();
         times.sort_unstable();
         self.shutter_to_receipt_p50 = percentile(&times, 50);
         self.shutter_to_receipt_p99 = percentile(&times, 99);
@@ -82,8 +83,16 @@ impl Figures {
         let all = self.photographs.len();
         let telling = self.photographs.iter().filter(|photograph| photograph.said_all()).count();
         let silent = self.photographs.iter().filter(|photograph| photograph.says_after.is_empty()).count();
-        self.check("everything planted is in the originals", telling == all && all > 0, format!("{telling} of {all} photographs"));
-        self.check("nothing of it is in the stripped pictures", silent == all && all > 0, format!("{silent} of {all} photographs"));
+        self.check(
+            "everything planted is in the originals",
+            telling == all && all > 0,
+            format!("{telling} of {all} photographs"),
+        );
+        self.check(
+            "nothing of it is in the stripped pictures",
+            silent == all && all > 0,
+            format!("{silent} of {all} photographs"),
+        );
     }
 
     /// Whether every row holds.
