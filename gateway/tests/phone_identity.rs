@@ -94,7 +94,10 @@ fn what_was_kept_is_there_again_for_its_owner_alone() {
 
     assert_eq!(names(&folder), BTreeSet::from(["device.cbor".to_owned(), "device.key".to_owned()]));
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&folder), mode(&folder.join("device.key")), mode(&folder.join("device.cbor"))), (0o700, 0o600, 0o600));
+    assert_eq!(
+        (mode(&folder), mode(&folder.join("device.key")), mode(&folder.join("device.cbor"))),
+        (0o700, 0o600, 0o600)
+    );
 }
 
 #[test]
@@ -167,7 +170,8 @@ fn a_key_of_another_device_and_files_that_others_can_read_are_refused() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("identity");
     enrolled(&folder);
-    let exposed = |name: &str, mode| std::fs::set_permissions(folder.join(name), PermissionsExt::from_mode(mode)).unwrap();
+    let exposed =
+        |name: &str, mode| std::fs::set_permissions(folder.join(name), PermissionsExt::from_mode(mode)).unwrap();
     for name in ["device.key", "device.cbor"] {
         exposed(name, 0o644);
         assert!(matches!(Identity::open(&folder, NOW), Err(IdentityError::File(_))), "{name}");

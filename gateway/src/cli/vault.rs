@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::{self, PassphraseArgs};
 use super::{DataArgs, time};
+use crate::clinic::Clinic;
 use crate::clinic::access::Actor;
 use crate::clinic::reading::{self, Listed, ReadError};
-use crate::clinic::Clinic;
 use crate::clock::Clock;
 
 /// What can be done with pictures here.
@@ -147,7 +147,9 @@ async fn opened(data: &DataArgs, clock: &Clock) -> Result<Clinic, CliError> {
 
 fn tell(output: Output, id: CaptureId, out: &Path, bytes: usize, verb: &str) -> Result<(), CliError> {
     let written = Written { id: id.to_string(), out: out.display().to_string(), bytes };
-    output.print(&written, |written| format!("{} {verb} {} ({} bytes); on record", written.id, written.out, written.bytes))
+    output.print(&written, |written| {
+        format!("{} {verb} {} ({} bytes); on record", written.id, written.out, written.bytes)
+    })
 }
 
 fn row(listed: Listed) -> Row {
@@ -194,7 +196,8 @@ fn table(rows: &[Row]) -> String {
 }
 
 fn refuse_existing(out: &Path) -> Result<(), CliError> {
-    let exists = || CliError::new(Exit::Usage, format_args!("{}: it exists already and is not overwritten", out.display()));
+    let exists =
+        || CliError::new(Exit::Usage, format_args!("{}: it exists already and is not overwritten", out.display()));
     if out.symlink_metadata().is_ok() { Err(exists()) } else { Ok(()) }
 }
 

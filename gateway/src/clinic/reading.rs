@@ -111,12 +111,7 @@ pub async fn open(
 ///
 /// # Errors
 /// Any [`ReadError`] but those about the vault.
-pub async fn export(
-    clinic: &Clinic,
-    capture: CaptureId,
-    actor: &Actor,
-    now: UnixMillis,
-) -> Result<Vec<u8>, ReadError> {
+pub async fn export(clinic: &Clinic, capture: CaptureId, actor: &Actor, now: UnixMillis) -> Result<Vec<u8>, ReadError> {
     let picture = verified(clinic, capture).await?;
     record(clinic, actor, now, &Event::Exported(capture)).await?;
     Ok(sealed::age_file(clinic, &picture).await?)

@@ -66,8 +66,12 @@ impl Program {
 
     /// Starts a command whose lines are read one by one.
     pub(super) fn start_talking<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Talking, DemoError> {
-        let mut child =
-            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().map_err(DemoError::Program)?;
+        let mut child = self
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(DemoError::Program)?;
         let stdout = child.stdout.take().ok_or_else(|| DemoError::Answer(name(arguments)))?;
         Ok(Talking { child, lines: BufReader::new(stdout), name: name(arguments) })
     }

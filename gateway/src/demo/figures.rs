@@ -74,7 +74,8 @@ impl Figures {
 
     /// When all photographs are through: what follows from them.
     pub(super) fn sum_up(&mut self, pixels: u64) {
-        let mut times: Vec<Duration> = self.photographs.iter().map(|photograph| photograph.shutter_to_receipt).collect();
+        let mut times: Vec<Duration> =
+            self.photographs.iter().map(|photograph| photograph.shutter_to_receipt).collect();
         times.sort_unstable();
         self.shutter_to_receipt_p50 = percentile(&times, 50);
         self.shutter_to_receipt_p99 = percentile(&times, 99);
@@ -82,8 +83,16 @@ impl Figures {
         let all = self.photographs.len();
         let telling = self.photographs.iter().filter(|photograph| photograph.said_all()).count();
         let silent = self.photographs.iter().filter(|photograph| photograph.says_after.is_empty()).count();
-        self.check("everything planted is in the originals", telling == all && all > 0, format!("{telling} of {all} photographs"));
-        self.check("nothing of it is in the stripped pictures", silent == all && all > 0, format!("{silent} of {all} photographs"));
+        self.check(
+            "everything planted is in the originals",
+            telling == all && all > 0,
+            format!("{telling} of {all} photographs"),
+        );
+        self.check(
+            "nothing of it is in the stripped pictures",
+            silent == all && all > 0,
+            format!("{silent} of {all} photographs"),
+        );
     }
 
     /// Whether every row holds.
@@ -100,26 +109,26 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nWhat each photograph said before, and says after stripping (x found, - not)\n")?;
-        write!(f, "   #   camera   sealed  ")?;
+        write!(f, "   #  camera  sealed  ")?;
         COLUMNS.iter().try_for_each(|(_, word)| write!(f, "{word:<7}"))?;
-        writeln!(f, "all       receipt")?;
+        writeln!(f, "all     receipt")?;
         for (number, photograph) in (1_usize..).zip(self.photographs.iter().take(SHOWN)) {
             let (taken, sealed) = (megabytes(photograph.bytes_taken), megabytes(photograph.bytes_sealed));
-            write!(f, "{number:>4} {taken:>8} {sealed:>8}  ")?;
+            write!(f, "{number:>4} {taken:>7} {sealed:>7}  ")?;
             let (before, after) = (&photograph.said_before, &photograph.says_after);
             for (what, _) in &COLUMNS {
                 let mark = |found: &[&str]| if found.contains(what) { 'x' } else { '-' };
                 write!(f, "{} > {}  ", mark(before), mark(after))?;
             }
             let all = format!("{} > {}", before.len(), after.len());
-            writeln!(f, "{all:<8} {:>5} ms", photograph.shutter_to_receipt.as_millis())?;
+            writeln!(f, "{all:<7}{:>5} ms", photograph.shutter_to_receipt.as_millis())?;
         }
         let hidden = self.photographs.len().saturating_sub(SHOWN);
         if hidden > 0 {
             writeln!(f, "     ... and {hidden} more, which are counted below")?;
         }
         let (p50, p99) = (self.shutter_to_receipt_p50.as_millis(), self.shutter_to_receipt_p99.as_millis());
-        writeln!(f, "\nFrom shutter to receipt, {:.0} megapixels: half within {p50} ms, 99 % within {p99} ms", self.megapixels)?;
+        writeln!(f, "\nFrom shutter to receipt, {:.0} megapixels each: p50 {p50} ms, p99 {p99} ms", self.megapixels)?;
         writeln!(f, "\nWhat must hold\n")?;
         for check in &self.checks {
             let verdict = if check.holds { "yes" } else { "NO" };
@@ -130,7 +139,7 @@ impl fmt::Display for Figures {
 }
 
 fn megabytes(bytes: usize) -> String {
-    format!("{:.2} MB", bytes as f64 / 1e6)
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -128,7 +128,11 @@ pub async fn run(args: DemoArgs, output: Output) -> Result<(), CliError> {
     figures.check("the gateway ended in order", ended, "serve, ingest and clinic".to_owned());
     output.print(&figures, |figures| figures.to_string())?;
     output.say(&next::steps(args.keep.as_ref().map(|_| story.places()), figures.first_id()))?;
-    if figures.all_hold() { Ok(()) } else { Err(CliError::new(Exit::NotVerified, "the demo found something that does not hold: see NO above")) }
+    if figures.all_hold() {
+        Ok(())
+    } else {
+        Err(CliError::new(Exit::NotVerified, "the demo found something that does not hold: see NO above"))
+    }
 }
 
 async fn told_to_end() {
@@ -163,7 +167,9 @@ impl Home {
     fn make(keep: Option<&Path>) -> Result<Self, DemoError> {
         let Some(path) = keep else {
             let passing = tempfile::Builder::new().prefix("safelight-demo-").tempdir();
-            return passing.map(Self::Passing).map_err(|source| DemoError::Folder { path: std::env::temp_dir(), source });
+            return passing
+                .map(Self::Passing)
+                .map_err(|source| DemoError::Folder { path: std::env::temp_dir(), source });
         };
         keyfile::create_folder(path)?;
         let folder = |source| DemoError::Folder { path: path.to_owned(), source };

@@ -32,7 +32,8 @@ What the clinic has, and one picture of it, with and without this program:
   $S vault list --data {data} --passphrase-file {passphrase}
   $S vault open {picture} -o picture.jpg \\
       --reason \"to look at it\" --data {data} --passphrase-file {passphrase}
-  $S vault export {picture} -o picture.age --data {data}
+  $S vault export {picture} \\
+      -o picture.age --data {data}
   age -d -i {recovery} picture.age > picture-by-age.jpg
 
 Shut the phone out, and try to send again:

@@ -40,10 +40,7 @@ pub struct Planted {
 impl DemoPhoto {
     /// Which of the planted things occur in `haystack`.
     pub fn found_in(&self, haystack: &[u8]) -> Vec<&Planted> {
-        self.planted
-            .iter()
-            .filter(|planted| find(haystack, &planted.bytes).is_some())
-            .collect()
+        self.planted.iter().filter(|planted| find(haystack, &planted.bytes).is_some()).collect()
     }
 }
 
@@ -75,9 +72,7 @@ pub fn photograph(number: u32) -> Result<DemoPhoto, DemoPhotoError> {
          </rdf:RDF></x:xmpmeta>",
         story.patient
     );
-    let rest = picture
-        .strip_prefix(&[0xFF, 0xD8])
-        .ok_or(DemoPhotoError::Plant)?;
+    let rest = picture.strip_prefix(&[0xFF, 0xD8]).ok_or(DemoPhotoError::Plant)?;
     let mut bytes = vec![0xFF, 0xD8];
     segment(&mut bytes, 0xE1, &[b"Exif\0\0", &tiff[..]].concat())?;
     segment(&mut bytes, 0xE1, xmp.as_bytes())?;
@@ -90,11 +85,7 @@ pub fn photograph(number: u32) -> Result<DemoPhoto, DemoPhotoError> {
         .into_iter()
         .map(|(what, trace)| {
             let at = find(&bytes, &trace).ok_or(DemoPhotoError::Plant)?;
-            Ok(Planted {
-                what,
-                bytes: trace,
-                at,
-            })
+            Ok(Planted { what, bytes: trace, at })
         })
         .collect::<Result<_, DemoPhotoError>>()?;
     Ok(DemoPhoto { bytes, planted })
@@ -129,11 +120,7 @@ impl Story {
             lens_serial: format!("LENS-SERIAL-{number:06}-Z3"),
             picture_id: format!("{:032x}", 0x5AFE_1167_u128 << 64 | u128::from(number)),
             owner: format!("Owner Mira Quillfeather {number}"),
-            taken: format!(
-                "2026:03:{:02} 15:{:02}:26",
-                1 + number % 28,
-                number / 28 % 60
-            ),
+            taken: format!("2026:03:{:02} 15:{:02}:26", 1 + number % 28, number / 28 % 60),
             patient: format!("Patient Orla Thistlewood {number}"),
             comment: format!("Comment: mole of Orla Thistlewood, visit {number}"),
             maker_note: format!("MAKERNOTE face of Orla Thistlewood {number}"),
@@ -162,13 +149,7 @@ impl Story {
             text("comment", &self.comment),
             text("maker note", &self.maker_note),
             text("trailer", &self.trailer),
-            (
-                "thumbnail",
-                thumbnail
-                    .get(middle..middle + 32)
-                    .unwrap_or_default()
-                    .to_vec(),
-            ),
+            ("thumbnail", thumbnail.get(middle..middle + 32).unwrap_or_default().to_vec()),
         ]
     }
 }
@@ -176,12 +157,7 @@ impl Story {
 fn encode(number: u32, width: u32, height: u32, quality: u8) -> Result<Vec<u8>, DemoPhotoError> {
     let pixels = skin::paint(number, width, height);
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, quality).encode(
-        &pixels,
-        width,
-        height,
-        ExtendedColorType::Rgb8,
-    )?;
+    JpegEncoder::new_with_quality(&mut bytes, quality).encode(&pixels, width, height, ExtendedColorType::Rgb8)?;
     Ok(bytes)
 }
 
@@ -216,11 +192,7 @@ mod tests {
     #[test]
     fn a_photograph_is_of_phone_size_and_loses_all_that_was_planted() {
         let photo = photograph(2).unwrap();
-        assert!(
-            (3_000_000..5_000_000).contains(&photo.bytes.len()),
-            "{}",
-            photo.bytes.len()
-        );
+        assert!((3_000_000..5_000_000).contains(&photo.bytes.len()), "{}", photo.bytes.len());
         assert_eq!(photo.found_in(&photo.bytes).len(), photo.planted.len());
         let parsed = Photo::parse(&photo.bytes).unwrap();
         assert_eq!((parsed.width(), parsed.height()), (WIDTH, HEIGHT));

@@ -57,7 +57,8 @@ impl Search {
     /// Looks for `text` too: as UTF-8 in three cases, as UTF-16 in both orders, in base64 however it is aligned, in hexadecimal, and as
     /// an unkeyed hash.
     pub fn text(&mut self, thing: &str, text: &str) {
-        let cases = [("text", text.to_owned()), ("lower case", text.to_lowercase()), ("upper case", text.to_uppercase())];
+        let cases =
+            [("text", text.to_owned()), ("lower case", text.to_lowercase()), ("upper case", text.to_uppercase())];
         let digest = Sha256::digest(text.as_bytes());
         let index = self.thing(thing);
         for (form, text) in &cases {
@@ -177,7 +178,9 @@ impl Search {
             if !begins.get(pair(start)).copied().unwrap_or(false) {
                 continue;
             }
-            let Some(candidates) = <[u8; 4]>::try_from(start).ok().and_then(|start| self.by_start.get(&start)) else { continue };
+            let Some(candidates) = <[u8; 4]>::try_from(start).ok().and_then(|start| self.by_start.get(&start)) else {
+                continue;
+            };
             let rest = bytes.get(at..).unwrap_or_default();
             let spellings = candidates.iter().filter_map(|index| self.spellings.get(*index));
             spellings.filter(|spelling| rest.starts_with(&spelling.bytes)).for_each(&mut found);

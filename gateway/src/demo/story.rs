@@ -142,7 +142,8 @@ impl Story {
         loop {
             let asked = self.program.try_run(&health.0).await?;
             if asked.status.success() {
-                let health: Value = serde_json::from_slice(&asked.stdout).map_err(|_| DemoError::Answer("safelight health".into()))?;
+                let health: Value =
+                    serde_json::from_slice(&asked.stdout).map_err(|_| DemoError::Answer("safelight health".into()))?;
                 let port = health.get("port").and_then(Value::as_u64).unwrap_or_default();
                 return self.step("serve", &format!("both processes run; phones come to 127.0.0.1, UDP {port}"));
             }
@@ -154,7 +155,8 @@ impl Story {
         let Places { data, identity, qr, .. } = &self.places;
         let invite = args(&["device", "invite", "--name", DEVICE_NAME, "--person", PERSON, "--data"]).path(data);
         self.program.json(&invite.flag("--qr-png").path(qr).0).await?;
-        let text = qr::decode_png(qr).map_err(|error| DemoError::Command { name: "reading the QR code".into(), said: error.to_string() })?;
+        let text = qr::decode_png(qr)
+            .map_err(|error| DemoError::Command { name: "reading the QR code".into(), said: error.to_string() })?;
         let shape = format!("invitation.png: a QR code of {} characters, read back", text.len());
         self.step("device invite", &shape)?;
 
@@ -196,12 +198,16 @@ impl Story {
             let failed = |why: String| DemoError::Photograph { number, why };
             let patient = Patient::of(index);
             let label = Arc::new(patient.label().map_err(|error| failed(error.to_string()))?);
-            let taken = tokio::task::spawn_blocking(move || photos::photograph(u32::try_from(number).unwrap_or(u32::MAX))).await;
-            let taken = taken.map_err(|_| failed("the camera stopped".into()))?.map_err(|error| failed(error.to_string()))?;
+            let taken =
+                tokio::task::spawn_blocking(move || photos::photograph(u32::try_from(number).unwrap_or(u32::MAX)))
+                    .await;
+            let taken =
+                taken.map_err(|_| failed("the camera stopped".into()))?.map_err(|error| failed(error.to_string()))?;
             let jpeg = taken.bytes;
 
             let shutter = || Ok::<_, SendError>(jpeg.clone());
-            let sent = sender.send(shutter, &label, None, |progress| bar.picture(progress.sent, progress.total)).await?;
+            let sent =
+                sender.send(shutter, &label, None, |progress| bar.picture(progress.sent, progress.total)).await?;
             bar.picture_done();
 
             let mut of_this = Search::default();
@@ -241,7 +247,11 @@ impl Story {
         let receipts = figures.photographs.len();
         let distinct: BTreeSet<u64> = figures.photographs.iter().map(|sent| sent.receipt_index).collect();
         let holds = receipts == self.photographs && distinct.len() == receipts && seen >= receipts as u64;
-        figures.check("receipts verified by the phone", holds, format!("{receipts} of {}, log size {seen}", self.photographs));
+        figures.check(
+            "receipts verified by the phone",
+            holds,
+            format!("{receipts} of {}, log size {seen}", self.photographs),
+        );
         figures.sum_up(pixels);
         self.step("phone send", &format!("{receipts} photographs stripped, sealed, sent, acknowledged"))?;
         let reference = reference.ok_or_else(|| DemoError::Photograph { number: 1, why: "none was taken".into() })?;
@@ -260,14 +270,19 @@ impl Story {
             }
             self.still_there("the clinic's verification", deadline).await?;
         }
-        let list = args(&["vault", "list", "--data"]).path(&self.places.data).flag("--passphrase-file").path(&self.places.passphrase);
+        let list = args(&["vault", "list", "--data"])
+            .path(&self.places.data)
+            .flag("--passphrase-file")
+            .path(&self.places.passphrase);
         let rows = self.program.json(&list.0).await?;
         let rows = rows.as_array().map_or(&[][..], Vec::as_slice);
         let row_of = |photograph: &Photograph| rows.iter().find(|row| text(row, "id") == photograph.id);
-        let verified = figures.photographs.iter().filter_map(row_of).filter(|row| text(row, "state") == "verified").count();
+        let verified =
+            figures.photographs.iter().filter_map(row_of).filter(|row| text(row, "state") == "verified").count();
         let labelled = (0..).zip(&figures.photographs).filter(|(index, photograph)| {
             let patient = Patient::of(*index);
-            row_of(photograph).is_some_and(|row| text(row, "patient") == patient.number && text(row, "name") == patient.name)
+            row_of(photograph)
+                .is_some_and(|row| text(row, "patient") == patient.number && text(row, "name") == patient.name)
         });
         let labelled = labelled.count();
         let all = self.photographs;
@@ -278,23 +293,38 @@ impl Story {
 
     async fn open(&mut self, reference: &Reference, search: &Search, figures: &mut Figures) -> Result<(), DemoError> {
         let Places { data, passphrase, opened, .. } = &self.places;
-        let open = args(&["vault", "open", &reference.id, "--reason", "the demo compares it with the original", "-o"]).path(opened);
+        let open = args(&["vault", "open", &reference.id, "--reason", "the demo compares it with the original", "-o"])
+            .path(opened);
         self.program.run(&open.flag("--data").path(data).flag("--passphrase-file").path(passphrase).0).await?;
         let from_vault = std::fs::read(opened).map_err(|source| DemoError::Folder { path: opened.clone(), source })?;
-        figures.check("the vault gives back the stripped picture", from_vault == reference.stripped, format!("{} bytes", from_vault.len()));
+        figures.check(
+            "the vault gives back the stripped picture",
+            from_vault == reference.stripped,
+            format!("{} bytes", from_vault.len()),
+        );
         let failed = |why: image::ImageError| DemoError::Photograph { number: 1, why: why.to_string() };
         let before = Decoded::of(&reference.original).map_err(failed)?;
         let after = Decoded::of(&from_vault).map_err(failed)?;
         let different = before.differing_pixels(&after);
-        let figure = different.map_or("another size".to_owned(), |count| format!("{count} of {} pixels differ", after.pixels.len() / 3));
+        let figure = different
+            .map_or("another size".to_owned(), |count| format!("{count} of {} pixels differ", after.pixels.len() / 3));
         figures.check("its pixels are those of the original", different == Some(0), figure);
-        figures.check("it is turned the same way", before.orientation == after.orientation, format!("{:?}", after.orientation));
-        figures.check("it says nothing about the patient", search.in_bytes(&from_vault).is_empty(), format!("{} things looked for", search.things()));
+        figures.check(
+            "it is turned the same way",
+            before.orientation == after.orientation,
+            format!("{:?}", after.orientation),
+        );
+        figures.check(
+            "it says nothing about the patient",
+            search.in_bytes(&from_vault).is_empty(),
+            format!("{} things looked for", search.things()),
+        );
         self.step("vault open", "one picture taken out of the vault, with the reason on record")
     }
 
     async fn audit(&mut self, figures: &mut Figures) -> Result<(), DemoError> {
-        let finished = self.program.try_run(&args(&["audit", "verify", "--json", "--data"]).path(&self.places.data).0).await?;
+        let finished =
+            self.program.try_run(&args(&["audit", "verify", "--json", "--data"]).path(&self.places.data).0).await?;
         let answer: Value = serde_json::from_slice(&finished.stdout).unwrap_or_default();
         let sizes: Vec<String> = sizes(&answer).iter().map(|(log, size)| format!("{log} {size}")).collect();
         let holds = finished.status.success() && sizes.len() == 2;
@@ -306,14 +336,23 @@ impl Story {
         let Places { root, data, identity, log, .. } = &self.places;
         let io = |source| DemoError::Folder { path: root.clone(), source };
         let (found, planted) = control::planted(search, root)?;
-        figures.check("control: the search finds what is planted", found == planted, format!("{found} of {planted} spellings"));
+        figures.check(
+            "control: the search finds what is planted",
+            found == planted,
+            format!("{found} of {planted} spellings"),
+        );
 
         let mut known = Search::default();
         known.text("the device's name", DEVICE_NAME);
         let mut seen = Searched::default();
         known.in_folder(data, &mut seen).map_err(io)?;
-        let place = seen.found.iter().find_map(|found| found.file.file_name()).map(|name| name.to_string_lossy().into_owned());
-        figures.check("control: it finds the device's name", place.is_some(), place.unwrap_or_else(|| "nowhere".to_owned()));
+        let place =
+            seen.found.iter().find_map(|found| found.file.file_name()).map(|name| name.to_string_lossy().into_owned());
+        figures.check(
+            "control: it finds the device's name",
+            place.is_some(),
+            place.unwrap_or_else(|| "nowhere".to_owned()),
+        );
 
         let mut searched = Searched::default();
         search.in_folder(data, &mut searched).map_err(io)?;
@@ -324,8 +363,15 @@ impl Story {
         }
         let megabytes = searched.bytes as f64 / 1e6;
         let figure = format!("{} in {} files, {megabytes:.0} MB", searched.found.len(), searched.files);
-        figures.check("nothing of a patient in any file of theirs", searched.found.is_empty() && searched.files > 0, figure);
-        self.step("search", &format!("{} things in {} spellings looked for in every file", search.things(), search.spellings()))
+        figures.check(
+            "no patient in any file of clinic or phone",
+            searched.found.is_empty() && searched.files > 0,
+            figure,
+        );
+        self.step(
+            "search",
+            &format!("{} things in {} spellings looked for in every file", search.things(), search.spellings()),
+        )
     }
 
     /// What a phone has on its disk when everything has been sent.
@@ -339,7 +385,11 @@ impl Story {
         names.sort_unstable();
         let in_flight = std::fs::read_to_string(folder.join("in-flight")).map_err(io)?;
         let holds = names == ["device.cbor", "device.key", "in-flight"] && in_flight.trim() == "0";
-        figures.check("the phone keeps its identity, nothing else", holds, format!("{} files, {} in flight", names.len(), in_flight.trim()));
+        figures.check(
+            "the phone keeps its identity, nothing else",
+            holds,
+            format!("{} files, {} in flight", names.len(), in_flight.trim()),
+        );
         Ok(())
     }
 

@@ -90,9 +90,11 @@ impl LabelInput {
     /// # Errors
     /// Any [`LabelInputError`] but [`LabelInputError::Malformed`].
     pub fn into_label(mut self) -> Result<Label, LabelInputError> {
-        let record_number = self.patient.take().ok_or(LabelInputError::Missing("the patient's record number (patient)"))?;
+        let record_number =
+            self.patient.take().ok_or(LabelInputError::Missing("the patient's record number (patient)"))?;
         let name = self.name.take().ok_or(LabelInputError::Missing("the patient's name (name)"))?;
-        let birth_date = self.birth_date.as_deref().ok_or(LabelInputError::Missing("the date of birth (birth_date)"))?;
+        let birth_date =
+            self.birth_date.as_deref().ok_or(LabelInputError::Missing("the date of birth (birth_date)"))?;
         let site = self.site.as_deref().ok_or(LabelInputError::Missing("the body site (site)"))?;
         let (body_site, laterality) = BodySite::from_text(site)?;
         let label = Label {
@@ -165,9 +167,13 @@ mod tests {
             json[field] = value.into();
             LabelInput::parse(json.to_string().as_bytes()).and_then(LabelInput::into_label).unwrap_err().to_string()
         };
-        for (field, value) in
-            [("birth_date", "03.02.1961"), ("consent", "everything"), ("name", "a\u{7}b"), ("surname", "Quittländer"), ("patient", "")]
-        {
+        for (field, value) in [
+            ("birth_date", "03.02.1961"),
+            ("consent", "everything"),
+            ("name", "a\u{7}b"),
+            ("surname", "Quittländer"),
+            ("patient", ""),
+        ] {
             let refusal = with(field, value);
             assert!(value.is_empty() || !refusal.contains(value), "{refusal}");
         }

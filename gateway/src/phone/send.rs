@@ -55,7 +55,10 @@ impl SendError {
             }
             Self::Client(ClientError::Refused(code)) => matches!(
                 code,
-                RefusalCode::TooLarge | RefusalCode::Conflict | RefusalCode::LengthMismatch | RefusalCode::DigestMismatch
+                RefusalCode::TooLarge
+                    | RefusalCode::Conflict
+                    | RefusalCode::LengthMismatch
+                    | RefusalCode::DigestMismatch
             ),
             _ => false,
         }

@@ -51,7 +51,10 @@ pub(super) async fn run(args: EnrolArgs, output: Output) -> Result<(), CliError>
     let folder = Identity::prepare(&args.identity)?;
     match join(&args, output, &folder).await {
         Ok(enrolled) => output.print(&enrolled, |enrolled| {
-            format!("Enrolled at {} for {}. This device is {}.", enrolled.clinic_name, enrolled.operator, enrolled.device)
+            format!(
+                "Enrolled at {} for {}. This device is {}.",
+                enrolled.clinic_name, enrolled.operator, enrolled.device
+            )
         }),
         Err(error) => {
             folder.abandon();
@@ -104,7 +107,11 @@ fn announce(words: &str, output: Output) {
 
 fn device_name(text: &str) -> Result<String, String> {
     let fits = (1..=MAX_NAME_LEN).contains(&text.len()) && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err(format!("1 to {MAX_NAME_LEN} bytes without control characters are expected")) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("1 to {MAX_NAME_LEN} bytes without control characters are expected"))
+    }
 }
 
 #[cfg(test)]

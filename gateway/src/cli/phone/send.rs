@@ -12,9 +12,9 @@ use safelight_core::manifest::OperatorId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::progress::Bar;
 use crate::cli::outcome::{CliError, Exit, Output};
 use crate::cli::time;
-use super::progress::Bar;
 use crate::clock::Clock;
 use crate::phone::camera;
 use crate::phone::label::{LabelInput, MAX_INPUT_LEN};

@@ -76,7 +76,8 @@ async fn knock(sender: &Sender, clock: &Clock) -> Result<(), ClientError> {
 }
 
 fn human(status: &Status) -> String {
-    let days = status.certificate_days_left.map_or("cannot be read".to_owned(), |days| format!("holds for {days} more days"));
+    let days =
+        status.certificate_days_left.map_or("cannot be read".to_owned(), |days| format!("holds for {days} more days"));
     let checkpoint = status.checkpoint_size.map_or("none yet".to_owned(), |size| format!("{size} entries"));
     let gateway = match status.problem {
         None => "answers".to_owned(),

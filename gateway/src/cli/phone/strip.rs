@@ -41,7 +41,8 @@ struct Row {
 
 pub(super) fn run(args: &StripArgs, output: Output) -> Result<(), CliError> {
     let name = args.input.display();
-    let bytes = camera::read(&args.input).map_err(|error| CliError::new(Exit::BadInput, format_args!("{name}: {error}")))?;
+    let bytes =
+        camera::read(&args.input).map_err(|error| CliError::new(Exit::BadInput, format_args!("{name}: {error}")))?;
     let refused = |error: &dyn std::fmt::Display| CliError::new(Exit::BadInput, format_args!("{name}: {error}"));
     let photo = Photo::parse(&bytes).map_err(|error| refused(&error))?;
     let stripped = strip::strip(photo).map_err(|error| refused(&error))?;
@@ -83,7 +84,10 @@ fn to_stdout_whole(stripped: &StrippedPhoto<'_>) -> io::Result<()> {
 /// Beside its place first, then into it: whoever looks sees no half picture, and OUT may be IN.
 fn to_file(stripped: &StrippedPhoto<'_>, args: &StripArgs) -> io::Result<()> {
     if same_file(&args.input, &args.out) && !args.force {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "this is the photograph itself: give --force to overwrite it"));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "this is the photograph itself: give --force to overwrite it",
+        ));
     }
     if args.out.symlink_metadata().is_ok() && !args.force {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already: give --force to overwrite it"));

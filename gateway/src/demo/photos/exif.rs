@@ -19,57 +19,30 @@ struct Entry {
 impl Entry {
     fn ascii(tag: u16, text: &str) -> Self {
         let value = [text.as_bytes(), &[0]].concat();
-        Entry {
-            tag,
-            kind: ASCII,
-            count: len32(&value),
-            value,
-        }
+        Entry { tag, kind: ASCII, count: len32(&value), value }
     }
 
     fn short(tag: u16, value: u16) -> Self {
-        Entry {
-            tag,
-            kind: SHORT,
-            count: 1,
-            value: value.to_le_bytes().to_vec(),
-        }
+        Entry { tag, kind: SHORT, count: 1, value: value.to_le_bytes().to_vec() }
     }
 
     fn long(tag: u16, value: u32) -> Self {
-        Entry {
-            tag,
-            kind: LONG,
-            count: 1,
-            value: value.to_le_bytes().to_vec(),
-        }
+        Entry { tag, kind: LONG, count: 1, value: value.to_le_bytes().to_vec() }
     }
 
     fn undefined(tag: u16, value: &[u8]) -> Self {
-        Entry {
-            tag,
-            kind: UNDEFINED,
-            count: len32(value),
-            value: value.to_vec(),
-        }
+        Entry { tag, kind: UNDEFINED, count: len32(value), value: value.to_vec() }
     }
 
     fn degrees(tag: u16, value: &[u32; 3]) -> Self {
-        Entry {
-            tag,
-            kind: RATIONAL,
-            count: 3,
-            value: rationals(value),
-        }
+        Entry { tag, kind: RATIONAL, count: 3, value: rationals(value) }
     }
 }
 
 /// Degrees, minutes and hundredths of seconds as the three fractions that GPS tags hold.
 pub(super) fn rationals(degrees: &[u32; 3]) -> Vec<u8> {
     let fractions = degrees.iter().zip([1u32, 1, 100]);
-    fractions
-        .flat_map(|(value, below)| [value.to_le_bytes(), below.to_le_bytes()].concat())
-        .collect()
+    fractions.flat_map(|(value, below)| [value.to_le_bytes(), below.to_le_bytes()].concat()).collect()
 }
 
 /// The TIFF structure, without the name in front of it.
@@ -101,13 +74,7 @@ pub(super) fn write(story: &Story, thumbnail: &[u8]) -> Vec<u8> {
             Entry::long(0x8825, gps_at),
         ]
     };
-    let small = |at| {
-        [
-            Entry::short(0x0103, 6),
-            Entry::long(0x0201, at),
-            Entry::long(0x0202, len32(thumbnail)),
-        ]
-    };
+    let small = |at| [Entry::short(0x0103, 6), Entry::long(0x0201, at), Entry::long(0x0202, len32(thumbnail))];
     // Sizes do not depend on the offsets inside, so that each directory's place is known at once.
     let exif_at = HEADER.len32() + directory(&main(0, 0), 0, 0).len32();
     let gps_at = exif_at + directory(&exif, 0, 0).len32();
@@ -128,10 +95,7 @@ const HEADER: &[u8] = b"II*\0\x08\0\0\0";
 
 /// A directory that stands at `at`, with the values that do not fit into its entries behind it.
 fn directory(entries: &[Entry], at: u32, next: u32) -> Vec<u8> {
-    let mut table = u16::try_from(entries.len())
-        .unwrap_or(u16::MAX)
-        .to_le_bytes()
-        .to_vec();
+    let mut table = u16::try_from(entries.len()).unwrap_or(u16::MAX).to_le_bytes().to_vec();
     let mut values = Vec::new();
     let values_at = at + 2 + 12 * u32::try_from(entries.len()).unwrap_or(u32::MAX) + 4;
     for entry in entries {

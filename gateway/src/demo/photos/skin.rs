@@ -63,10 +63,7 @@ impl Lesion {
             *radius += noise.below(size / 2 + 1) - size / 4;
         }
         Lesion {
-            centre: (
-                width / 3 + noise.below(width / 3),
-                height / 3 + noise.below(height / 3),
-            ),
+            centre: (width / 3 + noise.below(width / 3), height / 3 + noise.below(height / 3)),
             radii,
             reach: size * 5 / 4,
         }
