@@ -7,9 +7,7 @@ mod socket;
 
 pub use error::{Failure, LinkError};
 pub use message::{Answer, Ask};
-pub use record::{
-    ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, OpenInvitation, RelayMessage,
-};
+pub use record::{ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, OpenInvitation, RelayMessage};
 pub use socket::{Link, LinkListener, connect, listen};
 
 /// Largest frame on the link: a full [`Answer::Events`].

@@ -135,11 +135,7 @@ impl DeviceRecord {
 
 impl OpenInvitation {
     pub(super) fn to_value(&self) -> Value {
-        MapWriter::new()
-            .bytes(1, self.id.as_bytes())
-            .bytes(2, &self.token_hash)
-            .millis(3, self.expires_at)
-            .into_value()
+        MapWriter::new().bytes(1, self.id.as_bytes()).bytes(2, &self.token_hash).millis(3, self.expires_at).into_value()
     }
 
     pub(super) fn from_item(item: Item) -> Result<Self, CborError> {

@@ -7,12 +7,9 @@ use super::*;
 use crate::link::{ConversationKind, DeviceState, MAX_RELAYED_LEN, MAX_SERIALS};
 
 fn asks() -> Vec<Ask> {
-    let device = DeviceRecord { id: DeviceId::from_bytes([1; 16]), state: DeviceState::Revoked, serials: vec![[2; 16]] };
-    let open = OpenInvitation {
-        id: InvitationId::from_bytes([3; 16]),
-        token_hash: [4; 32],
-        expires_at: UnixMillis(5),
-    };
+    let device =
+        DeviceRecord { id: DeviceId::from_bytes([1; 16]), state: DeviceState::Revoked, serials: vec![[2; 16]] };
+    let open = OpenInvitation { id: InvitationId::from_bytes([3; 16]), token_hash: [4; 32], expires_at: UnixMillis(5) };
     vec![
         Ask::Poll { inbox_after: 1, relay_after: 2, wait_ms: 3, unlocked: true },
         Ask::Settled(vec![CaptureId::from_bytes([5; 16])]),
