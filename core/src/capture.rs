@@ -156,7 +156,7 @@ pub fn capture<R: TryCryptoRng>(
     let manifest = manifest.sign(key)?;
     let stanza = Stanza::manifest(setting.key_set.number, &manifest.hash().0);
     let header = payload.header(&[stanza], &recipients, rng)?;
-    Ok(SealedCapture { manifest, header, label, payload, removed: stripped.report().clone() })
+    Ok(SealedCapture { manifest, header, label, payload, removed: *stripped.report() })
 }
 
 /// The same for a buffer that this owns and overwrites, whatever comes of it.

@@ -184,7 +184,7 @@ impl MapWriter {
         let mut value = ordered(self.into_value());
         // Large enough from the beginning, so that growing leaves no copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(max_len(&value)));
-        write(&value, &mut *bytes);
+        write(&value, &mut bytes);
         wipe(&mut value);
         bytes
     }

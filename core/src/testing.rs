@@ -134,7 +134,7 @@ pub(crate) fn label() -> Label {
 pub(crate) fn photo(side: u32) -> Vec<u8> {
     let picture = image::RgbImage::from_fn(side, side, |x, y| {
         let noise = x.wrapping_mul(2_654_435_761).wrapping_add(y.wrapping_mul(40_503)) >> 7;
-        image::Rgb([(x % 256) as u8, (y % 256) as u8, (noise % 256) as u8])
+        image::Rgb([x, y, noise].map(|value| value.to_le_bytes()[0]))
     });
     let mut jpeg = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();

@@ -21,9 +21,11 @@ mod verifier;
 
 pub use enrolment::{EnrolTls, PinnedAuthority, enrol_config};
 pub use identity::{ClientIdentity, KeyFailures, MainTls, main_config};
-pub use profile::{ALPN_ENROL, ALPN_MAIN, device_of_uri, device_uri, foreign_as_unknown, provider};
+pub use profile::{device_of_uri, device_uri, foreign_as_unknown, provider};
 pub use request::{CertificateKey, CertificateSigner, CsrError, MAX_DEVICE_NAME_CHARS, make_csr};
 pub use validity::{GRACE, Validity, ValidityState};
+
+pub use crate::wire::version::{ALPN as ALPN_MAIN, ALPN_ENROL};
 
 use std::sync::Arc;
 

@@ -220,7 +220,7 @@ impl Receiving {
     /// # Errors
     /// [`RefusalCode::LengthMismatch`] or [`RefusalCode::DigestMismatch`].
     pub fn finish(self) -> Result<Received, RefusalCode> {
-        let expected = self.expected().clone();
+        let expected = *self.expected();
         if self.len != expected.len {
             return Err(RefusalCode::LengthMismatch);
         }

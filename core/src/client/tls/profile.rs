@@ -9,12 +9,6 @@ use rustls::{CertificateError, Error, SignatureScheme};
 
 use crate::ids::DeviceId;
 
-/// ALPN of the main listener: sending, renewal, key sets.
-pub const ALPN_MAIN: &[u8] = b"safelight/1";
-
-/// ALPN of the enrolment listener.
-pub const ALPN_ENROL: &[u8] = b"safelight-enrol/1";
-
 /// What stands before a device's id in the URI by which its certificate names it.
 const DEVICE_URI: &str = "safelight:device:";
 

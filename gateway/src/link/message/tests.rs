@@ -79,7 +79,7 @@ fn a_full_answer_fits_in_a_frame() {
     let entry = MAX_MANIFEST_LEN + MAX_HEADER_LEN + MAX_LABEL_LEN + 128;
     let largest = MAX_INBOX_ENTRIES * entry + MAX_RELAY_MESSAGES * (MAX_RELAYED_LEN + 64) + 64;
     assert!(largest < MAX_LINK_FRAME, "{largest}");
-    assert!(MAX_ANSWER_LEN + 64 < MAX_LINK_FRAME);
+    const { assert!(MAX_ANSWER_LEN + 64 < MAX_LINK_FRAME) };
     let devices = MAX_DEVICES * (16 + 8 + MAX_SERIALS * 17 + 8);
     assert!(devices < MAX_LINK_FRAME, "{devices}");
 }
