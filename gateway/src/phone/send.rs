@@ -201,7 +201,7 @@ impl Sender {
         let sealed = self.seal(photo, sequence, label.clone(), operator.cloned()).await?;
         // From here on the number stands in a signature.
         self.reserved = None;
-        let (id, removed, sealed_len) = (sealed.id(), sealed.removed().clone(), sealed.size());
+        let (id, removed, sealed_len) = (sealed.id(), *sealed.removed(), sealed.size());
         let sealed = self.queue.push(sealed).map_err(|(error, _)| error)?;
         let receipt = match self.client.upload(&sealed, progress, &self.cancel).await {
             Ok(receipt) => receipt,
