@@ -82,8 +82,8 @@ pub fn decode(bytes: &[u8], limit: usize) -> Result<Value, CborError> {
         return Err(CborError::TooLong { limit });
     }
     let mut rest = bytes;
-    let value: Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH)
-        .map_err(|_| CborError::Malformed)?;
+    let value: Value =
+        ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH).map_err(|_| CborError::Malformed)?;
     if !rest.is_empty() {
         return Err(CborError::Malformed);
     }
@@ -91,11 +91,7 @@ pub fn decode(bytes: &[u8], limit: usize) -> Result<Value, CborError> {
     if is_plain(&value) {
         write(&value, &mut again);
     }
-    if again == bytes {
-        Ok(value)
-    } else {
-        Err(CborError::NotDeterministic)
-    }
+    if again == bytes { Ok(value) } else { Err(CborError::NotDeterministic) }
 }
 
 /// Writes a map of integer keys to values.
@@ -173,12 +169,7 @@ impl MapWriter {
     /// The map as a value.
     #[must_use]
     pub fn into_value(self) -> Value {
-        Value::Map(
-            self.0
-                .into_iter()
-                .map(|(key, value)| (Value::from(key), value))
-                .collect(),
-        )
+        Value::Map(self.0.into_iter().map(|(key, value)| (Value::from(key), value)).collect())
     }
 
     /// The map, encoded.
@@ -230,10 +221,7 @@ impl Fields {
     /// The value of `key`, if it is there.
     pub fn take_optional(&mut self, key: u64) -> Option<Item> {
         let place = self.0.iter().position(|(known, _)| *known == key)?;
-        Some(Item {
-            key,
-            value: self.0.remove(place).1,
-        })
+        Some(Item { key, value: self.0.remove(place).1 })
     }
 
     /// Checks that every field has been taken.
@@ -272,13 +260,8 @@ impl Item {
 
     /// An unsigned integer of at most [`MAX_UINT`].
     pub fn uint(&self) -> Result<u64, CborError> {
-        let number = self
-            .value
-            .as_integer()
-            .and_then(|number| u64::try_from(number).ok());
-        number
-            .filter(|number| *number <= MAX_UINT)
-            .ok_or(self.wrong())
+        let number = self.value.as_integer().and_then(|number| u64::try_from(number).ok());
+        number.filter(|number| *number <= MAX_UINT).ok_or(self.wrong())
     }
 
     /// An unsigned integer of at most 32 bits.
@@ -358,13 +341,8 @@ fn is_plain(value: &Value) -> bool {
         Value::Array(items) => items.iter().all(is_plain),
         Value::Map(entries) => {
             // Ascending and therefore without repetition; that it encodes to the same bytes would not show it.
-            entries
-                .iter()
-                .all(|(key, value)| is_plain(key) && is_plain(value))
-                && entries
-                    .iter()
-                    .map(|(key, _)| spelling(key))
-                    .is_sorted_by(|a, b| a < b)
+            entries.iter().all(|(key, value)| is_plain(key) && is_plain(value))
+                && entries.iter().map(|(key, _)| spelling(key)).is_sorted_by(|a, b| a < b)
         }
         _ => false,
     }
@@ -376,12 +354,7 @@ fn ordered(value: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(ordered).collect()),
         Value::Map(mut entries) => {
             entries.sort_by_cached_key(|(key, _)| spelling(key));
-            Value::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| (key, ordered(value)))
-                    .collect(),
-            )
+            Value::Map(entries.into_iter().map(|(key, value)| (key, ordered(value))).collect())
         }
         other => other,
     }
@@ -400,18 +373,12 @@ fn max_len(value: &Value) -> usize {
         Value::Bytes(bytes) => bytes.len(),
         Value::Text(text) => text.len(),
         Value::Array(items) => items.iter().map(max_len).sum(),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|(key, value)| max_len(key) + max_len(value))
-            .sum(),
+        Value::Map(entries) => entries.iter().map(|(key, value)| max_len(key) + max_len(value)).sum(),
         _ => 0,
     }
 }
 
-#[allow(
-    clippy::expect_used,
-    reason = "ciborium fails only where the writer does, and memory does not"
-)]
+#[allow(clippy::expect_used, reason = "ciborium fails only where the writer does, and memory does not")]
 fn write(value: &Value, to: &mut Vec<u8>) {
     ciborium::into_writer(value, to).expect("a value is always serialisable");
 }

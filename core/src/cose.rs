@@ -25,12 +25,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 4] = [
-        Self::Manifest,
-        Self::Receipt,
-        Self::KeySet,
-        Self::KeyCertificate,
-    ];
+    pub const ALL: [Self; 4] = [Self::Manifest, Self::Receipt, Self::KeySet, Self::KeyCertificate];
 
     /// The label that is signed along, as external data.
     #[must_use]
@@ -55,10 +50,7 @@ impl Purpose {
     }
 
     fn protected(self) -> coset::Header {
-        HeaderBuilder::new()
-            .algorithm(iana::Algorithm::ES256)
-            .content_type(self.content_type().to_owned())
-            .build()
+        HeaderBuilder::new().algorithm(iana::Algorithm::ES256).content_type(self.content_type().to_owned()).build()
     }
 
     /// The protected header as it is sent and signed.
@@ -85,20 +77,14 @@ pub enum CoseError {
 }
 
 /// Wraps `payload` for `purpose`, with the signature that `sign` gives for the bytes it is handed.
-pub fn sign<E>(
-    purpose: Purpose,
-    payload: Vec<u8>,
-    sign: impl FnOnce(&[u8]) -> Result<Es256, E>,
-) -> Result<Vec<u8>, E>
+pub fn sign<E>(purpose: Purpose, payload: Vec<u8>, sign: impl FnOnce(&[u8]) -> Result<Es256, E>) -> Result<Vec<u8>, E>
 where
     E: From<CoseError>,
 {
     CoseSign1Builder::new()
         .protected(purpose.protected())
         .payload(payload)
-        .try_create_signature(purpose.label(), |signed| {
-            sign(signed).map(|signature| signature.0.to_vec())
-        })?
+        .try_create_signature(purpose.label(), |signed| sign(signed).map(|signature| signature.0.to_vec()))?
         .build()
         .to_vec()
         .map_err(|_| CoseError::Envelope.into())
@@ -121,15 +107,9 @@ impl Unverified {
         let [protected, unprotected, payload, signature] =
             <[Value; 4]>::try_from(parts).map_err(|_| CoseError::Envelope)?;
         let part = |value| Item::new(0, value);
-        let protected = part(protected)
-            .bytes(0..=limit)
-            .map_err(|_| CoseError::Envelope)?;
-        let payload = part(payload)
-            .bytes(1..=limit)
-            .map_err(|_| CoseError::Envelope)?;
-        let signature = part(signature)
-            .byte_array()
-            .map_err(|_| CoseError::Envelope)?;
+        let protected = part(protected).bytes(0..=limit).map_err(|_| CoseError::Envelope)?;
+        let payload = part(payload).bytes(1..=limit).map_err(|_| CoseError::Envelope)?;
+        let signature = part(signature).byte_array().map_err(|_| CoseError::Envelope)?;
         if unprotected != Value::Map(Vec::new()) {
             return Err(CoseError::Envelope);
         }
@@ -137,30 +117,19 @@ impl Unverified {
         if protected != purpose.protected_bytes()? {
             return Err(CoseError::Purpose);
         }
-        Ok(Self {
-            purpose,
-            payload,
-            signature: Es256(signature),
-        })
+        Ok(Self { purpose, payload, signature: Es256(signature) })
     }
 
     /// The payload, if the signature is by `key`.
     pub fn verify(self, key: &PublicKey) -> Result<Vec<u8>, CoseError> {
         let signed = coset::sig_structure_data(
             coset::SignatureContext::CoseSign1,
-            ProtectedHeader {
-                original_data: None,
-                header: self.purpose.protected(),
-            },
+            ProtectedHeader { original_data: None, header: self.purpose.protected() },
             None,
             self.purpose.label(),
             &self.payload,
         );
-        if key.verifies(&signed, &self.signature) {
-            Ok(self.payload)
-        } else {
-            Err(CoseError::Signature)
-        }
+        if key.verifies(&signed, &self.signature) { Ok(self.payload) } else { Err(CoseError::Signature) }
     }
 
     /// The payload that the envelope claims is signed.
@@ -179,8 +148,7 @@ mod tests {
 
     fn signed(purpose: Purpose, payload: &[u8]) -> (Vec<u8>, SoftwareKey) {
         let key = SoftwareKey::generate(&mut SysRng).unwrap();
-        let bytes =
-            sign::<CoseError>(purpose, payload.to_vec(), |m| Ok(key.sign_es256(m))).unwrap();
+        let bytes = sign::<CoseError>(purpose, payload.to_vec(), |m| Ok(key.sign_es256(m))).unwrap();
         (bytes, key)
     }
 
@@ -196,10 +164,7 @@ mod tests {
         assert!(read.unprotected.is_empty());
         read.verify_signature(b"safelight/receipt/1", |signature, signed| {
             let signature = Es256(signature.try_into().unwrap());
-            key.verifying()
-                .verifies(signed, &signature)
-                .then_some(())
-                .ok_or(())
+            key.verifying().verifies(signed, &signature).then_some(()).ok_or(())
         })
         .unwrap();
     }
@@ -209,14 +174,7 @@ mod tests {
         // RFC 9052 section 4.4: ["Signature1", protected, external_aad, payload], written out by hand.
         let (bytes, key) = signed(Purpose::Manifest, b"abc");
         let protected = Purpose::Manifest.protected_bytes().unwrap();
-        assert_eq!(
-            protected,
-            [
-                &[0xa2, 1, 0x26, 3, 0x78, 35][..],
-                b"application/safelight-manifest+cbor"
-            ]
-            .concat()
-        );
+        assert_eq!(protected, [&[0xa2, 1, 0x26, 3, 0x78, 35][..], b"application/safelight-manifest+cbor"].concat());
         let mut expected = vec![0x84, 0x6a];
         expected.extend(b"Signature1");
         expected.extend([0x58, u8::try_from(protected.len()).unwrap()]);
@@ -260,19 +218,14 @@ mod tests {
             for bit in 0..8 {
                 let mut altered = bytes.clone();
                 altered[at] ^= 1 << bit;
-                assert!(
-                    verify(Purpose::KeySet, &altered, &key).is_err(),
-                    "bit {bit} of byte {at}"
-                );
+                assert!(verify(Purpose::KeySet, &altered, &key).is_err(), "bit {bit} of byte {at}");
             }
         }
         let longer = [&bytes[..], &[0]].concat();
         assert!(verify(Purpose::KeySet, &longer, &key).is_err());
         assert_eq!(
             Unverified::parse(Purpose::KeySet, &bytes, bytes.len() - 1).err(),
-            Some(CoseError::Cbor(CborError::TooLong {
-                limit: bytes.len() - 1
-            }))
+            Some(CoseError::Cbor(CborError::TooLong { limit: bytes.len() - 1 }))
         );
     }
 
@@ -284,55 +237,17 @@ mod tests {
             let bytes = message.to_vec().unwrap();
             assert!(verify(Purpose::Manifest, &bytes, &key).is_err(), "{why}");
         };
+        refused(CoseSign1 { payload: None, ..read.clone() }, "detached payload");
+        refused(CoseSign1 { payload: Some(vec![]), ..read.clone() }, "no payload");
         refused(
-            CoseSign1 {
-                payload: None,
-                ..read.clone()
-            },
-            "detached payload",
-        );
-        refused(
-            CoseSign1 {
-                payload: Some(vec![]),
-                ..read.clone()
-            },
-            "no payload",
-        );
-        refused(
-            CoseSign1 {
-                unprotected: HeaderBuilder::new().key_id(vec![1]).build(),
-                ..read.clone()
-            },
+            CoseSign1 { unprotected: HeaderBuilder::new().key_id(vec![1]).build(), ..read.clone() },
             "an unprotected header",
         );
-        let header = HeaderBuilder::new()
-            .algorithm(iana::Algorithm::EdDSA)
-            .build();
-        let protected = ProtectedHeader {
-            original_data: None,
-            header,
-        };
-        refused(
-            CoseSign1 {
-                protected,
-                ..read.clone()
-            },
-            "another algorithm",
-        );
-        refused(
-            CoseSign1 {
-                signature: read.signature[..63].to_vec(),
-                ..read.clone()
-            },
-            "a short signature",
-        );
-        refused(
-            CoseSign1 {
-                signature: vec![0; 64],
-                ..read
-            },
-            "a zero signature",
-        );
+        let header = HeaderBuilder::new().algorithm(iana::Algorithm::EdDSA).build();
+        let protected = ProtectedHeader { original_data: None, header };
+        refused(CoseSign1 { protected, ..read.clone() }, "another algorithm");
+        refused(CoseSign1 { signature: read.signature[..63].to_vec(), ..read.clone() }, "a short signature");
+        refused(CoseSign1 { signature: vec![0; 64], ..read }, "a zero signature");
         let tagged = [&[0xd2][..], &bytes].concat();
         assert!(verify(Purpose::Manifest, &tagged, &key).is_err(), "tagged");
     }
@@ -341,9 +256,6 @@ mod tests {
     fn another_key_does_not_verify() {
         let (bytes, _) = signed(Purpose::Manifest, b"payload");
         let (_, other) = signed(Purpose::Manifest, b"payload");
-        assert_eq!(
-            verify(Purpose::Manifest, &bytes, &other),
-            Err(CoseError::Signature)
-        );
+        assert_eq!(verify(Purpose::Manifest, &bytes, &other), Err(CoseError::Signature));
     }
 }

@@ -76,11 +76,7 @@ impl Token {
     /// bits, so no slow hash is needed.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::new()
-            .chain_update(b"safelight/invitation-token/1")
-            .chain_update(self.0)
-            .finalize()
-            .into()
+        Sha256::new().chain_update(b"safelight/invitation-token/1").chain_update(self.0).finalize().into()
     }
 }
 
@@ -122,12 +118,7 @@ impl Invitation {
             .uint(1, VERSION)
             .bytes(2, self.clinic_id.as_bytes())
             .bytes(3, self.invitation_id.as_bytes())
-            .array(
-                4,
-                self.addresses
-                    .iter()
-                    .map(|address| Value::Text(address.clone())),
-            )
+            .array(4, self.addresses.iter().map(|address| Value::Text(address.clone())))
             .bytes(5, &self.ca_sha256)
             .bytes(6, self.token.expose_bytes())
             .millis(7, self.expires_at)
@@ -149,12 +140,8 @@ impl Invitation {
         if text.len() > MAX_INVITATION_LEN {
             return Err(InvitationError::TooLong);
         }
-        let encoded = text
-            .strip_prefix(PREFIX)
-            .ok_or(InvitationError::NotAnInvitation)?;
-        let bytes = BASE32_NOPAD
-            .decode(encoded.as_bytes())
-            .map_err(|_| CborError::Malformed)?;
+        let encoded = text.strip_prefix(PREFIX).ok_or(InvitationError::NotAnInvitation)?;
+        let bytes = BASE32_NOPAD.decode(encoded.as_bytes()).map_err(|_| CborError::Malformed)?;
         Self::from_payload(&Zeroizing::new(bytes))
     }
 
@@ -197,16 +184,10 @@ pub fn split_address(address: &str) -> Option<(&str, u16)> {
     let port = port.parse().ok()?;
     if let Some(inner) = host.strip_prefix('[') {
         let inner = inner.strip_suffix(']')?;
-        return inner
-            .parse::<std::net::Ipv6Addr>()
-            .is_ok()
-            .then_some((inner, port));
+        return inner.parse::<std::net::Ipv6Addr>().is_ok().then_some((inner, port));
     }
     let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     host.split('.').all(is_label).then_some((host, port))
 }
@@ -218,11 +199,7 @@ pub(crate) fn read_addresses(item: crate::cbor::Item) -> Result<Vec<String>, Cbo
         .map(|item| {
             let wrong = item.wrong();
             let address = item.text(1..=MAX_ADDRESS_LEN)?;
-            if split_address(&address).is_some() {
-                Ok(address)
-            } else {
-                Err(wrong)
-            }
+            if split_address(&address).is_some() { Ok(address) } else { Err(wrong) }
         })
         .collect()
 }
@@ -237,11 +214,7 @@ mod tests {
         Invitation {
             clinic_id: ClinicId::from_bytes([1; 16]),
             invitation_id: InvitationId::from_bytes([2; 16]),
-            addresses: vec![
-                "192.0.2.7:4433".into(),
-                "[2001:db8::7]:4433".into(),
-                "gw.example:4433".into(),
-            ],
+            addresses: vec!["192.0.2.7:4433".into(), "[2001:db8::7]:4433".into(), "gw.example:4433".into()],
             ca_sha256: [3; 32],
             token: Token::from_bytes([0xa5; 16]),
             expires_at: UnixMillis(1_700_000_000_000),
@@ -253,10 +226,7 @@ mod tests {
         let text = example().to_qr_text().unwrap();
         assert_eq!(Invitation::parse(&text), Ok(example()));
         // QR alphanumeric mode: 0-9 A-Z and nine signs, the colon among them.
-        assert!(
-            text.bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b':')
-        );
+        assert!(text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b':'));
         assert!(text.len() < 300, "{}", text.len());
     }
 
@@ -271,10 +241,7 @@ mod tests {
 
     #[test]
     fn a_token_is_random_and_its_hash_is_its_own() {
-        let (a, b) = (
-            Token::generate(&mut SysRng).unwrap(),
-            Token::generate(&mut SysRng).unwrap(),
-        );
+        let (a, b) = (Token::generate(&mut SysRng).unwrap(), Token::generate(&mut SysRng).unwrap());
         assert_ne!(a, b);
         assert_ne!(a.hash(), b.hash());
         assert_ne!(a.hash(), <[u8; 32]>::from(Sha256::digest(a.expose_bytes())));
@@ -310,21 +277,12 @@ mod tests {
 
     #[test]
     fn what_could_not_be_read_is_not_made() {
-        let with = |addresses: Vec<String>| {
-            Invitation {
-                addresses,
-                ..example()
-            }
-            .to_qr_text()
-        };
+        let with = |addresses: Vec<String>| Invitation { addresses, ..example() }.to_qr_text();
         let field = Err(InvitationError::Malformed(CborError::Field { key: 4 }));
         assert_eq!(with(vec![]).map(drop), field);
         assert_eq!(with(vec!["gw.example".into()]).map(drop), field);
         assert_eq!(with(vec!["a:1".into(); MAX_ADDRESSES + 1]).map(drop), field);
-        let long = format!(
-            "{}:4433",
-            ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join(".")
-        );
+        let long = format!("{}:4433", ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join("."));
         assert_eq!(with(vec![long; 4]).map(drop), Err(InvitationError::TooLong));
     }
 

@@ -112,21 +112,12 @@ pub struct KeySet {
 
 impl KeySet {
     /// Signs with the clinic key that `certificate` certifies.
-    pub fn sign(
-        &self,
-        key: &SoftwareKey,
-        certificate: &KeyCertificate,
-    ) -> Result<SignedKeySet, KeySetError> {
+    pub fn sign(&self, key: &SoftwareKey, certificate: &KeyCertificate) -> Result<SignedKeySet, KeySetError> {
         let payload = self.to_bytes();
         // What no phone would read is not signed.
         Self::from_payload(&payload)?;
-        let signed = cose::sign::<CoseError>(Purpose::KeySet, payload, |message| {
-            Ok(key.sign_es256(message))
-        })?;
-        let envelope = MapWriter::new()
-            .bytes(1, certificate.bytes())
-            .bytes(2, &signed)
-            .to_bytes();
+        let signed = cose::sign::<CoseError>(Purpose::KeySet, payload, |message| Ok(key.sign_es256(message)))?;
+        let envelope = MapWriter::new().bytes(1, certificate.bytes()).bytes(2, &signed).to_bytes();
         SignedKeySet::parse(&envelope)
     }
 
@@ -154,20 +145,10 @@ impl KeySet {
             .text(10, &self.log_origin)
             .array(11, self.roots.iter().map(|der| Value::Bytes(der.clone())))
             .optional(self.previous, |map, previous| {
-                map.map(
-                    12,
-                    MapWriter::new()
-                        .uint(1, previous.number)
-                        .millis(2, previous.until),
-                )
+                map.map(12, MapWriter::new().uint(1, previous.number).millis(2, previous.until))
             })
             .millis(13, self.issued_at)
-            .array(
-                14,
-                self.addresses
-                    .iter()
-                    .map(|address| Value::Text(address.clone())),
-            )
+            .array(14, self.addresses.iter().map(|address| Value::Text(address.clone())))
             .to_bytes()
     }
 
@@ -206,10 +187,7 @@ impl KeySet {
         if set.vault == set.recovery {
             return Err(CborError::Field { key: 7 }.into());
         }
-        if set
-            .previous
-            .is_some_and(|previous| previous.number >= set.number)
-        {
+        if set.previous.is_some_and(|previous| previous.number >= set.number) {
             return Err(CborError::Field { key: 12 }.into());
         }
         Ok(set)
@@ -238,9 +216,7 @@ impl KeyCertificate {
             .millis(6, not_after)
             .to_bytes();
         CertifiedKey::from_payload(&payload)?;
-        let bytes = cose::sign::<CoseError>(Purpose::KeyCertificate, payload, |message| {
-            Ok(ca.sign_es256(message))
-        })?;
+        let bytes = cose::sign::<CoseError>(Purpose::KeyCertificate, payload, |message| Ok(ca.sign_es256(message)))?;
         Ok(Self(bytes))
     }
 
@@ -273,11 +249,7 @@ impl SignedKeySet {
         let key_set = fields.take(2)?.bytes(1..=MAX_KEY_SET_LEN)?;
         fields.finish()?;
         Ok(Self {
-            certificate: Unverified::parse(
-                Purpose::KeyCertificate,
-                &certificate,
-                MAX_KEY_CERTIFICATE_LEN,
-            )?,
+            certificate: Unverified::parse(Purpose::KeyCertificate, &certificate, MAX_KEY_CERTIFICATE_LEN)?,
             key_set: Unverified::parse(Purpose::KeySet, &key_set, MAX_KEY_SET_LEN)?,
             bytes: bytes.to_vec(),
         })
@@ -298,10 +270,8 @@ impl SignedKeySet {
         now: UnixMillis,
         at_least: u64,
     ) -> Result<VerifiedKeySet, KeySetError> {
-        let payload = roots
-            .iter()
-            .find_map(|root| self.certificate.clone().verify(root).ok())
-            .ok_or(KeySetError::UnknownCa)?;
+        let payload =
+            roots.iter().find_map(|root| self.certificate.clone().verify(root).ok()).ok_or(KeySetError::UnknownCa)?;
         let certified = CertifiedKey::from_payload(&payload)?;
         let key_set = KeySet::from_payload(&self.key_set.verify(&certified.key)?)?;
         if certified.clinic_id != clinic || key_set.clinic_id != clinic {
@@ -311,15 +281,9 @@ impl SignedKeySet {
             return Err(KeySetError::NotValidNow);
         }
         if key_set.number < at_least {
-            return Err(KeySetError::Rollback {
-                got: key_set.number,
-                known: at_least,
-            });
+            return Err(KeySetError::Rollback { got: key_set.number, known: at_least });
         }
-        Ok(VerifiedKeySet {
-            key_set,
-            bytes: self.bytes,
-        })
+        Ok(VerifiedKeySet { key_set, bytes: self.bytes })
     }
 }
 
@@ -367,11 +331,7 @@ pub fn root_key(der: &[u8]) -> Result<PublicKey, KeySetError> {
 /// Whether a SubjectPublicKeyInfo says id-ecPublicKey on prime256v1 (RFC 5480 section 2.1).
 pub(crate) fn is_p256(spki: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> bool {
     use x509_parser::oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY};
-    let curve = spki
-        .algorithm
-        .parameters
-        .as_ref()
-        .and_then(|parameters| parameters.as_oid().ok());
+    let curve = spki.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
     spki.algorithm.algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY
         && curve == Some(OID_EC_P256)
         && spki.subject_public_key.unused_bits == 0
@@ -407,10 +367,7 @@ impl CertifiedKey {
 
 fn read_overlap(item: Item) -> Result<Overlap, CborError> {
     let mut fields = item.fields()?;
-    let overlap = Overlap {
-        number: fields.take(1)?.uint()?,
-        until: fields.take(2)?.millis()?,
-    };
+    let overlap = Overlap { number: fields.take(1)?.uint()?, until: fields.take(2)?.millis()? };
     fields.finish()?;
     Ok(overlap)
 }
@@ -422,11 +379,7 @@ fn public_key(item: Item) -> Result<PublicKey, CborError> {
     PublicKey::from_sec1(&bytes).map_err(|_| wrong)
 }
 
-fn checked(
-    item: Item,
-    max: usize,
-    is_fine: impl FnOnce(&str) -> bool,
-) -> Result<String, CborError> {
+fn checked(item: Item, max: usize, is_fine: impl FnOnce(&str) -> bool) -> Result<String, CborError> {
     let wrong = item.wrong();
     let text = item.text(1..=max)?;
     if is_fine(&text) { Ok(text) } else { Err(wrong) }
@@ -435,9 +388,7 @@ fn checked(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::enrol::der_for_tests::{
-        EC_PUBLIC_KEY, P256, P384, ca_certificate, certificate, spki,
-    };
+    use crate::enrol::der_for_tests::{EC_PUBLIC_KEY, P256, P384, ca_certificate, certificate, spki};
     use getrandom::SysRng;
 
     fn key() -> SoftwareKey {
@@ -459,8 +410,7 @@ mod tests {
     impl Clinic {
         fn new() -> Self {
             let (ca, key) = (self::key(), self::key());
-            let certificate =
-                KeyCertificate::issue(&ca, CLINIC_ID, &key.verifying(), FROM, UNTIL).unwrap();
+            let certificate = KeyCertificate::issue(&ca, CLINIC_ID, &key.verifying(), FROM, UNTIL).unwrap();
             let set = KeySet {
                 clinic_id: CLINIC_ID,
                 clinic_name: "Haut- und Laserzentrum Zürich".into(),
@@ -469,24 +419,14 @@ mod tests {
                 vault: [2; 32],
                 recovery: [3; 32],
                 receipt_key: self::key().verifying(),
-                log_key: ed25519_dalek::SigningKey::from_bytes(&[4; 32])
-                    .verifying_key()
-                    .to_bytes(),
+                log_key: ed25519_dalek::SigningKey::from_bytes(&[4; 32]).verifying_key().to_bytes(),
                 log_origin: "example.internal/intake".into(),
                 roots: vec![ca_certificate(&ca)],
-                previous: Some(Overlap {
-                    number: 6,
-                    until: UNTIL,
-                }),
+                previous: Some(Overlap { number: 6, until: UNTIL }),
                 issued_at: NOW,
                 addresses: vec!["gw.example:4433".into()],
             };
-            Self {
-                ca,
-                key,
-                certificate,
-                set,
-            }
+            Self { ca, key, certificate, set }
         }
 
         fn sign(&self, set: &KeySet) -> Result<SignedKeySet, KeySetError> {
@@ -509,32 +449,19 @@ mod tests {
         let verified = clinic.verify(&bytes).unwrap();
         assert_eq!(verified.key_set(), &clinic.set);
         assert_eq!(verified.bytes(), bytes);
-        assert_eq!(
-            verified.key_set().root_keys(),
-            Ok(vec![clinic.ca.verifying()])
-        );
+        assert_eq!(verified.key_set().root_keys(), Ok(vec![clinic.ca.verifying()]));
 
-        let alone = KeySet {
-            previous: None,
-            ..clinic.set.clone()
-        };
+        let alone = KeySet { previous: None, ..clinic.set.clone() };
         let bytes = clinic.sign(&alone).unwrap().bytes().to_vec();
         assert_eq!(clinic.verify(&bytes).unwrap().key_set(), &alone);
-        assert_eq!(
-            KeyCertificate::from_bytes(clinic.certificate.bytes()),
-            Ok(clinic.certificate)
-        );
+        assert_eq!(KeyCertificate::from_bytes(clinic.certificate.bytes()), Ok(clinic.certificate));
     }
 
     #[test]
     fn s23_a_lower_number_is_a_rollback_and_the_same_is_not() {
         let clinic = Clinic::new();
         let verify = |at_least| {
-            clinic
-                .sign(&clinic.set)
-                .unwrap()
-                .verify(&[clinic.ca.verifying()], CLINIC_ID, NOW, at_least)
-                .map(drop)
+            clinic.sign(&clinic.set).unwrap().verify(&[clinic.ca.verifying()], CLINIC_ID, NOW, at_least).map(drop)
         };
         assert_eq!(verify(7), Ok(()));
         assert_eq!(verify(8), Err(KeySetError::Rollback { got: 7, known: 8 }));
@@ -543,33 +470,16 @@ mod tests {
     #[test]
     fn another_ca_clinic_key_or_time_is_refused() {
         let clinic = Clinic::new();
-        let verify = |roots: &[PublicKey], id, now| {
-            clinic
-                .sign(&clinic.set)
-                .unwrap()
-                .verify(roots, id, now, 0)
-                .map(drop)
-        };
+        let verify =
+            |roots: &[PublicKey], id, now| clinic.sign(&clinic.set).unwrap().verify(roots, id, now, 0).map(drop);
         let root = clinic.ca.verifying();
-        assert_eq!(
-            verify(&[key().verifying(), root.clone()], CLINIC_ID, NOW),
-            Ok(())
-        );
-        assert_eq!(
-            verify(&[key().verifying()], CLINIC_ID, NOW),
-            Err(KeySetError::UnknownCa)
-        );
+        assert_eq!(verify(&[key().verifying(), root.clone()], CLINIC_ID, NOW), Ok(()));
+        assert_eq!(verify(&[key().verifying()], CLINIC_ID, NOW), Err(KeySetError::UnknownCa));
         assert_eq!(verify(&[], CLINIC_ID, NOW), Err(KeySetError::UnknownCa));
         // The clinic key is no CA, even for its own key set.
-        assert_eq!(
-            verify(&[clinic.key.verifying()], CLINIC_ID, NOW),
-            Err(KeySetError::UnknownCa)
-        );
+        assert_eq!(verify(&[clinic.key.verifying()], CLINIC_ID, NOW), Err(KeySetError::UnknownCa));
         let roots = std::slice::from_ref(&root);
-        assert_eq!(
-            verify(roots, ClinicId::from_bytes([9; 16]), NOW),
-            Err(KeySetError::OtherClinic)
-        );
+        assert_eq!(verify(roots, ClinicId::from_bytes([9; 16]), NOW), Err(KeySetError::OtherClinic));
         for (now, expected) in [
             (UnixMillis(999), Err(KeySetError::NotValidNow)),
             (FROM, Ok(())),
@@ -580,14 +490,8 @@ mod tests {
         }
 
         let stolen = clinic.set.sign(&key(), &clinic.certificate).unwrap();
-        assert_eq!(
-            clinic.verify(stolen.bytes()),
-            Err(KeySetError::Envelope(CoseError::Signature))
-        );
-        let elsewhere = KeySet {
-            clinic_id: ClinicId::from_bytes([9; 16]),
-            ..clinic.set.clone()
-        };
+        assert_eq!(clinic.verify(stolen.bytes()), Err(KeySetError::Envelope(CoseError::Signature)));
+        let elsewhere = KeySet { clinic_id: ClinicId::from_bytes([9; 16]), ..clinic.set.clone() };
         let bytes = clinic.sign(&elsewhere).unwrap().bytes().to_vec();
         assert_eq!(clinic.verify(&bytes), Err(KeySetError::OtherClinic));
     }
@@ -603,9 +507,7 @@ mod tests {
             .millis(5, FROM)
             .millis(6, UNTIL)
             .to_bytes();
-        let bytes = cose::sign::<CoseError>(Purpose::KeyCertificate, payload, |m| {
-            Ok(clinic.ca.sign_es256(m))
-        });
+        let bytes = cose::sign::<CoseError>(Purpose::KeyCertificate, payload, |m| Ok(clinic.ca.sign_es256(m)));
         let certificate = KeyCertificate(bytes.unwrap());
         let signed = clinic.set.sign(&clinic.key, &certificate).unwrap();
         assert_eq!(
@@ -614,18 +516,10 @@ mod tests {
         );
         // Nor does the CA's signature on something that is no certificate at all.
         let payload = clinic.set.to_bytes();
-        let bytes =
-            cose::sign::<CoseError>(Purpose::KeySet, payload, |m| Ok(clinic.ca.sign_es256(m)))
-                .unwrap();
+        let bytes = cose::sign::<CoseError>(Purpose::KeySet, payload, |m| Ok(clinic.ca.sign_es256(m))).unwrap();
         assert!(KeyCertificate::from_bytes(&bytes).is_err());
-        let envelope = MapWriter::new()
-            .bytes(1, clinic.certificate.bytes())
-            .bytes(2, &bytes)
-            .to_bytes();
-        assert_eq!(
-            clinic.verify(&envelope),
-            Err(KeySetError::Envelope(CoseError::Signature))
-        );
+        let envelope = MapWriter::new().bytes(1, clinic.certificate.bytes()).bytes(2, &bytes).to_bytes();
+        assert_eq!(clinic.verify(&envelope), Err(KeySetError::Envelope(CoseError::Signature)));
     }
 
     #[test]
@@ -648,31 +542,18 @@ mod tests {
             let mut set = clinic.set.clone();
             change(&mut set);
             let got = clinic.sign(&set).map(drop);
-            assert_eq!(
-                got,
-                Err(KeySetError::Field(CborError::Field { key })),
-                "{set:?}"
-            );
+            assert_eq!(got, Err(KeySetError::Field(CborError::Field { key })), "{set:?}");
         };
         refused(3, |set| set.clinic_name = String::new());
         refused(3, |set| set.clinic_name = "a\nb".into());
-        refused(3, |set| {
-            set.clinic_name = "a".repeat(MAX_CLINIC_NAME_LEN + 1)
-        });
+        refused(3, |set| set.clinic_name = "a".repeat(MAX_CLINIC_NAME_LEN + 1));
         refused(4, |set| set.number = u64::MAX);
         refused(7, |set| set.recovery = set.vault);
         refused(9, |set| set.log_key = [0; 32]);
         refused(10, |set| set.log_origin = "a b".into());
         refused(11, |set| set.roots.clear());
-        refused(11, |set| {
-            set.roots = vec![set.roots[0].clone(); MAX_ROOTS + 1]
-        });
-        refused(12, |set| {
-            set.previous = Some(Overlap {
-                number: 7,
-                until: UNTIL,
-            })
-        });
+        refused(11, |set| set.roots = vec![set.roots[0].clone(); MAX_ROOTS + 1]);
+        refused(12, |set| set.previous = Some(Overlap { number: 7, until: UNTIL }));
         refused(14, |set| set.addresses.clear());
         refused(14, |set| set.addresses = vec!["gw.example".into()]);
     }

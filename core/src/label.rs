@@ -70,18 +70,12 @@ impl FromStr for BirthDate {
 
     fn from_str(text: &str) -> Result<Self, LabelError> {
         let number = |part: Option<&str>, digits: usize| {
-            part.filter(|part| {
-                part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())
-            })
-            .and_then(|part| part.parse::<u16>().ok())
-            .ok_or(LabelError::BirthDate)
+            part.filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|part| part.parse::<u16>().ok())
+                .ok_or(LabelError::BirthDate)
         };
         let mut parts = text.splitn(3, '-');
-        let (year, month, day) = (
-            number(parts.next(), 4)?,
-            number(parts.next(), 2)?,
-            number(parts.next(), 2)?,
-        );
+        let (year, month, day) = (number(parts.next(), 4)?, number(parts.next(), 2)?, number(parts.next(), 2)?);
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         let days = match month {
             2 if leap => 29,
@@ -90,11 +84,7 @@ impl FromStr for BirthDate {
             1..=12 => 31,
             _ => 0,
         };
-        if year >= 1800 && (1..=days).contains(&day) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(LabelError::BirthDate)
-        }
+        if year >= 1800 && (1..=days).contains(&day) { Ok(Self(text.to_owned())) } else { Err(LabelError::BirthDate) }
     }
 }
 
@@ -156,11 +146,7 @@ pub struct RecordNumberRules {
 impl Default for RecordNumberRules {
     /// Case and spaces do not count; leading zeros do.
     fn default() -> Self {
-        Self {
-            fold_case: true,
-            strip_spaces: true,
-            strip_leading_zeros: false,
-        }
+        Self { fold_case: true, strip_spaces: true, strip_leading_zeros: false }
     }
 }
 
@@ -186,13 +172,7 @@ impl Label {
         // Large enough from the beginning, so that growing leaves no copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LABEL_LEN));
         serde_json::to_writer(&mut *bytes, &json).map_err(|_| LabelError::Malformed)?;
-        if bytes.len() <= MAX_LABEL_LEN {
-            Ok(bytes)
-        } else {
-            Err(LabelError::Field {
-                field: "whole label",
-            })
-        }
+        if bytes.len() <= MAX_LABEL_LEN { Ok(bytes) } else { Err(LabelError::Field { field: "whole label" }) }
     }
 
     /// Reads the JSON of an opened label.
@@ -205,19 +185,13 @@ impl Label {
         if json.version != VERSION {
             return Err(LabelError::Version(json.version));
         }
-        let side = json
-            .laterality
-            .as_deref()
-            .map(|word| Laterality::from_word(word).ok_or(LabelError::Malformed));
+        let side = json.laterality.as_deref().map(|word| Laterality::from_word(word).ok_or(LabelError::Malformed));
         let label = Self {
             issuer: std::mem::take(&mut json.issuer),
             record_number: std::mem::take(&mut json.record_number),
             name: std::mem::take(&mut json.name),
             birth_date: json.birth_date.parse()?,
-            body_site: BodySite::new(
-                json.body_site.code.take(),
-                std::mem::take(&mut json.body_site.text),
-            )?,
+            body_site: BodySite::new(json.body_site.code.take(), std::mem::take(&mut json.body_site.text))?,
             laterality: side.transpose()?,
             view: json.view.take(),
             consent: json.consent,
@@ -243,11 +217,7 @@ impl Label {
         }
         if rules.strip_leading_zeros {
             let kept = number.trim_start_matches('0');
-            number = Zeroizing::new(if kept.is_empty() {
-                "0".to_owned()
-            } else {
-                kept.to_owned()
-            });
+            number = Zeroizing::new(if kept.is_empty() { "0".to_owned() } else { kept.to_owned() });
         }
         number
     }
@@ -260,9 +230,7 @@ impl Label {
             line("view", view, MAX_VIEW_LEN)?;
         }
         if let Some(note) = &self.note {
-            let shows = note
-                .split('\n')
-                .all(|part| part.trim().is_empty() || is_one_line(part.trim()));
+            let shows = note.split('\n').all(|part| part.trim().is_empty() || is_one_line(part.trim()));
             if note.trim().is_empty() || note.len() > MAX_NOTE_LEN || !shows {
                 return Err(LabelError::Field { field: "note" });
             }
@@ -278,11 +246,7 @@ impl fmt::Debug for Label {
 }
 
 fn line(field: &'static str, text: &str, max: usize) -> Result<(), LabelError> {
-    if text.len() <= max && is_one_line(text) {
-        Ok(())
-    } else {
-        Err(LabelError::Field { field })
-    }
+    if text.len() <= max && is_one_line(text) { Ok(()) } else { Err(LabelError::Field { field }) }
 }
 
 /// The label as it is spelled.
@@ -345,37 +309,20 @@ mod tests {
 
         let mut least = example();
         (least.laterality, least.view, least.consent, least.note) = (None, None, None, None);
-        assert_eq!(
-            Label::from_json_bytes(&least.to_json_bytes().unwrap()),
-            Ok(least)
-        );
+        assert_eq!(Label::from_json_bytes(&least.to_json_bytes().unwrap()), Ok(least));
     }
 
     #[test]
     fn debug_output_and_errors_show_nothing_of_the_person() {
-        let shown = format!(
-            "{:?} {:#?} {:?} {:?}",
-            example(),
-            example(),
-            example().birth_date,
-            example().body_site
-        );
+        let shown = format!("{:?} {:#?} {:?} {:?}", example(), example(), example().birth_date, example().body_site);
         let mut bad = example();
         bad.name = "Zoë\u{7}".into();
         let refusal = bad.to_json_bytes().unwrap_err();
         let text = String::from_utf8(example().to_json_bytes().unwrap().to_vec()).unwrap();
-        let broken =
-            Label::from_json_bytes(text.replace("teaching", "Zoë").as_bytes()).unwrap_err();
-        for output in [
-            shown,
-            format!("{refusal} {refusal:?}"),
-            format!("{broken} {broken:?}"),
-        ] {
+        let broken = Label::from_json_bytes(text.replace("teaching", "Zoë").as_bytes()).unwrap_err();
+        for output in [shown, format!("{refusal} {refusal:?}"), format!("{broken} {broken:?}")] {
             for secret in ["Zoë", "1961", "34ab", "Elsewhere", "forearm", "lesion"] {
-                assert!(
-                    !output.to_lowercase().contains(&secret.to_lowercase()),
-                    "{output}"
-                );
+                assert!(!output.to_lowercase().contains(&secret.to_lowercase()), "{output}");
             }
         }
     }
@@ -385,26 +332,17 @@ mod tests {
         let refused = |field: &'static str, change: fn(&mut Label)| {
             let mut label = example();
             change(&mut label);
-            assert_eq!(
-                label.to_json_bytes().map(drop),
-                Err(LabelError::Field { field })
-            );
+            assert_eq!(label.to_json_bytes().map(drop), Err(LabelError::Field { field }));
         };
         refused("issuer", |label| label.issuer = String::new());
-        refused("issuer", |label| {
-            label.issuer = "a".repeat(MAX_ISSUER_LEN + 1)
-        });
+        refused("issuer", |label| label.issuer = "a".repeat(MAX_ISSUER_LEN + 1));
         refused("record number", |label| label.record_number = " 1".into());
-        refused("record number", |label| {
-            label.record_number = "1".repeat(MAX_RECORD_NUMBER_LEN + 1)
-        });
+        refused("record number", |label| label.record_number = "1".repeat(MAX_RECORD_NUMBER_LEN + 1));
         refused("name", |label| label.name = "a\u{202e}b".into());
         refused("name", |label| label.name = "a".repeat(MAX_NAME_LEN + 1));
         refused("view", |label| label.view = Some(String::new()));
         refused("note", |label| label.note = Some("a\u{1b}[2J".into()));
-        refused("note", |label| {
-            label.note = Some("a".repeat(MAX_NOTE_LEN + 1))
-        });
+        refused("note", |label| label.note = Some("a".repeat(MAX_NOTE_LEN + 1)));
 
         let text = String::from_utf8(example().to_json_bytes().unwrap().to_vec()).unwrap();
         for (from, to) in [
@@ -420,10 +358,7 @@ mod tests {
             assert!(Label::from_json_bytes(altered.as_bytes()).is_err(), "{to}");
         }
         let newer = text.replace("\"version\":1", "\"version\":2");
-        assert_eq!(
-            Label::from_json_bytes(newer.as_bytes()),
-            Err(LabelError::Version(2))
-        );
+        assert_eq!(Label::from_json_bytes(newer.as_bytes()), Err(LabelError::Version(2)));
         assert!(Label::from_json_bytes(format!("{text} {{}}").as_bytes()).is_err());
         assert!(Label::from_json_bytes(&vec![b' '; MAX_LABEL_LEN + 1]).is_err());
         assert!(Label::from_json_bytes("[".repeat(MAX_LABEL_LEN).as_bytes()).is_err());
@@ -464,11 +399,7 @@ mod tests {
             "0961-02-03",
             "١٩٦١-02-03",
         ] {
-            assert_eq!(
-                date.parse::<BirthDate>(),
-                Err(LabelError::BirthDate),
-                "{date}"
-            );
+            assert_eq!(date.parse::<BirthDate>(), Err(LabelError::BirthDate), "{date}");
         }
     }
 
@@ -479,20 +410,10 @@ mod tests {
             label.record_number = number.into();
             label.normalised_record_number(rules).to_string()
         };
-        let none = RecordNumberRules {
-            fold_case: false,
-            strip_spaces: false,
-            strip_leading_zeros: false,
-        };
+        let none = RecordNumberRules { fold_case: false, strip_spaces: false, strip_leading_zeros: false };
         assert_eq!(normalised("0012 34ab", &none), "0012 34ab");
-        assert_eq!(
-            normalised("0012 34AB", &RecordNumberRules::default()),
-            "001234ab"
-        );
-        let all = RecordNumberRules {
-            strip_leading_zeros: true,
-            ..RecordNumberRules::default()
-        };
+        assert_eq!(normalised("0012 34AB", &RecordNumberRules::default()), "001234ab");
+        let all = RecordNumberRules { strip_leading_zeros: true, ..RecordNumberRules::default() };
         assert_eq!(normalised("0012 34Ab", &all), "1234ab");
         assert_eq!(normalised("000", &all), "0");
         // Full width digits, a no-break space, composed and decomposed letters, a sharp s.

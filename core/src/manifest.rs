@@ -40,9 +40,7 @@ pub enum ManifestError {
     #[error(transparent)]
     DeviceKey(#[from] DeviceKeyError),
     /// The keystore gave something that is not a signature.
-    #[error(
-        "the device key gave something that is not an ES256 signature: enrol this device again"
-    )]
+    #[error("the device key gave something that is not an ES256 signature: enrol this device again")]
     NotASignature,
 }
 
@@ -136,10 +134,7 @@ impl FromStr for ContentType {
     type Err = UnknownContentType;
 
     fn from_str(text: &str) -> Result<Self, UnknownContentType> {
-        [Self::Jpeg, Self::Png, Self::Webp]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(UnknownContentType)
+        [Self::Jpeg, Self::Png, Self::Webp].into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownContentType)
     }
 }
 
@@ -166,16 +161,9 @@ impl PayloadDigest {
     fn read(item: Item) -> Result<Self, CborError> {
         let wrong = item.wrong();
         let mut fields = item.fields()?;
-        let digest = Self {
-            len: fields.take(1)?.uint()?,
-            sha256: fields.take(2)?.bytes32()?,
-        };
+        let digest = Self { len: fields.take(1)?.uint()?, sha256: fields.take(2)?.bytes32()? };
         fields.finish()?;
-        if digest.len >= MIN_PAYLOAD_LEN {
-            Ok(digest)
-        } else {
-            Err(wrong)
-        }
+        if digest.len >= MIN_PAYLOAD_LEN { Ok(digest) } else { Err(wrong) }
     }
 }
 
@@ -244,11 +232,7 @@ impl Manifest {
             let der = key.sign(message)?;
             Es256::from_der(&der).map_err(|_| ManifestError::NotASignature)
         })?;
-        Ok(SignedManifest {
-            manifest: self.clone(),
-            hash,
-            cose,
-        })
+        Ok(SignedManifest { manifest: self.clone(), hash, cose })
     }
 
     fn from_payload(payload: &[u8]) -> Result<Self, ManifestError> {
@@ -265,10 +249,7 @@ impl Manifest {
             device_id: DeviceId::from_bytes(fields.take(4)?.bytes16()?),
             sequence: fields.take(5)?.uint()?,
             operator: OperatorId::from_item(fields.take(6)?)?,
-            content_type: content_type
-                .text(1..=32)?
-                .parse()
-                .map_err(|_| not_a_picture)?,
+            content_type: content_type.text(1..=32)?.parse().map_err(|_| not_a_picture)?,
             width: pixels(fields.take(8)?)?,
             height: pixels(fields.take(9)?)?,
             captured_at: fields.take(10)?.millis()?,
@@ -294,11 +275,7 @@ impl SignedManifest {
     pub fn parse(bytes: &[u8]) -> Result<UnverifiedManifest, ManifestError> {
         let envelope = Unverified::parse(Purpose::Manifest, bytes, MAX_MANIFEST_LEN)?;
         let manifest = Manifest::from_payload(envelope.claimed())?;
-        Ok(UnverifiedManifest {
-            manifest,
-            envelope,
-            cose: bytes.to_vec(),
-        })
+        Ok(UnverifiedManifest { manifest, envelope, cose: bytes.to_vec() })
     }
 
     /// What was signed.
@@ -338,19 +315,13 @@ impl UnverifiedManifest {
     /// Checks the signature by the device's key.
     pub fn verify(self, key: &PublicKey) -> Result<SignedManifest, ManifestError> {
         let hash = hash(&self.envelope.verify(key)?);
-        Ok(SignedManifest {
-            manifest: self.manifest,
-            hash,
-            cose: self.cose,
-        })
+        Ok(SignedManifest { manifest: self.manifest, hash, cose: self.cose })
     }
 }
 
 impl fmt::Debug for UnverifiedManifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnverifiedManifest")
-            .field("claimed", &self.manifest)
-            .finish_non_exhaustive()
+        f.debug_struct("UnverifiedManifest").field("claimed", &self.manifest).finish_non_exhaustive()
     }
 }
 
@@ -385,14 +356,8 @@ mod tests {
             height: 3000,
             captured_at: UnixMillis(1_700_000_000_000),
             key_set: 5,
-            picture: PayloadDigest {
-                len: 3_000_000,
-                sha256: [6; 32],
-            },
-            label: PayloadDigest {
-                len: 300,
-                sha256: [7; 32],
-            },
+            picture: PayloadDigest { len: 3_000_000, sha256: [6; 32] },
+            label: PayloadDigest { len: 300, sha256: [7; 32] },
         }
     }
 
@@ -413,22 +378,14 @@ mod tests {
         assert_eq!(read.hash(), example().hash());
         // Two signatures, two envelopes perhaps, one name.
         assert_eq!(example().sign(&key).unwrap().hash(), signed.hash());
-        assert_eq!(
-            signed.hash().0,
-            <[u8; 32]>::from(Sha256::digest(example().to_bytes()))
-        );
+        assert_eq!(signed.hash().0, <[u8; 32]>::from(Sha256::digest(example().to_bytes())));
     }
 
     #[test]
     fn the_payload_is_fixed_to_the_byte() {
         let expected = [
             "ad0101".to_owned(),
-            format!(
-                "0250{}0350{}0450{}",
-                "01".repeat(16),
-                "02".repeat(16),
-                "03".repeat(16)
-            ),
+            format!("0250{}0350{}0450{}", "01".repeat(16), "02".repeat(16), "03".repeat(16)),
             "0504".to_owned(),
             format!("066a{}", data_encoding::HEXLOWER.encode(b"clinician1")),
             format!("076a{}", data_encoding::HEXLOWER.encode(b"image/jpeg")),
@@ -438,18 +395,13 @@ mod tests {
             format!("0da20119012c025820{}", "07".repeat(32)),
         ]
         .concat();
-        assert_eq!(
-            data_encoding::HEXLOWER.encode(&example().to_bytes()),
-            expected
-        );
+        assert_eq!(data_encoding::HEXLOWER.encode(&example().to_bytes()), expected);
     }
 
     #[test]
     fn another_devices_key_does_not_verify() {
         let signed = example().sign(&key().0).unwrap();
-        let got = SignedManifest::parse(signed.cose())
-            .unwrap()
-            .verify(&key().1);
+        let got = SignedManifest::parse(signed.cose()).unwrap().verify(&key().1);
         assert_eq!(got, Err(ManifestError::Envelope(CoseError::Signature)));
     }
 
@@ -457,8 +409,7 @@ mod tests {
     fn every_cut_and_every_flipped_bit_is_noticed() {
         let (key, public) = key();
         let signed = example().sign(&key).unwrap();
-        let read =
-            |bytes: &[u8]| SignedManifest::parse(bytes).and_then(|read| read.verify(&public));
+        let read = |bytes: &[u8]| SignedManifest::parse(bytes).and_then(|read| read.verify(&public));
         for at in 0..signed.cose().len() {
             assert!(read(&signed.cose()[..at]).is_err());
             for bit in 0..8 {
@@ -486,10 +437,7 @@ mod tests {
         case(|m| m.picture.len = MIN_PAYLOAD_LEN - 1);
         case(|m| m.label.len = 1 << 63);
         for manifest in cases {
-            assert!(
-                matches!(manifest.sign(&key), Err(ManifestError::Field(_))),
-                "{manifest:?}"
-            );
+            assert!(matches!(manifest.sign(&key), Err(ManifestError::Field(_))), "{manifest:?}");
             assert!(Manifest::from_payload(&manifest.to_bytes()).is_err());
         }
     }
@@ -506,33 +454,18 @@ mod tests {
             let key = u64::try_from(at).unwrap() + 1;
             let mut without = entries.clone();
             without.remove(at);
-            assert_eq!(
-                parse(without),
-                Err(ManifestError::Field(CborError::Missing { key }))
-            );
-            for wrong in [
-                Value::Null,
-                Value::Bool(true),
-                Value::from(-1),
-                Value::Bytes(vec![1; 15]),
-                "tiff".into(),
-            ] {
+            assert_eq!(parse(without), Err(ManifestError::Field(CborError::Missing { key })));
+            for wrong in [Value::Null, Value::Bool(true), Value::from(-1), Value::Bytes(vec![1; 15]), "tiff".into()] {
                 if at != 5 || !wrong.is_text() {
                     let mut with = entries.clone();
                     with[at].1 = wrong;
-                    assert_eq!(
-                        parse(with),
-                        Err(ManifestError::Field(CborError::Field { key }))
-                    );
+                    assert_eq!(parse(with), Err(ManifestError::Field(CborError::Field { key })));
                 }
             }
         }
         let mut more = entries.clone();
         more.push((14.into(), 1.into()));
-        assert_eq!(
-            parse(more),
-            Err(ManifestError::Field(CborError::Unknown { key: 14 }))
-        );
+        assert_eq!(parse(more), Err(ManifestError::Field(CborError::Unknown { key: 14 })));
         let mut newer = entries;
         newer[0].1 = 2.into();
         assert_eq!(parse(newer), Err(ManifestError::Version(2)));
@@ -569,13 +502,7 @@ mod tests {
     #[test]
     fn a_key_that_fails_fails_loudly() {
         let invalidated = Broken(Some(DeviceKeyError::Invalidated));
-        assert_eq!(
-            example().sign(&invalidated),
-            Err(ManifestError::DeviceKey(DeviceKeyError::Invalidated))
-        );
-        assert_eq!(
-            example().sign(&Broken(None)),
-            Err(ManifestError::NotASignature)
-        );
+        assert_eq!(example().sign(&invalidated), Err(ManifestError::DeviceKey(DeviceKeyError::Invalidated)));
+        assert_eq!(example().sign(&Broken(None)), Err(ManifestError::NotASignature));
     }
 }

@@ -93,21 +93,14 @@ impl<'a> Photo<'a> {
             return Err(PhotoError::TooLong(bytes.len()));
         }
         if !bytes.starts_with(&[0xFF, jpeg::SOI, 0xFF]) {
-            return Err(
-                Foreign::recognise(bytes).map_or(PhotoError::Unrecognised, PhotoError::Foreign)
-            );
+            return Err(Foreign::recognise(bytes).map_or(PhotoError::Unrecognised, PhotoError::Foreign));
         }
         let frame = jpeg::find_frame(bytes)?;
         let pixels = u64::from(frame.width) * u64::from(frame.height);
         if pixels > MAX_PIXELS {
             return Err(PhotoError::TooManyPixels(pixels));
         }
-        Ok(Photo {
-            bytes,
-            container: Container::Jpeg,
-            width: u32::from(frame.width),
-            height: u32::from(frame.height),
-        })
+        Ok(Photo { bytes, container: Container::Jpeg, width: u32::from(frame.width), height: u32::from(frame.height) })
     }
 
     /// What the bytes are.
@@ -160,19 +153,13 @@ mod tests {
 
     #[test]
     fn noise_is_unrecognised() {
-        assert_eq!(
-            Photo::parse(b"hello, world").unwrap_err(),
-            PhotoError::Unrecognised
-        );
+        assert_eq!(Photo::parse(b"hello, world").unwrap_err(), PhotoError::Unrecognised);
     }
 
     #[test]
     fn a_lying_size_is_refused_before_anything_is_allocated() {
         let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8];
         bytes.extend([0xFF, 0xFF, 0xFF, 0xFF, 1, 1, 0x11, 0]);
-        assert_eq!(
-            Photo::parse(&bytes).unwrap_err(),
-            PhotoError::TooManyPixels(65_535 * 65_535)
-        );
+        assert_eq!(Photo::parse(&bytes).unwrap_err(), PhotoError::TooManyPixels(65_535 * 65_535));
     }
 }

@@ -80,9 +80,7 @@ impl Receipt {
             .to_bytes();
         // What no phone would read is not signed.
         Claim::from_payload(&payload)?;
-        cose::sign(Purpose::Receipt, payload, |message| {
-            Ok(key.sign_es256(message))
-        })
+        cose::sign(Purpose::Receipt, payload, |message| Ok(key.sign_es256(message)))
     }
 }
 
@@ -125,57 +123,27 @@ pub fn verify(
     last: Option<&Checkpoint>,
     consistency: &[Hash],
 ) -> Result<VerifiedReceipt, ReceiptError> {
-    let payload = Unverified::parse(Purpose::Receipt, bytes, MAX_RECEIPT_LEN)?
-        .verify(expected.receipt_key)?;
+    let payload = Unverified::parse(Purpose::Receipt, bytes, MAX_RECEIPT_LEN)?.verify(expected.receipt_key)?;
     let claim = Claim::from_payload(&payload)?;
     if (claim.clinic_id, claim.capture_id, claim.manifest_hash)
-        != (
-            expected.clinic_id,
-            expected.capture_id,
-            expected.manifest_hash,
-        )
+        != (expected.clinic_id, expected.capture_id, expected.manifest_hash)
     {
         return Err(ReceiptError::OtherCapture);
     }
-    let signed = SignedCheckpoint::parse_and_verify(
-        &claim.checkpoint,
-        expected.log_origin,
-        expected.log_key,
-    )?;
+    let signed = SignedCheckpoint::parse_and_verify(&claim.checkpoint, expected.log_origin, expected.log_key)?;
     let checkpoint = signed.checkpoint();
     // The phone computes the entry itself: what is in the log is this capture by this device, not just something.
-    let entry = log::entry::capture(
-        expected.capture_id,
-        &expected.manifest_hash,
-        expected.device_id,
-        claim.stored_at,
-    );
+    let entry = log::entry::capture(expected.capture_id, &expected.manifest_hash, expected.device_id, claim.stored_at);
     let leaf = log::leaf_hash(&entry);
-    if !log::verify_inclusion(
-        &leaf,
-        claim.index,
-        checkpoint.size,
-        &claim.proof,
-        &checkpoint.root,
-    ) {
+    if !log::verify_inclusion(&leaf, claim.index, checkpoint.size, &claim.proof, &checkpoint.root) {
         return Err(ReceiptError::NotIncluded);
     }
     let newest = match last {
         None => checkpoint,
         Some(last) => {
-            let (older, newer) = if last.size <= checkpoint.size {
-                (last, checkpoint)
-            } else {
-                (checkpoint, last)
-            };
+            let (older, newer) = if last.size <= checkpoint.size { (last, checkpoint) } else { (checkpoint, last) };
             let same_log = last.origin == checkpoint.origin
-                && log::verify_consistency(
-                    older.size,
-                    &older.root,
-                    newer.size,
-                    &newer.root,
-                    consistency,
-                );
+                && log::verify_consistency(older.size, &older.root, newer.size, &newer.root, consistency);
             if !same_log {
                 return Err(ReceiptError::Rewritten);
             }
@@ -296,13 +264,7 @@ mod tests {
                 DeviceId::from_bytes([4; 16]),
                 STORED,
             );
-            let leaves = (0..40).map(|i| {
-                if i == MINE {
-                    leaf_hash(&mine)
-                } else {
-                    leaf_hash(&i.to_be_bytes())
-                }
-            });
+            let leaves = (0..40).map(|i| if i == MINE { leaf_hash(&mine) } else { leaf_hash(&i.to_be_bytes()) });
             Self {
                 leaves: leaves.collect(),
                 receipt_public: receipt_key.verifying(),
@@ -330,20 +292,13 @@ mod tests {
             if level == 0 {
                 return leaves.get(at).copied().ok_or(());
             }
-            let (left, right) = (
-                self.node(level - 1, position * 2)?,
-                self.node(level - 1, position * 2 + 1)?,
-            );
+            let (left, right) = (self.node(level - 1, position * 2)?, self.node(level - 1, position * 2 + 1)?);
             Ok(log::node_hash(&left, &right))
         }
 
         fn checkpoint(&self, size: u64) -> Checkpoint {
             let root = root(size, |l, p| self.node(l, p)).unwrap();
-            Checkpoint {
-                origin: ORIGIN.into(),
-                size,
-                root,
-            }
+            Checkpoint { origin: ORIGIN.into(), size, root }
         }
 
         fn consistency(&self, old: u64, new: u64) -> Vec<Hash> {
@@ -363,12 +318,7 @@ mod tests {
         }
 
         fn verify(&self, receipt: &Receipt) -> Result<VerifiedReceipt, ReceiptError> {
-            verify(
-                &receipt.issue(&self.receipt_key).unwrap(),
-                &self.expected(),
-                None,
-                &[],
-            )
+            verify(&receipt.issue(&self.receipt_key).unwrap(), &self.expected(), None, &[])
         }
     }
 
@@ -387,40 +337,21 @@ mod tests {
     fn the_log_must_go_on_from_what_was_seen() {
         let scene = Scene::new();
         let bytes = scene.receipt(17).issue(&scene.receipt_key).unwrap();
-        let check = |last: &Checkpoint, proof: &[Hash]| {
-            verify(&bytes, &scene.expected(), Some(last), proof)
-        };
+        let check = |last: &Checkpoint, proof: &[Hash]| verify(&bytes, &scene.expected(), Some(last), proof);
 
         for last in 0..=40 {
             let (old, new) = if last <= 17 { (last, 17) } else { (17, last) };
             let proof = scene.consistency(old, new);
             let verified = check(&scene.checkpoint(last), &proof).unwrap();
-            assert_eq!(
-                verified.checkpoint(),
-                &scene.checkpoint(new),
-                "the newest of {last} and 17"
-            );
+            assert_eq!(verified.checkpoint(), &scene.checkpoint(new), "the newest of {last} and 17");
             // A log that held something else before is a rewritten one.
             if last > 0 {
-                let other = Checkpoint {
-                    root: [9; 32],
-                    ..scene.checkpoint(last)
-                };
-                assert_eq!(
-                    check(&other, &proof),
-                    Err(ReceiptError::Rewritten),
-                    "{last}"
-                );
+                let other = Checkpoint { root: [9; 32], ..scene.checkpoint(last) };
+                assert_eq!(check(&other, &proof), Err(ReceiptError::Rewritten), "{last}");
             }
         }
-        assert_eq!(
-            check(&scene.checkpoint(9), &[]),
-            Err(ReceiptError::Rewritten)
-        );
-        let renamed = Checkpoint {
-            origin: "other".into(),
-            ..scene.checkpoint(17)
-        };
+        assert_eq!(check(&scene.checkpoint(9), &[]), Err(ReceiptError::Rewritten));
+        let renamed = Checkpoint { origin: "other".into(), ..scene.checkpoint(17) };
         assert_eq!(check(&renamed, &[]), Err(ReceiptError::Rewritten));
     }
 
@@ -432,64 +363,31 @@ mod tests {
             change(&mut receipt);
             scene.verify(&receipt)
         };
-        assert_eq!(
-            with(|r| r.clinic_id = ClinicId::from_bytes([9; 16])),
-            Err(ReceiptError::OtherCapture)
-        );
-        assert_eq!(
-            with(|r| r.capture_id = CaptureId::from_bytes([9; 16])),
-            Err(ReceiptError::OtherCapture)
-        );
-        assert_eq!(
-            with(|r| r.manifest_hash = ManifestHash([9; 32])),
-            Err(ReceiptError::OtherCapture)
-        );
-        assert_eq!(
-            with(|r| r.stored_at = UnixMillis(1)),
-            Err(ReceiptError::NotIncluded)
-        );
+        assert_eq!(with(|r| r.clinic_id = ClinicId::from_bytes([9; 16])), Err(ReceiptError::OtherCapture));
+        assert_eq!(with(|r| r.capture_id = CaptureId::from_bytes([9; 16])), Err(ReceiptError::OtherCapture));
+        assert_eq!(with(|r| r.manifest_hash = ManifestHash([9; 32])), Err(ReceiptError::OtherCapture));
+        assert_eq!(with(|r| r.stored_at = UnixMillis(1)), Err(ReceiptError::NotIncluded));
         assert_eq!(with(|r| r.index = 5), Err(ReceiptError::NotIncluded));
-        assert_eq!(
-            with(|r| r.proof.truncate(1)),
-            Err(ReceiptError::NotIncluded)
-        );
-        assert_eq!(
-            with(|r| r.proof = vec![[0; 32]; MAX_PROOF_LEN]),
-            Err(ReceiptError::NotIncluded)
-        );
+        assert_eq!(with(|r| r.proof.truncate(1)), Err(ReceiptError::NotIncluded));
+        assert_eq!(with(|r| r.proof = vec![[0; 32]; MAX_PROOF_LEN]), Err(ReceiptError::NotIncluded));
 
         let bytes = scene.receipt(17).issue(&scene.receipt_key).unwrap();
-        let stranger = Scene {
-            log_public: SigningKey::from_bytes(&[6; 32]).verifying_key(),
-            ..Scene::new()
-        };
+        let stranger = Scene { log_public: SigningKey::from_bytes(&[6; 32]).verifying_key(), ..Scene::new() };
         let check = |expected: Expected<'_>| verify(&bytes, &expected, None, &[]);
         assert_eq!(
-            check(Expected {
-                device_id: DeviceId::from_bytes([9; 16]),
-                ..scene.expected()
-            }),
+            check(Expected { device_id: DeviceId::from_bytes([9; 16]), ..scene.expected() }),
             Err(ReceiptError::NotIncluded)
         );
         assert_eq!(
-            check(Expected {
-                receipt_key: &stranger.receipt_public,
-                ..scene.expected()
-            }),
+            check(Expected { receipt_key: &stranger.receipt_public, ..scene.expected() }),
             Err(ReceiptError::Envelope(CoseError::Signature))
         );
         assert_eq!(
-            check(Expected {
-                log_key: &stranger.log_public,
-                ..scene.expected()
-            }),
+            check(Expected { log_key: &stranger.log_public, ..scene.expected() }),
             Err(ReceiptError::Checkpoint(CheckpointError::NotSigned))
         );
         assert_eq!(
-            check(Expected {
-                log_origin: "other",
-                ..scene.expected()
-            }),
+            check(Expected { log_origin: "other", ..scene.expected() }),
             Err(ReceiptError::Checkpoint(CheckpointError::OtherLog))
         );
     }
@@ -514,27 +412,16 @@ mod tests {
     fn what_no_phone_would_read_is_not_signed() {
         let scene = Scene::new();
         let proof = vec![[0; 32]; MAX_PROOF_LEN + 1];
-        let got = Receipt {
-            proof,
-            ..scene.receipt(9)
-        }
-        .issue(&scene.receipt_key);
+        let got = Receipt { proof, ..scene.receipt(9) }.issue(&scene.receipt_key);
         assert_eq!(got, Err(ReceiptError::Field(CborError::Field { key: 7 })));
-        let got = Receipt {
-            index: u64::MAX,
-            ..scene.receipt(9)
-        }
-        .issue(&scene.receipt_key);
+        let got = Receipt { index: u64::MAX, ..scene.receipt(9) }.issue(&scene.receipt_key);
         assert_eq!(got, Err(ReceiptError::Field(CborError::Field { key: 6 })));
     }
 
     #[test]
     fn the_longest_receipt_fits_its_limit() {
         let scene = Scene::new();
-        let longest = Receipt {
-            proof: vec![[0; 32]; MAX_PROOF_LEN],
-            ..scene.receipt(9)
-        };
+        let longest = Receipt { proof: vec![[0; 32]; MAX_PROOF_LEN], ..scene.receipt(9) };
         let spare = MAX_CHECKPOINT_LEN - longest.checkpoint.text().len();
         assert!(longest.issue(&scene.receipt_key).unwrap().len() + spare <= MAX_RECEIPT_LEN);
     }

@@ -19,18 +19,7 @@ mod tests {
         for text in ["Room 3", "Müller", "王小明", "محمد", "O'Neill-García", "👁"] {
             assert!(is_one_line(text), "{text}");
         }
-        for text in [
-            "",
-            " a",
-            "a ",
-            "a\nb",
-            "a\tb",
-            "a\0b",
-            "\u{1b}[31m",
-            "a\u{202e}b",
-            "a\u{2028}b",
-            "\u{feff}a",
-        ] {
+        for text in ["", " a", "a ", "a\nb", "a\tb", "a\0b", "\u{1b}[31m", "a\u{202e}b", "a\u{2028}b", "\u{feff}a"] {
             assert!(!is_one_line(text), "{text:?}");
         }
     }

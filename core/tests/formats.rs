@@ -11,9 +11,7 @@ use safelight_core::keyset::{KeyCertificate, KeySet, Overlap, SignedKeySet};
 use safelight_core::log::checkpoint::Checkpoint;
 use safelight_core::log::entry::{self, Entry, Field};
 use safelight_core::log::{leaf_hash, node_hash};
-use safelight_core::manifest::{
-    ContentType, Manifest, ManifestHash, PayloadDigest, SignedManifest,
-};
+use safelight_core::manifest::{ContentType, Manifest, ManifestHash, PayloadDigest, SignedManifest};
 use safelight_core::receipt::{self, Expected, Receipt};
 
 const CDDL: &str = include_str!("../src/wire/formats.cddl");
@@ -54,14 +52,8 @@ fn manifest() -> Manifest {
         height: 3000,
         captured_at: NOW,
         key_set: 1,
-        picture: PayloadDigest {
-            len: 3_000_000,
-            sha256: [6; 32],
-        },
-        label: PayloadDigest {
-            len: 300,
-            sha256: [7; 32],
-        },
+        picture: PayloadDigest { len: 3_000_000, sha256: [6; 32] },
+        label: PayloadDigest { len: 300, sha256: [7; 32] },
     }
 }
 
@@ -72,11 +64,7 @@ fn log_key() -> SigningKey {
 fn receipt() -> Receipt {
     let leaf = leaf_hash(&entry::capture(CAPTURE, &MANIFEST_HASH, DEVICE, NOW));
     let root = node_hash(&leaf, &[9; 32]);
-    let checkpoint = Checkpoint {
-        origin: ORIGIN.into(),
-        size: 2,
-        root,
-    };
+    let checkpoint = Checkpoint { origin: ORIGIN.into(), size: 2, root };
     Receipt {
         clinic_id: CLINIC,
         capture_id: CAPTURE,
@@ -100,10 +88,7 @@ fn key_set() -> KeySet {
         log_key: log_key().verifying_key().to_bytes(),
         log_origin: ORIGIN.into(),
         roots: vec![data_encoding::BASE64.decode(CA.as_bytes()).unwrap()],
-        previous: Some(Overlap {
-            number: 1,
-            until: NOW,
-        }),
+        previous: Some(Overlap { number: 1, until: NOW }),
         issued_at: NOW,
         addresses: vec!["192.0.2.1:4433".into()],
     }
@@ -122,9 +107,7 @@ fn invitation() -> Invitation {
 
 fn invitation_bytes() -> Vec<u8> {
     let text = invitation().to_qr_text().unwrap();
-    data_encoding::BASE32_NOPAD
-        .decode(&text.as_bytes()[PREFIX.len()..])
-        .unwrap()
+    data_encoding::BASE32_NOPAD.decode(&text.as_bytes()[PREFIX.len()..]).unwrap()
 }
 
 fn issued() -> Outcome {
@@ -151,52 +134,26 @@ fn begin() -> Begin {
 /// them apart.
 fn messages(key: &SoftwareKey) -> Vec<(&'static str, Vec<u8>)> {
     let device = SoftwareDeviceKey::new(key.clone(), SysRng);
-    let certificate =
-        KeyCertificate::issue(key, CLINIC, &key.verifying(), UnixMillis(0), NOW).unwrap();
+    let certificate = KeyCertificate::issue(key, CLINIC, &key.verifying(), UnixMillis(0), NOW).unwrap();
     let envelope = key_set().sign(key, &certificate).unwrap().bytes().to_vec();
-    let Value::Map(parts) = cbor::decode(&envelope, 1 << 16).unwrap() else {
-        panic!("a map")
-    };
+    let Value::Map(parts) = cbor::decode(&envelope, 1 << 16).unwrap() else { panic!("a map") };
     let signed_key_set = parts[1].1.as_bytes().unwrap().clone();
-    let refused = vec![
-        Field::Code("device-revoked".into()),
-        Field::Absent,
-        Field::Bytes(vec![1; 16]),
-        Field::Number(7),
-    ];
+    let refused =
+        vec![Field::Code("device-revoked".into()), Field::Absent, Field::Bytes(vec![1; 16]), Field::Number(7)];
     vec![
-        (
-            "signed-manifest",
-            manifest().sign(&device).unwrap().cose().to_vec(),
-        ),
+        ("signed-manifest", manifest().sign(&device).unwrap().cose().to_vec()),
         ("signed-receipt", receipt().issue(key).unwrap()),
         ("signed-key-certificate", certificate.bytes().to_vec()),
         ("signed-key-set", signed_key_set),
         ("key-set-envelope", envelope),
         ("invitation", invitation_bytes()),
         ("enrol-begin", begin().to_bytes().to_vec()),
-        (
-            "enrol-offer",
-            Offer {
-                enrolment_id: [1; 16],
-                commitment: [2; 32],
-            }
-            .to_bytes(),
-        ),
+        ("enrol-offer", Offer { enrolment_id: [1; 16], commitment: [2; 32] }.to_bytes()),
         ("enrol-reveal", Reveal { nonce: [1; 32] }.to_bytes()),
         ("enrol-outcome", issued().to_bytes()),
-        (
-            "enrol-outcome",
-            Outcome::Refused(Refusal::TooMany).to_bytes(),
-        ),
-        (
-            "capture-entry",
-            entry::capture(CAPTURE, &MANIFEST_HASH, DEVICE, NOW),
-        ),
-        (
-            "log-entry",
-            Entry::new("refused", refused).unwrap().to_bytes(),
-        ),
+        ("enrol-outcome", Outcome::Refused(Refusal::TooMany).to_bytes()),
+        ("capture-entry", entry::capture(CAPTURE, &MANIFEST_HASH, DEVICE, NOW)),
+        ("log-entry", Entry::new("refused", refused).unwrap().to_bytes()),
     ]
 }
 
@@ -208,10 +165,7 @@ fn real_messages_follow_their_rules_and_no_other() {
         for (other, _) in &messages {
             // A capture's entry is a log entry.
             if other != rule && (*rule, *other) != ("capture-entry", "log-entry") {
-                assert!(
-                    conforms(other, bytes).is_err(),
-                    "a {rule} follows the rule {other}"
-                );
+                assert!(conforms(other, bytes).is_err(), "a {rule} follows the rule {other}");
             }
         }
     }
@@ -228,12 +182,8 @@ fn the_rules_notice_a_missing_a_further_and_a_wrong_field() {
         .collect();
     assert!(messages.len() > 5);
     for (rule, bytes) in messages {
-        let Value::Map(entries) = cbor::decode(&bytes, 1 << 16).unwrap() else {
-            panic!("a map")
-        };
-        let follows = |entries: &[(Value, Value)]| {
-            conforms(rule, &cbor::encode(Value::Map(entries.to_vec()))).is_ok()
-        };
+        let Value::Map(entries) = cbor::decode(&bytes, 1 << 16).unwrap() else { panic!("a map") };
+        let follows = |entries: &[(Value, Value)]| conforms(rule, &cbor::encode(Value::Map(entries.to_vec()))).is_ok();
         assert!(follows(&entries), "{rule}");
         for at in 0..entries.len() {
             let optional = (rule, at) == ("enrol-begin", 3);
@@ -242,10 +192,7 @@ fn the_rules_notice_a_missing_a_further_and_a_wrong_field() {
             assert_eq!(follows(&changed), optional, "{rule} without its field {at}");
             changed = entries.clone();
             changed[at].1 = Value::Bool(true);
-            assert!(
-                !follows(&changed),
-                "{rule} with another type in its field {at}"
-            );
+            assert!(!follows(&changed), "{rule} with another type in its field {at}");
         }
         let mut more = entries.clone();
         more.push((99.into(), 1.into()));
@@ -268,24 +215,14 @@ fn no_kind_of_message_is_read_as_another() {
         log_origin: ORIGIN,
     };
     let verified_key_set = |bytes: &[u8]| {
-        SignedKeySet::parse(bytes)
-            .and_then(|set| set.verify(std::slice::from_ref(&public), CLINIC, NOW, 0))
+        SignedKeySet::parse(bytes).and_then(|set| set.verify(std::slice::from_ref(&public), CLINIC, NOW, 0))
     };
     for (kind, bytes) in messages(&key) {
         let qr = format!("{PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&bytes));
         for (reader, reads) in [
-            (
-                "signed-manifest",
-                SignedManifest::parse(&bytes).is_ok_and(|m| m.verify(&public).is_ok()),
-            ),
-            (
-                "signed-receipt",
-                receipt::verify(&bytes, &expected, None, &[]).is_ok(),
-            ),
-            (
-                "signed-key-certificate",
-                KeyCertificate::from_bytes(&bytes).is_ok(),
-            ),
+            ("signed-manifest", SignedManifest::parse(&bytes).is_ok_and(|m| m.verify(&public).is_ok())),
+            ("signed-receipt", receipt::verify(&bytes, &expected, None, &[]).is_ok()),
+            ("signed-key-certificate", KeyCertificate::from_bytes(&bytes).is_ok()),
             ("key-set-envelope", verified_key_set(&bytes).is_ok()),
             ("invitation", Invitation::parse(&qr).is_ok()),
             ("enrol-begin", Begin::parse(&bytes).is_ok()),
@@ -303,9 +240,7 @@ fn no_kind_of_message_is_read_as_another() {
 #[test]
 fn bombs_are_refused_by_every_reader() {
     let huge_length = |head: u8| [&[head][..], &u64::MAX.to_be_bytes(), &[0; 64]].concat();
-    let many_fields = (0..2000u64)
-        .fold(MapWriter::new(), |map, key| map.uint(key, 0))
-        .to_bytes();
+    let many_fields = (0..2000u64).fold(MapWriter::new(), |map, key| map.uint(key, 0)).to_bytes();
     let bombs = [
         vec![0x81; 10_000],
         vec![0xa1; 10_000],
@@ -330,12 +265,6 @@ fn bombs_are_refused_by_every_reader() {
         assert!(Reveal::parse(&bytes).is_err());
         assert!(Outcome::parse(&bytes).is_err());
         assert!(Entry::parse(&bytes).is_err());
-        assert!(
-            Invitation::parse(&format!(
-                "{PREFIX}{}",
-                data_encoding::BASE32_NOPAD.encode(&bytes)
-            ))
-            .is_err()
-        );
+        assert!(Invitation::parse(&format!("{PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&bytes))).is_err());
     }
 }

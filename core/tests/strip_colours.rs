@@ -39,18 +39,10 @@ fn colours(profile: &[u8]) -> Vec<u8> {
         RenderingIntent::Saturation,
         RenderingIntent::AbsoluteColorimetric,
     ] {
-        let options = TransformOptions {
-            rendering_intent,
-            ..TransformOptions::default()
-        };
-        let target = if channels == 1 {
-            Layout::Gray
-        } else {
-            Layout::Rgb
-        };
-        let transform = profile
-            .create_transform_8bit(layout, &target_profile(channels), target, options)
-            .expect("a transform");
+        let options = TransformOptions { rendering_intent, ..TransformOptions::default() };
+        let target = if channels == 1 { Layout::Gray } else { Layout::Rgb };
+        let transform =
+            profile.create_transform_8bit(layout, &target_profile(channels), target, options).expect("a transform");
         let mut out = vec![0; grid.len() / channels as usize * target.channels()];
         transform.transform(&grid, &mut out).unwrap();
         all.extend(out);
@@ -59,11 +51,7 @@ fn colours(profile: &[u8]) -> Vec<u8> {
 }
 
 fn target_profile(channels: u32) -> ColorProfile {
-    if channels == 1 {
-        ColorProfile::new_gray_with_gamma(2.2)
-    } else {
-        ColorProfile::new_srgb()
-    }
+    if channels == 1 { ColorProfile::new_gray_with_gamma(2.2) } else { ColorProfile::new_srgb() }
 }
 
 #[test]
@@ -84,10 +72,7 @@ fn rebuilt_profiles_give_equal_colours() {
         }
     }
     println!("compared {} different profiles", seen.len());
-    assert!(
-        !seen.is_empty(),
-        "the corpus is there, but no profile was read"
-    );
+    assert!(!seen.is_empty(), "the corpus is there, but no profile was read");
     for (before, after) in seen {
         assert!(colours(&before) == colours(&after), "the colours changed");
     }

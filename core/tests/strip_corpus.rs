@@ -45,29 +45,16 @@ fn every_jpeg_is_stripped_clean_or_refused_by_name() {
                 let before = jpeg::pixels(&bytes);
                 undecodable += u32::from(before.is_none());
                 assert!(before == jpeg::pixels(&clean), "{name}: the pixels changed");
-                assert_eq!(
-                    orientation(&bytes),
-                    orientation(&clean),
-                    "{name}: orientation"
-                );
-                report
-                    .iter()
-                    .for_each(|kind| *kinds.entry(kind).or_default() += 1);
+                assert_eq!(orientation(&bytes), orientation(&clean), "{name}: orientation");
+                report.iter().for_each(|kind| *kinds.entry(kind).or_default() += 1);
             }
         }
     }
-    println!(
-        "read {read} JPEGs, of which the decoder opens {undecodable} neither before nor after"
-    );
-    kinds
-        .iter()
-        .for_each(|(kind, count)| println!("removed from {count}: {}", kind.words()));
+    println!("read {read} JPEGs, of which the decoder opens {undecodable} neither before nor after");
+    kinds.iter().for_each(|(kind, count)| println!("removed from {count}: {}", kind.words()));
     assert!(read > 0, "the corpus is there, but no JPEG was read");
     assert_eq!(undecodable, 0);
-    let expected: BTreeMap<_, _> = REFUSED
-        .iter()
-        .map(|(name, code)| ((*name).to_owned(), *code))
-        .collect();
+    let expected: BTreeMap<_, _> = REFUSED.iter().map(|(name, code)| ((*name).to_owned(), *code)).collect();
     for (name, code) in &refused {
         assert_eq!(expected.get(name), Some(code), "{name} is refused");
     }
@@ -81,11 +68,7 @@ fn every_other_file_is_refused_with_advice() {
         let bytes = std::fs::read(&path).unwrap();
         if !bytes.starts_with(&[0xFF, 0xD8]) {
             let refused = jpeg::stripped(&bytes).expect_err("only JPEG is taken");
-            assert!(
-                refused.starts_with("format-"),
-                "{}: {refused}",
-                path.display()
-            );
+            assert!(refused.starts_with("format-"), "{}: {refused}", path.display());
             read += 1;
         }
     }
@@ -105,9 +88,7 @@ fn mutated_photos_are_refused_or_clean() {
     assert!(!seeds.is_empty());
     let mut state = 0x5AFE_u64;
     let mut random = move |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
     let (mut clean, mut refused) = (0, 0);
@@ -115,11 +96,7 @@ fn mutated_photos_are_refused_or_clean() {
         let mut bytes = seeds[round % seeds.len()].clone();
         for _ in 0..=random(4) {
             // Mostly the head, where the structure is.
-            let reach = if random(4) == 0 {
-                bytes.len()
-            } else {
-                bytes.len().min(1024)
-            };
+            let reach = if random(4) == 0 { bytes.len() } else { bytes.len().min(1024) };
             let at = random(reach);
             match random(6) {
                 0 => bytes[at] = random(256) as u8,

@@ -32,49 +32,28 @@ fn carriers() -> Vec<(Vec<u8>, Removed)> {
     vec![
         (segment(0xFE, CANARY), Removed::Comment),
         (segment(0xE0, &with(b"JFXX\0\x10")), Removed::Thumbnail),
-        (
-            segment(0xE0, &with(b"JFIF\0")[..13]),
-            Removed::OtherSegments,
-        ),
+        (segment(0xE0, &with(b"JFIF\0")[..13]), Removed::OtherSegments),
         (segment(0xE0, &with(b"AVI1")), Removed::OtherSegments),
-        (
-            segment(0xE0, &with(b"II\x1a\0\0\0HEAPJPGM")),
-            Removed::MakerNote,
-        ),
+        (segment(0xE0, &with(b"II\x1a\0\0\0HEAPJPGM")), Removed::MakerNote),
         (exif(&[(0x010F, 2, text, 26)], CANARY), Removed::CameraModel),
         (exif(&[(0x0132, 2, text, 26)], CANARY), Removed::CaptureTime),
         (exif(&[(0x013B, 2, text, 26)], CANARY), Removed::Owner),
         (exif(&[(0x010E, 2, text, 26)], CANARY), Removed::Comment),
         (exif(&[(0x8825, 4, 1, 8)], CANARY), Removed::Location),
-        (
-            segment(0xE1, &with(b"http://ns.adobe.com/xap/1.0/\0")),
-            Removed::Xmp,
-        ),
-        (
-            segment(0xE1, &with(b"http://ns.adobe.com/xmp/extension/\0")),
-            Removed::Xmp,
-        ),
+        (segment(0xE1, &with(b"http://ns.adobe.com/xap/1.0/\0")), Removed::Xmp),
+        (segment(0xE1, &with(b"http://ns.adobe.com/xmp/extension/\0")), Removed::Xmp),
         (segment(0xE1, &with(b"Exif\0\0")), Removed::OtherSegments),
         (segment(0xE2, &with(b"MPF\0")), Removed::FurtherPictures),
         (segment(0xE2, &with(b"FPXR\0")), Removed::OtherSegments),
-        (
-            segment(0xEB, &with(b"JP\0\x01")),
-            Removed::ContentCredentials,
-        ),
+        (segment(0xEB, &with(b"JP\0\x01")), Removed::ContentCredentials),
         (segment(0xEC, &with(b"Ducky\0")), Removed::OtherSegments),
         (segment(0xED, &with(b"Photoshop 3.0\0")), Removed::Iptc),
         (segment(0xEE, &with(b"Other")), Removed::OtherSegments),
         (segment(0xEF, CANARY), Removed::OtherSegments),
         (segment(0xCC, CANARY), Removed::OtherSegments),
         (CANARY.to_vec(), Removed::StrayBytes),
-        (
-            segment(0xDB, &[&[3], CANARY, &[0; 53]].concat()),
-            Removed::UnusedTables,
-        ),
-        (
-            segment(0xC4, &[&[0x13, 11][..], &[0; 15], CANARY].concat()),
-            Removed::UnusedTables,
-        ),
+        (segment(0xDB, &[&[3], CANARY, &[0; 53]].concat()), Removed::UnusedTables),
+        (segment(0xC4, &[&[0x13, 11][..], &[0; 15], CANARY].concat()), Removed::UnusedTables),
     ]
 }
 
@@ -103,21 +82,13 @@ fn every_carrier_is_emptied_and_named_before_and_after_the_tables() {
 #[test]
 fn what_follows_the_end_is_gone() {
     let base = plain(&picture(16, 16, &[0x11], 0, 1));
-    for trailer in [
-        CANARY.to_vec(),
-        [&base[..], CANARY].concat(),
-        b"PK\x03\x04".to_vec(),
-        vec![0],
-    ] {
+    for trailer in [CANARY.to_vec(), [&base[..], CANARY].concat(), b"PK\x03\x04".to_vec(), vec![0]] {
         let bytes = [&base[..], &trailer].concat();
         let (clean, report) = jpeg::stripped(&bytes).unwrap();
         assert_eq!(clean, base);
         assert!(report.contains(Removed::Trailer));
         assert_eq!(report.bytes_removed(), trailer.len());
-        assert_eq!(
-            report.contains(Removed::FurtherPictures),
-            trailer.starts_with(&base)
-        );
+        assert_eq!(report.contains(Removed::FurtherPictures), trailer.starts_with(&base));
     }
 }
 
@@ -158,19 +129,10 @@ fn damage_is_refused_by_name() {
     };
     assert_eq!(code(&without(0)), "jpeg-table");
     assert_eq!(code(&without(1)), "jpeg-no-frame");
-    assert_eq!(
-        code(&[&good[..good.len() - base.scan.len() - 2], &[0xFF, 0xD9]].concat()),
-        "jpeg-no-scan"
-    );
+    assert_eq!(code(&[&good[..good.len() - base.scan.len() - 2], &[0xFF, 0xD9]].concat()), "jpeg-no-scan");
     let scans = in_scan(&base.scan.repeat(100));
     assert_eq!(code(&scans), "too-many-scans");
-    let segments = base.to_vec(|at| {
-        if at == 0 {
-            segment(0xFE, b"").repeat(8192)
-        } else {
-            vec![]
-        }
-    });
+    let segments = base.to_vec(|at| if at == 0 { segment(0xFE, b"").repeat(8192) } else { vec![] });
     assert_eq!(code(&segments), "jpeg-too-many-segments");
 }
 
@@ -218,8 +180,7 @@ fn stray() -> impl Strategy<Value = Vec<u8>> {
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     let content = prop::collection::vec(any::<u8>(), 0..80);
     let carrier = prop::sample::select(carriers()).prop_map(|(bytes, _)| bytes);
-    let app =
-        (0xE3..=0xEDu8, content.clone()).prop_map(|(marker, content)| segment(marker, &content));
+    let app = (0xE3..=0xEDu8, content.clone()).prop_map(|(marker, content)| segment(marker, &content));
     let comment = content.prop_map(|content| segment(0xFE, &content));
     let fill = (1..9usize).prop_map(|count| vec![0xFF; count]);
     prop_oneof![carrier, app, comment, stray(), fill]

@@ -122,7 +122,8 @@ impl Config {
 
     /// What a parser cannot know.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.clinic_name.is_empty() || self.clinic_name.len() > 64 || self.clinic_name.chars().any(char::is_control) {
+        if self.clinic_name.is_empty() || self.clinic_name.len() > 64 || self.clinic_name.chars().any(char::is_control)
+        {
             return Err(ConfigError::Value("clinic_name: 1 to 64 bytes without control characters are expected"));
         }
         if self.hosts.is_empty() || self.hosts.len() > 8 {
@@ -132,7 +133,9 @@ impl Config {
             return Err(ConfigError::Value("hosts: names or addresses without port are expected"));
         }
         if self.listen.port() == 0 || self.enrol_listen.port() == 0 {
-            return Err(ConfigError::Value("listen, enrol_listen: a port is expected; `init` chooses one where it is given 0"));
+            return Err(ConfigError::Value(
+                "listen, enrol_listen: a port is expected; `init` chooses one where it is given 0",
+            ));
         }
         if self.listen == self.enrol_listen {
             return Err(ConfigError::Value("listen, enrol_listen: two different ports are expected"));
@@ -143,7 +146,8 @@ impl Config {
     /// Writes the file of `folder`.
     pub fn save(&self, folder: &Path) -> Result<(), ConfigError> {
         let path = folder.join(FILE_NAME);
-        let text = toml::to_string_pretty(self).map_err(|_| ConfigError::Value("the configuration cannot be written as TOML"))?;
+        let text = toml::to_string_pretty(self)
+            .map_err(|_| ConfigError::Value("the configuration cannot be written as TOML"))?;
         std::fs::write(&path, text).map_err(|source| ConfigError::Io { path, source })
     }
 

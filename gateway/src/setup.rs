@@ -438,5 +438,4 @@ fn undo(data: &Path, existed: bool) {
 }
 
 #[cfg(test)]
-#[path = "setup_tests.rs"]
 mod tests;

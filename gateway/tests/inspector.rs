@@ -17,44 +17,26 @@ use image::codecs::jpeg::JpegEncoder;
 use safelight_core::photo::Photo;
 use safelight_core::strip::strip;
 use safelight_gateway::demo::photos;
-use safelight_gateway::inspector::{
-    Declared, InspectError, Inspection, Inspector, THUMBNAIL_SIDE, Verdict,
-};
+use safelight_gateway::inspector::{Declared, InspectError, Inspection, Inspector, THUMBNAIL_SIDE, Verdict};
 
 fn inspector() -> Inspector {
     Inspector::new(PathBuf::from(env!("CARGO_BIN_EXE_safelight")))
 }
 
 async fn inspect(picture: &[u8], width: u32, height: u32) -> Result<Inspection, InspectError> {
-    let declared = Declared {
-        content_type: "image/jpeg",
-        width,
-        height,
-    };
+    let declared = Declared { content_type: "image/jpeg", width, height };
     inspector().inspect(picture, declared).await
 }
 
 /// Left half red, right half blue, with an orientation of our own making.
 fn two_colours(width: u32, height: u32, orientation: u8) -> Vec<u8> {
     let pixels = image::RgbImage::from_fn(width, height, |x, _| {
-        if x < width / 2 {
-            image::Rgb([220, 20, 20])
-        } else {
-            image::Rgb([20, 20, 220])
-        }
+        if x < width / 2 { image::Rgb([220, 20, 20]) } else { image::Rgb([20, 20, 220]) }
     });
     let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 90)
-        .encode_image(&pixels)
-        .unwrap();
+    JpegEncoder::new_with_quality(&mut jpeg, 90).encode_image(&pixels).unwrap();
     let exif = b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0";
-    let with_exif = [
-        &jpeg[..2],
-        exif,
-        &[orientation, 0, 0, 0, 0, 0, 0],
-        &jpeg[2..],
-    ]
-    .concat();
+    let with_exif = [&jpeg[..2], exif, &[orientation, 0, 0, 0, 0, 0, 0], &jpeg[2..]].concat();
     strip(Photo::parse(&with_exif).unwrap()).unwrap().to_vec()
 }
 
@@ -62,19 +44,11 @@ fn two_colours(width: u32, height: u32, orientation: u8) -> Vec<u8> {
 async fn a_phone_sized_picture_gets_a_thumbnail() {
     let photo = photos::photograph(2).unwrap();
     let clean = strip(Photo::parse(&photo.bytes).unwrap()).unwrap().to_vec();
-    let inspection = inspect(&clean, photos::WIDTH, photos::HEIGHT)
-        .await
-        .unwrap();
-    assert_eq!(
-        (inspection.width, inspection.height),
-        (photos::WIDTH, photos::HEIGHT)
-    );
+    let inspection = inspect(&clean, photos::WIDTH, photos::HEIGHT).await.unwrap();
+    assert_eq!((inspection.width, inspection.height), (photos::WIDTH, photos::HEIGHT));
     let thumbnail = image::load_from_memory(&inspection.thumbnail).unwrap();
     // Orientation 6 stands it up.
-    assert_eq!(
-        (thumbnail.width(), thumbnail.height()),
-        (240, THUMBNAIL_SIDE)
-    );
+    assert_eq!((thumbnail.width(), thumbnail.height()), (240, THUMBNAIL_SIDE));
     // As the phone took it, it is not stripped.
     let raw = inspect(&photo.bytes, photos::WIDTH, photos::HEIGHT).await;
     assert_eq!(raw.unwrap_err().code(), "strip-changes-it");
@@ -85,14 +59,9 @@ async fn the_orientation_is_applied() {
     for (orientation, red_at) in [(1, (5, 100)), (3, (300, 100)), (6, (80, 5)), (8, (80, 300))] {
         let picture = two_colours(640, 400, orientation);
         let inspection = inspect(&picture, 640, 400).await.unwrap();
-        let thumbnail = image::load_from_memory(&inspection.thumbnail)
-            .unwrap()
-            .into_rgb8();
+        let thumbnail = image::load_from_memory(&inspection.thumbnail).unwrap().into_rgb8();
         let [red, _, blue] = thumbnail.get_pixel(red_at.0, red_at.1).0;
-        assert!(
-            red > 180 && blue < 80,
-            "orientation {orientation}: {red} {blue}"
-        );
+        assert!(red > 180 && blue < 80, "orientation {orientation}: {red} {blue}");
     }
 }
 
@@ -106,16 +75,8 @@ async fn a_small_picture_is_not_enlarged() {
 #[tokio::test]
 async fn what_the_manifest_says_must_be_so() {
     let picture = two_colours(40, 24, 1);
-    for (content_type, width, height) in [
-        ("image/jpeg", 24, 40),
-        ("image/png", 40, 24),
-        ("image/jpeg", 40, 25),
-    ] {
-        let declared = Declared {
-            content_type,
-            width,
-            height,
-        };
+    for (content_type, width, height) in [("image/jpeg", 24, 40), ("image/png", 40, 24), ("image/jpeg", 40, 25)] {
+        let declared = Declared { content_type, width, height };
         let error = inspector().inspect(&picture, declared).await.unwrap_err();
         assert_eq!(error.code(), "declared-otherwise");
         assert_eq!(error.verdict(), Verdict::Quarantine);
@@ -126,39 +87,21 @@ async fn what_the_manifest_says_must_be_so() {
 async fn pictures_that_cannot_be_opened_are_named() {
     let picture = two_colours(40, 24, 1);
     for bytes in [&b"no picture"[..], &[], b"\x89PNG\r\n\x1a\n"] {
-        assert_eq!(
-            inspect(bytes, 40, 24).await.unwrap_err().code(),
-            "not-decodable"
-        );
+        assert_eq!(inspect(bytes, 40, 24).await.unwrap_err().code(), "not-decodable");
     }
     let trailing = [&picture[..], b"PK"].concat();
-    assert_eq!(
-        inspect(&trailing, 40, 24).await.unwrap_err().code(),
-        "strip-changes-it"
-    );
+    assert_eq!(inspect(&trailing, 40, 24).await.unwrap_err().code(), "strip-changes-it");
     let cut = &picture[..picture.len() - 2];
-    assert_eq!(
-        inspect(cut, 40, 24).await.unwrap_err().code(),
-        "strip-changes-it"
-    );
+    assert_eq!(inspect(cut, 40, 24).await.unwrap_err().code(), "strip-changes-it");
 
-    let frame = picture
-        .windows(2)
-        .position(|marker| marker == [0xFF, 0xC0])
-        .unwrap();
+    let frame = picture.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
     let mut huge = picture.clone();
     huge[frame + 5..frame + 9].copy_from_slice(&[0x40, 0, 0x40, 0]);
     let error = inspect(&huge, 0x4000, 0x4000).await.unwrap_err();
-    assert_eq!(
-        (error.code(), error.verdict()),
-        ("too-large", Verdict::NoThumbnail)
-    );
+    assert_eq!((error.code(), error.verdict()), ("too-large", Verdict::NoThumbnail));
 
     // More codes of one bit than there are: no Huffman table.
-    let table = picture
-        .windows(2)
-        .position(|marker| marker == [0xFF, 0xC4])
-        .unwrap();
+    let table = picture.windows(2).position(|marker| marker == [0xFF, 0xC4]).unwrap();
     let mut unreadable = picture.clone();
     let codes = &mut unreadable[table + 5..table + 21];
     let all = codes.iter().sum();
@@ -180,11 +123,7 @@ fn imposter(folder: &tempfile::TempDir, script: &str) -> Inspector {
 async fn a_child_that_misbehaves_is_named_and_ended() {
     let folder = tempfile::tempdir().unwrap();
     let picture = two_colours(40, 24, 1);
-    let declared = Declared {
-        content_type: "image/jpeg",
-        width: 40,
-        height: 24,
-    };
+    let declared = Declared { content_type: "image/jpeg", width: 40, height: 24 };
     for (script, code) in [
         ("kill -9 $$", "killed"),
         ("exit 3", "killed"),
@@ -192,45 +131,24 @@ async fn a_child_that_misbehaves_is_named_and_ended() {
         ("exit 0", "malformed-answer"),
         ("printf '\\241\\001\\004'", "no-sandbox"),
     ] {
-        let error = imposter(&folder, script)
-            .inspect(&picture, declared)
-            .await
-            .unwrap_err();
+        let error = imposter(&folder, script).inspect(&picture, declared).await.unwrap_err();
         assert_eq!(error.code(), code, "{script}");
     }
-    let sleeper =
-        imposter(&folder, "exec /bin/sleep 600").with_time_limit(Duration::from_millis(50));
-    assert_eq!(
-        sleeper
-            .inspect(&picture, declared)
-            .await
-            .unwrap_err()
-            .code(),
-        "timed-out"
-    );
+    let sleeper = imposter(&folder, "exec /bin/sleep 600").with_time_limit(Duration::from_millis(50));
+    assert_eq!(sleeper.inspect(&picture, declared).await.unwrap_err().code(), "timed-out");
     let flood = imposter(&folder, "exec /bin/cat /dev/zero");
     let error = flood.inspect(&picture, declared).await.unwrap_err();
-    assert!(
-        ["killed", "malformed-answer"].contains(&error.code()),
-        "{error}"
-    );
+    assert!(["killed", "malformed-answer"].contains(&error.code()), "{error}");
     let missing = Inspector::new(folder.path().join("missing"));
     let error = missing.inspect(&picture, declared).await.unwrap_err();
-    assert_eq!(
-        (error.code(), error.verdict()),
-        ("not-started", Verdict::TryAgain)
-    );
+    assert_eq!((error.code(), error.verdict()), ("not-started", Verdict::TryAgain));
 }
 
 #[tokio::test]
 async fn a_thumbnail_with_more_than_a_picture_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     let picture = two_colours(40, 24, 1);
-    let declared = Declared {
-        content_type: "image/jpeg",
-        width: 40,
-        height: 24,
-    };
+    let declared = Declared { content_type: "image/jpeg", width: 40, height: 24 };
     let answer = |thumbnail: &[u8]| {
         let mut bytes = b"\xA5\x01\x00\x02\x6Aimage/jpeg\x03\x18\x28\x04\x18\x18\x05\x59".to_vec();
         bytes.extend(u16::try_from(thumbnail.len()).unwrap().to_be_bytes());
@@ -240,10 +158,7 @@ async fn a_thumbnail_with_more_than_a_picture_is_not_believed() {
     let file = folder.path().join("answer");
     let honest = imposter(&folder, &format!("exec /bin/cat {}", file.display()));
     std::fs::write(&file, answer(&picture)).unwrap();
-    assert_eq!(
-        honest.inspect(&picture, declared).await.unwrap().thumbnail,
-        picture
-    );
+    assert_eq!(honest.inspect(&picture, declared).await.unwrap().thumbnail, picture);
     for thumbnail in [
         [&picture[..], b"<script>alert(1)</script>"].concat(),
         b"<script>alert(1)</script> and enough more text for a length of two bytes <!-- padding padding \
@@ -272,10 +187,7 @@ fn the_child_is_locked_in_before_it_reads() {
     let status = || std::fs::read_to_string(proc.join("status")).unwrap();
     // The filter comes last, so that it tells about everything before it.
     while !status().contains("Seccomp:\t2") {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the child ended without locking itself in"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "the child ended without locking itself in");
         std::thread::yield_now();
     }
     assert!(status().contains("NoNewPrivs:\t1"));

@@ -49,11 +49,7 @@ impl Bench {
     fn new() -> Self {
         let picture: Vec<u8> = (0u8..251).cycle().take(PICTURE_LEN).collect();
         let key = UnboundKey::new(&CHACHA20_POLY1305, &[7; 32]).expect("a key of 32 bytes");
-        Self {
-            in_place: picture.clone(),
-            key: LessSafeKey::new(key),
-            picture,
-        }
+        Self { in_place: picture.clone(), key: LessSafeKey::new(key), picture }
     }
 
     fn seal(&mut self, workers: usize) {
@@ -66,9 +62,7 @@ impl Bench {
     fn aws_lc_seal(&mut self) {
         for chunk in self.in_place.chunks_mut(CHUNK_LEN) {
             let nonce = Nonce::assume_unique_for_key([1; 12]);
-            let tag = self
-                .key
-                .seal_in_place_separate_tag(nonce, Aad::empty(), chunk);
+            let tag = self.key.seal_in_place_separate_tag(nonce, Aad::empty(), chunk);
             let _ = black_box(tag.expect("sealing works"));
         }
     }
@@ -96,14 +90,8 @@ fn main() {
         println!("  {name:36} {:8.3} ms", median.as_secs_f64() * 1e3);
     }
     let [one, two, yardstick, ..] = medians;
-    println!(
-        "one thread, as a part of aws-lc-rs's speed: {:.2}",
-        ratio(yardstick, one)
-    );
-    println!(
-        "two threads, as a multiple of one:          {:.2}",
-        ratio(one, two)
-    );
+    println!("one thread, as a part of aws-lc-rs's speed: {:.2}", ratio(yardstick, one));
+    println!("two threads, as a multiple of one:          {:.2}", ratio(one, two));
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

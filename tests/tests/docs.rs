@@ -48,9 +48,7 @@ fn anchors(markdown: &str) -> Vec<String> {
         let title = line.trim_start_matches('#');
         if !fenced && title.len() < line.len() && title.starts_with(' ') {
             let kept = title.trim().to_lowercase();
-            let kept = kept
-                .chars()
-                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
             anchors.push(kept.map(|c| if c == ' ' { '-' } else { c }).collect());
         }
     }
@@ -102,10 +100,7 @@ fn a_broken_link_is_found() {
     fs::write(&page, text).expect("a page");
     let faults: Vec<String> = links(text).iter().filter_map(|t| fault(&page, t)).collect();
     assert_eq!(faults.len(), 3, "{faults:?}");
-    for (found, expected) in faults
-        .iter()
-        .zip(["missing.md", "#nowhere", "#not-a-heading"])
-    {
+    for (found, expected) in faults.iter().zip(["missing.md", "#nowhere", "#not-a-heading"]) {
         assert!(found.contains(expected), "{faults:?}");
     }
 }
@@ -122,13 +117,7 @@ fn every_decision_is_in_the_list() {
         .collect();
     assert!(!decisions.is_empty(), "no decision was found");
     for (number, name) in (1..).zip(&decisions) {
-        assert!(
-            list.contains(&format!("({name})")),
-            "docs/adr/README.md does not list {name}"
-        );
-        assert!(
-            name.starts_with(&format!("{number:04}-")),
-            "{name} should be number {number:04}"
-        );
+        assert!(list.contains(&format!("({name})")), "docs/adr/README.md does not list {name}");
+        assert!(name.starts_with(&format!("{number:04}-")), "{name} should be number {number:04}");
     }
 }

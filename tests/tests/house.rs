@@ -127,13 +127,7 @@ const GATEWAY: &[Rule] = &[
     Rule {
         room: "link",
         except: &[],
-        forbidden: &[
-            "crate::vault",
-            "crate::clinic",
-            "crate::console",
-            "crate::inspector",
-            "crate::enrol::ca",
-        ],
+        forbidden: &["crate::vault", "crate::clinic", "crate::console", "crate::inspector", "crate::enrol::ca"],
         why: "ingest speaks the link's protocol too, and must reach nothing through it",
     },
     Rule {
@@ -155,13 +149,7 @@ const GATEWAY: &[Rule] = &[
     Rule {
         room: "vault",
         except: &[],
-        forbidden: &[
-            "quinn",
-            "crate::ingest",
-            "crate::link",
-            "crate::console",
-            "crate::phone",
-        ],
+        forbidden: &["quinn", "crate::ingest", "crate::link", "crate::console", "crate::phone"],
         why: "the room that opens pictures has no way to the network",
     },
     Rule {
@@ -211,32 +199,12 @@ const GATEWAY: &[Rule] = &[
     Rule {
         room: "enrol",
         except: &[],
-        forbidden: &[
-            "crate::ingest",
-            "crate::vault",
-            "crate::console",
-            "crate::phone",
-        ],
+        forbidden: &["crate::ingest", "crate::vault", "crate::console", "crate::phone"],
         why: "enrolment needs the CA, never a picture",
     },
-    Rule {
-        room: "clock",
-        except: &[],
-        forbidden: EVERY_ROOM,
-        why: "every room uses it, so it uses none",
-    },
-    Rule {
-        room: "keyfile",
-        except: &[],
-        forbidden: EVERY_ROOM,
-        why: "every room uses it, so it uses none",
-    },
-    Rule {
-        room: "config",
-        except: &[],
-        forbidden: EVERY_ROOM,
-        why: "every room uses it, so it uses none",
-    },
+    Rule { room: "clock", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
+    Rule { room: "keyfile", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
+    Rule { room: "config", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
     Rule {
         room: "*",
         except: &["cli", "demo", "main"],
@@ -294,11 +262,7 @@ fn workspace() -> PathBuf {
 fn read(crate_folder: &str, crate_name: &str) -> Vec<SourceFile> {
     let src = workspace().join(crate_folder).join("src");
     let files = source::read_crate(&src, crate_name).expect("the sources can be read");
-    assert!(
-        files.iter().any(|f| f.room() == "lib"),
-        "no lib.rs below {}",
-        src.display()
-    );
+    assert!(files.iter().any(|f| f.room() == "lib"), "no lib.rs below {}", src.display());
     files
 }
 
@@ -310,10 +274,8 @@ fn broken(rules: &[Rule], files: &[SourceFile]) -> Vec<String> {
         let applies = |r: &&Rule| r.room == room || (r.room == "*" && !r.except.contains(&room));
         for rule in rules.iter().filter(applies) {
             for reference in &file.references {
-                let hit = rule
-                    .forbidden
-                    .iter()
-                    .find(|f| !f.starts_with(&format!("crate::{room}")) && reference.reaches(f));
+                let hit =
+                    rule.forbidden.iter().find(|f| !f.starts_with(&format!("crate::{room}")) && reference.reaches(f));
                 if let Some(forbidden) = hit {
                     found.insert(format!(
                         "{}:{}: `{room}` names `{reference}`, and must not reach `{forbidden}`: {}",
@@ -354,45 +316,23 @@ fn only_the_front_names_several_processes() {
             .flat_map(|r| PROCESSES.iter().copied().filter(move |p| r.reaches(p)))
             .filter(|p| *p != own)
             .collect();
-        let allowed = if PROCESSES.contains(&own.as_str()) {
-            0
-        } else {
-            1
-        };
-        assert!(
-            others.len() <= allowed,
-            "`{room}` names the processes {others:?}"
-        );
+        let allowed = if PROCESSES.contains(&own.as_str()) { 0 } else { 1 };
+        assert!(others.len() <= allowed, "`{room}` names the processes {others:?}");
     }
 }
 
 #[test]
 fn every_room_of_the_gateway_is_in_the_plan() {
     let files = read("gateway", "safelight_gateway");
-    let rooms: BTreeSet<&str> = files
-        .iter()
-        .map(SourceFile::room)
-        .filter(|r| !["lib", "main"].contains(r))
-        .collect();
+    let rooms: BTreeSet<&str> = files.iter().map(SourceFile::room).filter(|r| !["lib", "main"].contains(r)).collect();
     let planned: BTreeSet<&str> = GATEWAY_ROOMS.iter().copied().collect();
-    assert_eq!(
-        rooms, planned,
-        "a new room needs its rules here and its row in docs/ARCHITECTURE.md"
-    );
+    assert_eq!(rooms, planned, "a new room needs its rules here and its row in docs/ARCHITECTURE.md");
     for rule in GATEWAY.iter().filter(|r| r.room != "*") {
-        assert!(
-            rooms.contains(rule.room),
-            "the rule for `{}` holds nothing",
-            rule.room
-        );
+        assert!(rooms.contains(rule.room), "the rule for `{}` holds nothing", rule.room);
     }
     for rule in CORE.iter().filter(|r| r.room != "*") {
         let files = read("core", "safelight_core");
-        assert!(
-            files.iter().any(|f| f.room() == rule.room),
-            "the rule for `{}` holds nothing",
-            rule.room
-        );
+        assert!(files.iter().any(|f| f.room() == rule.room), "the rule for `{}` holds nothing", rule.room);
     }
 }
 
@@ -403,11 +343,7 @@ fn no_code_is_taken_from_elsewhere() {
         for file in read(folder, name) {
             for reference in &file.references {
                 let hidden = ["#[path]", "include!"].iter().any(|h| reference.reaches(h));
-                assert!(
-                    !hidden,
-                    "{folder}/{}:{}: {reference}",
-                    file.name, reference.line
-                );
+                assert!(!hidden, "{folder}/{}:{}: {reference}", file.name, reference.line);
             }
         }
     }
@@ -418,35 +354,16 @@ fn files_stay_short() {
     let root = workspace();
     let mut seen = BTreeSet::new();
     for file in source::files_with_extension(&root, "rs").expect("the workspace can be read") {
-        let lines = fs::read_to_string(&file)
-            .expect("a source file")
-            .lines()
-            .count();
-        let name = file
-            .strip_prefix(&root)
-            .expect("below the root")
-            .display()
-            .to_string();
+        let lines = fs::read_to_string(&file).expect("a source file").lines().count();
+        let name = file.strip_prefix(&root).expect("below the root").display().to_string();
         match LONG_FILES.iter().find(|(long, _)| *long == name) {
-            Some(_) => assert!(
-                lines > MAX_LINES,
-                "{name} is short again: take it off the list"
-            ),
-            None => assert!(
-                lines <= MAX_LINES,
-                "{name} has {lines} lines, more than {MAX_LINES}"
-            ),
+            Some(_) => assert!(lines > MAX_LINES, "{name} is short again: take it off the list"),
+            None => assert!(lines <= MAX_LINES, "{name} has {lines} lines, more than {MAX_LINES}"),
         }
         seen.insert(name);
     }
-    assert!(
-        seen.contains("core/src/lib.rs"),
-        "the wrong folder was read"
-    );
+    assert!(seen.contains("core/src/lib.rs"), "the wrong folder was read");
     for (long, _) in LONG_FILES {
-        assert!(
-            seen.contains(*long),
-            "{long} is on the list and does not exist"
-        );
+        assert!(seen.contains(*long), "{long} is on the list and does not exist");
     }
 }

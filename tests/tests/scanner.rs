@@ -7,9 +7,7 @@ use std::fs;
 use safelight_tests::source::{self, references};
 
 fn finds(text: &str, target: &str) -> bool {
-    references(text, &["ingest", "receive"], "safelight_gateway")
-        .iter()
-        .any(|r| r.reaches(target))
+    references(text, &["ingest", "receive"], "safelight_gateway").iter().any(|r| r.reaches(target))
 }
 
 #[test]
@@ -75,10 +73,7 @@ fn a_crate_is_found_in_every_form() {
     ] {
         assert!(finds(text, "std::fs"), "not found in: {text}");
     }
-    assert!(finds(
-        "use std::time; fn f() { time::Instant::now() }",
-        "std::time::Instant"
-    ));
+    assert!(finds("use std::time; fn f() { time::Instant::now() }", "std::time::Instant"));
     assert!(finds("use std::time::*;", "std::time::Instant"));
     assert!(finds("extern crate tokio;", "tokio"));
     assert!(finds("#[tokio::main] async fn main() {}", "tokio"));
@@ -115,19 +110,13 @@ fn what_is_no_arrow_is_not_found() {
         assert!(!finds(text, "crate::vault"), "wrongly found in: {text}");
     }
     assert!(!finds("use std::time::Duration;", "std::time::Instant"));
-    assert!(!finds(
-        "use std::time; fn f() { time::Duration::ZERO }",
-        "std::time::Instant"
-    ));
+    assert!(!finds("use std::time; fn f() { time::Duration::ZERO }", "std::time::Instant"));
 }
 
 #[test]
 fn an_arrow_says_its_line() {
     let found = references("\n\nuse crate::vault;\n", &[], "x");
-    assert_eq!(
-        found.first().map(|r| (r.line, r.to_string())),
-        Some((3, "crate::vault".into()))
-    );
+    assert_eq!(found.first().map(|r| (r.line, r.to_string())), Some((3, "crate::vault".into())));
 }
 /// What `ingest` names of `crate::enrol::ca` and `crate::vault` in a small crate on disk, since re-exports
 /// and test files are seen only across files.
@@ -152,11 +141,7 @@ fn arrows(files: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn a_re_export_hides_nothing() {
-    for re_export in [
-        "pub use ca::Ca;",
-        "pub(crate) use self::ca::{Ca, Other};",
-        "pub use ca::*;",
-    ] {
+    for re_export in ["pub use ca::Ca;", "pub(crate) use self::ca::{Ca, Other};", "pub use ca::*;"] {
         let enrol = format!("mod ca; {re_export}");
         let found = arrows(&[
             ("lib.rs", "mod enrol; mod ingest;"),
@@ -166,10 +151,7 @@ fn a_re_export_hides_nothing() {
         assert_eq!(found.len(), 1, "{re_export}: {found:?}");
     }
     let at_the_root = arrows(&[
-        (
-            "lib.rs",
-            "mod enrol; mod ingest; mod vault; pub use vault::open as look;",
-        ),
+        ("lib.rs", "mod enrol; mod ingest; mod vault; pub use vault::open as look;"),
         ("ingest.rs", "use crate::look;"),
     ]);
     assert_eq!(at_the_root.len(), 1, "{at_the_root:?}");
@@ -185,8 +167,5 @@ fn test_files_do_not_count_and_others_do() {
         ("store.rs", "use crate::vault;"),
     ]);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(
-        found.iter().all(|f| f.starts_with("ingest/real.rs:1:")),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|f| f.starts_with("ingest/real.rs:1:")), "{found:?}");
 }

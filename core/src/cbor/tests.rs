@@ -16,15 +16,8 @@ fn the_encoding_is_the_deterministic_one() {
         (100.into(), 4.into()),
         (10.into(), 5.into()),
     ]);
-    assert_eq!(
-        encode(map),
-        hex("a50a05186404200361 7a0262616101".replace(' ', "").as_str())
-    );
-    let map = MapWriter::new()
-        .uint(24, 1)
-        .text(2, "a")
-        .bytes(1, &[9])
-        .bool(3, true);
+    assert_eq!(encode(map), hex("a50a05186404200361 7a0262616101".replace(' ', "").as_str()));
+    let map = MapWriter::new().uint(24, 1).text(2, "a").bytes(1, &[9]).bool(3, true);
     assert_eq!(map.to_bytes(), hex("a401410902616103f5181801"));
 }
 
@@ -53,18 +46,13 @@ fn what_has_another_spelling_is_refused() {
         ("e0", "a simple value"),
     ] {
         let got = decode(&hex(bytes), 64);
-        assert!(
-            matches!(got, Err(CborError::NotDeterministic | CborError::Malformed)),
-            "{why}: {got:?}"
-        );
+        assert!(matches!(got, Err(CborError::NotDeterministic | CborError::Malformed)), "{why}: {got:?}");
     }
 }
 
 #[test]
 fn what_is_no_single_item_is_malformed() {
-    for bytes in [
-        "", "ff", "01 01", "1c", "61ff", "62c328", "18", "5802", "a101", "8201", "1f", "5f01ff",
-    ] {
+    for bytes in ["", "ff", "01 01", "1c", "61ff", "62c328", "18", "5802", "a101", "8201", "1f", "5f01ff"] {
         let got = decode(&hex(&bytes.replace(' ', "")), 64);
         assert_eq!(got, Err(CborError::Malformed), "{bytes}");
     }
@@ -89,23 +77,15 @@ fn limits_hold_before_anything_is_kept() {
 #[test]
 fn nesting_ends_before_the_stack_does() {
     for head in [0x81, 0xc1, 0x9f, 0xbf] {
-        assert_eq!(
-            decode(&vec![head; 100_000], 100_000),
-            Err(CborError::Malformed)
-        );
+        assert_eq!(decode(&vec![head; 100_000], 100_000), Err(CborError::Malformed));
     }
     // Maps nested by their keys.
     let keys = [vec![0xa1; 50_000], vec![0x01; 50_001]].concat();
     assert_eq!(decode(&keys, 1 << 20), Err(CborError::Malformed));
 
     let nested = |depth| [vec![0x81; depth], vec![0x01]].concat();
-    let deepest = (1..20)
-        .rev()
-        .find(|depth| decode(&nested(*depth), 64).is_ok());
-    assert!(
-        deepest.is_some_and(|depth| (MAX_DEPTH - 1..=MAX_DEPTH).contains(&depth)),
-        "{deepest:?}"
-    );
+    let deepest = (1..20).rev().find(|depth| decode(&nested(*depth), 64).is_ok());
+    assert!(deepest.is_some_and(|depth| (MAX_DEPTH - 1..=MAX_DEPTH).contains(&depth)), "{deepest:?}");
 }
 
 #[test]
@@ -131,14 +111,8 @@ fn fields_are_typed_and_all_accounted_for() {
     assert_eq!(field(3).text(1..=4), Ok("text".to_owned()));
     assert_eq!(field(3).text(5..=9), Err(CborError::Field { key: 3 }));
     assert_eq!(field(4).array(2..=2).unwrap().len(), 2);
-    assert_eq!(
-        field(4).array(3..=9).err(),
-        Some(CborError::Field { key: 4 })
-    );
-    assert_eq!(
-        field(4).array(0..=2).unwrap()[1].bool(),
-        Err(CborError::Field { key: 4 })
-    );
+    assert_eq!(field(4).array(3..=9).err(), Some(CborError::Field { key: 4 }));
+    assert_eq!(field(4).array(0..=2).unwrap()[1].bool(), Err(CborError::Field { key: 4 }));
     assert_eq!(field(5).fields().unwrap().take(1).unwrap().uint(), Ok(5));
     assert_eq!(field(1).fields().err(), Some(CborError::Field { key: 1 }));
     assert_eq!(fields().take(6).err(), Some(CborError::Missing { key: 6 }));
@@ -153,18 +127,9 @@ fn fields_are_typed_and_all_accounted_for() {
 
 #[test]
 fn only_integer_keys_and_catalog_sized_numbers() {
-    assert_eq!(
-        Fields::decode(&hex("a1616101"), 64).err(),
-        Some(CborError::Shape)
-    );
-    assert_eq!(
-        Fields::decode(&hex("a12001"), 64).err(),
-        Some(CborError::Shape)
-    );
-    assert_eq!(
-        Fields::decode(&hex("8101"), 64).err(),
-        Some(CborError::Shape)
-    );
+    assert_eq!(Fields::decode(&hex("a1616101"), 64).err(), Some(CborError::Shape));
+    assert_eq!(Fields::decode(&hex("a12001"), 64).err(), Some(CborError::Shape));
+    assert_eq!(Fields::decode(&hex("8101"), 64).err(), Some(CborError::Shape));
     let above = MapWriter::new().uint(1, MAX_UINT + 1).to_bytes();
     let item = Fields::decode(&above, 64).unwrap().take(1).unwrap();
     assert_eq!(item.uint(), Err(CborError::Field { key: 1 }));
@@ -172,11 +137,7 @@ fn only_integer_keys_and_catalog_sized_numbers() {
 
 #[test]
 fn a_secret_message_has_the_same_bytes_and_never_grows() {
-    let map = || {
-        MapWriter::new()
-            .bytes(2, &[5; 300])
-            .map(1, MapWriter::new().text(9, "secret"))
-    };
+    let map = || MapWriter::new().bytes(2, &[5; 300]).map(1, MapWriter::new().text(9, "secret"));
     let secret = map().to_secret_bytes();
     assert_eq!(*secret, map().to_bytes());
     assert!(secret.capacity() < secret.len() + 64);
@@ -194,14 +155,8 @@ fn values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 6, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
-            proptest::collection::btree_map(any::<u32>(), inner, 0..6).prop_map(|map| {
-                Value::Map(
-                    map.into_iter()
-                        .rev()
-                        .map(|(k, v)| (Value::from(k), v))
-                        .collect(),
-                )
-            }),
+            proptest::collection::btree_map(any::<u32>(), inner, 0..6)
+                .prop_map(|map| { Value::Map(map.into_iter().rev().map(|(k, v)| (Value::from(k), v)).collect(),) }),
         ]
     })
 }

@@ -146,7 +146,10 @@ impl Client {
 }
 
 /// The transport's settings around a TLS configuration.
-pub(super) fn quic_config(tls: rustls::ClientConfig, congestion: Congestion) -> Result<quinn::ClientConfig, ClientError> {
+pub(super) fn quic_config(
+    tls: rustls::ClientConfig,
+    congestion: Congestion,
+) -> Result<quinn::ClientConfig, ClientError> {
     let crypto = QuicClientConfig::try_from(tls).map_err(|_| ClientError::Protocol)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     let mut transport = quinn::TransportConfig::default();
@@ -193,10 +196,7 @@ fn endpoint_for(remote: SocketAddr) -> Result<quinn::Endpoint, ClientError> {
 }
 
 fn socket_for(remote: SocketAddr) -> Result<UdpSocket, ClientError> {
-    let any: SocketAddr = if remote.is_ipv4() {
-        (Ipv4Addr::UNSPECIFIED, 0).into()
-    } else {
-        (Ipv6Addr::UNSPECIFIED, 0).into()
-    };
+    let any: SocketAddr =
+        if remote.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     UdpSocket::bind(any).map_err(|_| ClientError::Socket)
 }

@@ -2,8 +2,8 @@
 //! keystore, and the caller keeps these bytes wherever it keeps settings.
 
 use crate::cbor::{CborError, Fields, MapWriter, Value};
-use crate::ids::{ClinicId, DeviceId, UnixMillis};
 use crate::device_key::PublicKey;
+use crate::ids::{ClinicId, DeviceId, UnixMillis};
 use crate::keyset::{KeySetError, SignedKeySet, VerifiedKeySet, root_key};
 use crate::log::checkpoint::Checkpoint;
 use crate::manifest::OperatorId;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use rand_core::TryCryptoRng;
 use tokio::time::{Instant, timeout_at};
 
+use super::ClientError;
 use super::connect::{Congestion, dial_any, quic_config};
 use super::device::{Device, root_keys};
 use super::maintain::is_for;
 use super::tls::{self, PinnedAuthority};
-use super::ClientError;
 use crate::device_key::{DeviceKey, DeviceKeyError};
 use crate::enrol::{self, Begin, EnrolmentError, Issued, Offer, Outcome, Reveal, Words, WordsInput};
 use crate::ids::{DeviceId, UnixMillis};
@@ -64,7 +64,10 @@ pub async fn enrol<R: TryCryptoRng>(
     let outcome = converse(&connection, &request, &tls.authority, &csr, nonce, deadline, show).await;
     let outcome = outcome.map_err(|error| match (error, connection.close_reason()) {
         // What the clinic said outranks how the connection ended.
-        (said @ (ClientError::EnrolmentRefused(_) | ClientError::EnrolmentMismatch | ClientError::NotApprovedInTime), _) => said,
+        (
+            said @ (ClientError::EnrolmentRefused(_) | ClientError::EnrolmentMismatch | ClientError::NotApprovedInTime),
+            _,
+        ) => said,
         (_, Some(reason)) => reason.into(),
         (error, None) => error,
     });
@@ -83,7 +86,12 @@ async fn converse(
     show: impl FnOnce(&Words),
 ) -> Result<Device, ClientError> {
     let (mut send, recv) = connection.open_bi().await?;
-    let mut clinic = ClinicFrames { recv, reader: FrameReader::new(enrol::messages::MAX_OUTCOME_LEN), pending: Vec::new(), deadline };
+    let mut clinic = ClinicFrames {
+        recv,
+        reader: FrameReader::new(enrol::messages::MAX_OUTCOME_LEN),
+        pending: Vec::new(),
+        deadline,
+    };
 
     let begin = Begin {
         token: request.invitation.token.clone(),

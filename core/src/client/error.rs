@@ -105,7 +105,9 @@ impl ClientError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::ConnectionLost | Self::Socket => true,
-            Self::Closed(reason) => matches!(reason, CloseReason::ShuttingDown | CloseReason::TooManyConnections | CloseReason::Done),
+            Self::Closed(reason) => {
+                matches!(reason, CloseReason::ShuttingDown | CloseReason::TooManyConnections | CloseReason::Done)
+            }
             Self::Refused(code) => code.is_temporary(),
             _ => false,
         }

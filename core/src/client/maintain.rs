@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::ClientError;
 use super::connect::Client;
 use super::device::root_keys;
 use super::tls::{self, Validity};
-use super::ClientError;
 use crate::device_key::{DeviceKey, PublicKey};
 use crate::ids::UnixMillis;
 use crate::keyset::SignedKeySet;

@@ -47,32 +47,21 @@ pub enum TlsConfigError {
     #[error(transparent)]
     Key(#[from] crate::device_key::DeviceKeyError),
     /// The key set names no certificate authority, or one that cannot be read.
-    #[error(
-        "the clinic's certificate authority cannot be read: update the clinic's keys, or enrol again"
-    )]
+    #[error("the clinic's certificate authority cannot be read: update the clinic's keys, or enrol again")]
     Roots,
     /// rustls refuses the configuration: a fault of this program.
     #[error("TLS could not be set up")]
     Setup(#[source] rustls::Error),
 }
 
-fn builder(
-    trust: Trust,
-    clinic: ClinicId,
-) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsConfigError> {
+fn builder(trust: Trust, clinic: ClinicId) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsConfigError> {
     let server_name = ServerName::try_from(clinic.server_name())
         .map_err(|_| TlsConfigError::Setup(rustls::Error::General("server name".into())))?;
-    let verifier = GatewayVerifier {
-        trust,
-        server_name,
-        provider: provider(),
-    };
+    let verifier = GatewayVerifier { trust, server_name, provider: provider() };
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(TlsConfigError::Setup)?;
-    Ok(builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier)))
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 fn finished(mut config: ClientConfig, alpn: &[u8]) -> ClientConfig {

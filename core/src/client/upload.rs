@@ -82,7 +82,8 @@ impl Client {
     ) -> Result<VerifiedReceipt, ClientError> {
         let live = self.live().await?;
         let device = self.device();
-        let trust = Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: device.checkpoint.as_ref() };
+        let trust =
+            Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: device.checkpoint.as_ref() };
         let receipt = match transfer(&live, capture, trust, progress).await {
             Ok(receipt) => receipt,
             // A stream that broke because the connection was closed says so less well than the connection does.

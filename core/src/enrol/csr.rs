@@ -42,8 +42,7 @@ impl CertificateRequest {
         if der.len() > MAX_CSR_LEN {
             return Err(CsrError::TooLong);
         }
-        let (rest, request) =
-            X509CertificationRequest::from_der(der).map_err(|_| CsrError::Malformed)?;
+        let (rest, request) = X509CertificationRequest::from_der(der).map_err(|_| CsrError::Malformed)?;
         if !rest.is_empty() {
             return Err(CsrError::Malformed);
         }
@@ -54,8 +53,7 @@ impl CertificateRequest {
         {
             return Err(CsrError::Key);
         }
-        let public_key = PublicKey::from_sec1(&info.subject_pki.subject_public_key.data)
-            .map_err(|_| CsrError::Key)?;
+        let public_key = PublicKey::from_sec1(&info.subject_pki.subject_public_key.data).map_err(|_| CsrError::Key)?;
         if public_key.verifies_der(info.raw, &request.signature_value.data) {
             Ok(Self { public_key })
         } else {
@@ -94,25 +92,16 @@ mod tests {
     fn a_request_by_openssl_with_wishes_is_read_and_its_wishes_are_not() {
         let der = data_encoding::BASE64.decode(OPENSSL.as_bytes()).unwrap();
         let request = CertificateRequest::parse(&der).unwrap();
-        assert_eq!(
-            data_encoding::HEXLOWER.encode(&request.public_key().to_sec1()),
-            OPENSSL_POINT
-        );
+        assert_eq!(data_encoding::HEXLOWER.encode(&request.public_key().to_sec1()), OPENSSL_POINT);
     }
 
     #[test]
     fn a_wish_list_changes_nothing() {
         let key = key();
         let point = key.verifying().to_sec1();
-        let wish = tlv(
-            SEQUENCE,
-            &[oid("2a864886f70d01090e"), tlv(SET, &[tlv(SEQUENCE, &[])])],
-        );
+        let wish = tlv(SEQUENCE, &[oid("2a864886f70d01090e"), tlv(SET, &[tlv(SEQUENCE, &[])])]);
         let der = request(spki(EC_PUBLIC_KEY, P256, &point), &[wish], &key);
-        assert_eq!(
-            CertificateRequest::parse(&der).unwrap().public_key(),
-            &key.verifying()
-        );
+        assert_eq!(CertificateRequest::parse(&der).unwrap().public_key(), &key.verifying());
     }
 
     #[test]
@@ -122,32 +111,14 @@ mod tests {
         let parse = |spki| CertificateRequest::parse(&request(spki, &[], &key));
         assert_eq!(parse(spki(EC_PUBLIC_KEY, P384, &point)), Err(CsrError::Key));
         // rsaEncryption with the curve's name as its parameter.
-        assert_eq!(
-            parse(spki("2a864886f70d010101", P256, &point)),
-            Err(CsrError::Key)
-        );
+        assert_eq!(parse(spki("2a864886f70d010101", P256, &point)), Err(CsrError::Key));
         let mut off_curve = point.clone();
         off_curve[64] ^= 1;
-        assert_eq!(
-            parse(spki(EC_PUBLIC_KEY, P256, &off_curve)),
-            Err(CsrError::Key)
-        );
+        assert_eq!(parse(spki(EC_PUBLIC_KEY, P256, &off_curve)), Err(CsrError::Key));
         assert_eq!(parse(spki(EC_PUBLIC_KEY, P256, &[0])), Err(CsrError::Key));
-        let other = SoftwareKey::generate(&mut SysRng)
-            .unwrap()
-            .verifying()
-            .to_sec1();
-        assert_eq!(
-            parse(spki(EC_PUBLIC_KEY, P256, &other)),
-            Err(CsrError::Signature)
-        );
-        let no_parameters = tlv(
-            SEQUENCE,
-            &[
-                tlv(SEQUENCE, &[oid(EC_PUBLIC_KEY)]),
-                tlv(3, &[vec![0], point]),
-            ],
-        );
+        let other = SoftwareKey::generate(&mut SysRng).unwrap().verifying().to_sec1();
+        assert_eq!(parse(spki(EC_PUBLIC_KEY, P256, &other)), Err(CsrError::Signature));
+        let no_parameters = tlv(SEQUENCE, &[tlv(SEQUENCE, &[oid(EC_PUBLIC_KEY)]), tlv(3, &[vec![0], point])]);
         assert_eq!(parse(no_parameters), Err(CsrError::Key));
     }
 
@@ -175,37 +146,21 @@ mod tests {
     fn der_info(der: &[u8]) -> std::ops::Range<usize> {
         let (_, request) = X509CertificationRequest::from_der(der).unwrap();
         let info = request.certification_request_info.raw;
-        let start = der
-            .windows(info.len())
-            .position(|part| part == info)
-            .unwrap();
+        let start = der.windows(info.len()).position(|part| part == info).unwrap();
         start..start + info.len()
     }
 
     #[test]
     fn size_and_nesting_are_bounded() {
-        assert_eq!(
-            CertificateRequest::parse(&[0x30; MAX_CSR_LEN + 1]),
-            Err(CsrError::TooLong)
-        );
+        assert_eq!(CertificateRequest::parse(&[0x30; MAX_CSR_LEN + 1]), Err(CsrError::TooLong));
         let mut nested = Vec::new();
         while nested.len() < MAX_CSR_LEN - 8 {
             nested = tlv(SEQUENCE, &[nested]);
         }
         let key = key();
         assert!(CertificateRequest::parse(&nested).is_err());
-        let attribute = tlv(
-            SEQUENCE,
-            &[
-                oid("2a864886f70d01090e"),
-                tlv(SET, &[nested[1000..].to_vec()]),
-            ],
-        );
-        let der = request(
-            spki(EC_PUBLIC_KEY, P256, &key.verifying().to_sec1()),
-            &[attribute],
-            &key,
-        );
+        let attribute = tlv(SEQUENCE, &[oid("2a864886f70d01090e"), tlv(SET, &[nested[1000..].to_vec()])]);
+        let der = request(spki(EC_PUBLIC_KEY, P256, &key.verifying().to_sec1()), &[attribute], &key);
         let _ = CertificateRequest::parse(&der);
         // Lengths that claim more than there is.
         for len in [0x84_ffff_ffff_u64, 0x88_ffff_ffff] {

@@ -33,9 +33,7 @@ pub enum EnrolmentError {
     #[error("the enrolment message is malformed: {0}")]
     Field(#[from] CborError),
     /// A revealed nonce is not the one that was committed to.
-    #[error(
-        "the other side changed its nonce after committing to it: someone may sit in between, so start again"
-    )]
+    #[error("the other side changed its nonce after committing to it: someone may sit in between, so start again")]
     Commitment,
 }
 
@@ -62,9 +60,7 @@ impl Begin {
             .bytes(1, self.token.expose_bytes())
             .bytes(2, &self.csr)
             .text(3, &self.device_name)
-            .optional(self.attestation.as_deref(), |map, attestation| {
-                map.bytes(4, attestation)
-            })
+            .optional(self.attestation.as_deref(), |map, attestation| map.bytes(4, attestation))
             .bytes(5, &self.commitment)
             .to_secret_bytes()
     }
@@ -85,10 +81,7 @@ impl Begin {
                     return Err(wrong.into());
                 }
             },
-            attestation: fields
-                .take_optional(4)
-                .map(|item| item.bytes(1..=MAX_ATTESTATION_LEN))
-                .transpose()?,
+            attestation: fields.take_optional(4).map(|item| item.bytes(1..=MAX_ATTESTATION_LEN)).transpose()?,
             commitment: fields.take(5)?.bytes32()?,
         };
         fields.finish()?;
@@ -124,19 +117,13 @@ impl Offer {
     /// The message.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        MapWriter::new()
-            .bytes(1, &self.enrolment_id)
-            .bytes(2, &self.commitment)
-            .to_bytes()
+        MapWriter::new().bytes(1, &self.enrolment_id).bytes(2, &self.commitment).to_bytes()
     }
 
     /// Reads the message.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnrolmentError> {
         let mut fields = Fields::decode(bytes, MAX_STEP_LEN)?;
-        let offer = Self {
-            enrolment_id: fields.take(1)?.bytes16()?,
-            commitment: fields.take(2)?.bytes32()?,
-        };
+        let offer = Self { enrolment_id: fields.take(1)?.bytes16()?, commitment: fields.take(2)?.bytes32()? };
         fields.finish()?;
         Ok(offer)
     }
@@ -164,9 +151,7 @@ impl Reveal {
     /// Reads the message.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnrolmentError> {
         let mut fields = Fields::decode(bytes, MAX_STEP_LEN)?;
-        let reveal = Self {
-            nonce: fields.take(1)?.bytes32()?,
-        };
+        let reveal = Self { nonce: fields.take(1)?.bytes32()? };
         fields.finish()?;
         Ok(reveal)
     }
@@ -175,12 +160,7 @@ impl Reveal {
 /// What the phone commits to: SHA-256(label, nonce, request).
 #[must_use]
 pub fn phone_commitment(nonce: &[u8; 32], csr: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(b"safelight/enrol/phone")
-        .chain_update(nonce)
-        .chain_update(csr)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(b"safelight/enrol/phone").chain_update(nonce).chain_update(csr).finalize().into()
 }
 
 /// What the clinic commits to: SHA-256(label, nonce, SHA-256(request)).
@@ -195,11 +175,7 @@ pub fn clinic_commitment(nonce: &[u8; 32], csr: &[u8]) -> [u8; 32] {
 }
 
 fn check(committed: [u8; 32], revealed: [u8; 32]) -> Result<(), EnrolmentError> {
-    if committed == revealed {
-        Ok(())
-    } else {
-        Err(EnrolmentError::Commitment)
-    }
+    if committed == revealed { Ok(()) } else { Err(EnrolmentError::Commitment) }
 }
 
 /// The phone is a device of the clinic now. What is in here the phone checks like anything else: the CA against
@@ -244,14 +220,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 6] = [
-        Self::Invitation,
-        Self::Request,
-        Self::Declined,
-        Self::TimedOut,
-        Self::Unavailable,
-        Self::TooMany,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Invitation, Self::Request, Self::Declined, Self::TimedOut, Self::Unavailable, Self::TooMany];
 
     /// The number on the wire.
     #[must_use]
@@ -325,9 +295,7 @@ impl Outcome {
         } else {
             let item = fields.take(2)?;
             let number = item.uint()?;
-            let refusal = Refusal::ALL
-                .into_iter()
-                .find(|refusal| refusal.number() == number);
+            let refusal = Refusal::ALL.into_iter().find(|refusal| refusal.number() == number);
             Self::Refused(refusal.ok_or(item.wrong())?)
         };
         fields.finish()?;
@@ -363,16 +331,9 @@ mod tests {
     #[test]
     fn messages_read_back() {
         assert_eq!(Begin::parse(&begin().to_bytes()), Ok(begin()));
-        let attested = Begin {
-            attestation: Some(vec![9; MAX_ATTESTATION_LEN]),
-            csr: vec![1; MAX_CSR_LEN],
-            ..begin()
-        };
+        let attested = Begin { attestation: Some(vec![9; MAX_ATTESTATION_LEN]), csr: vec![1; MAX_CSR_LEN], ..begin() };
         assert_eq!(Begin::parse(&attested.to_bytes()), Ok(attested));
-        let offer = Offer {
-            enrolment_id: [1; 16],
-            commitment: [2; 32],
-        };
+        let offer = Offer { enrolment_id: [1; 16], commitment: [2; 32] };
         assert_eq!(Offer::parse(&offer.to_bytes()), Ok(offer));
         let reveal = Reveal { nonce: [1; 32] };
         assert_eq!(Reveal::parse(&reveal.to_bytes()), Ok(reveal));
@@ -398,67 +359,27 @@ mod tests {
             assert!(!parse(&[bytes, &[0]].concat()));
         }
         each(&begin().to_bytes(), |bytes| Begin::parse(bytes).is_ok());
-        each(
-            &Offer {
-                enrolment_id: [1; 16],
-                commitment: [2; 32],
-            }
-            .to_bytes(),
-            |bytes| Offer::parse(bytes).is_ok(),
-        );
-        each(&Reveal { nonce: [1; 32] }.to_bytes(), |bytes| {
-            Reveal::parse(bytes).is_ok()
-        });
+        each(&Offer { enrolment_id: [1; 16], commitment: [2; 32] }.to_bytes(), |bytes| Offer::parse(bytes).is_ok());
+        each(&Reveal { nonce: [1; 32] }.to_bytes(), |bytes| Reveal::parse(bytes).is_ok());
         each(&issued().to_bytes(), |bytes| Outcome::parse(bytes).is_ok());
-        each(&Outcome::Refused(Refusal::Declined).to_bytes(), |bytes| {
-            Outcome::parse(bytes).is_ok()
-        });
+        each(&Outcome::Refused(Refusal::Declined).to_bytes(), |bytes| Outcome::parse(bytes).is_ok());
     }
 
     #[test]
     fn limits_and_wrong_fields_are_refused() {
         let field = |key| Err(EnrolmentError::Field(CborError::Field { key }));
         let parse = |begin: Begin| Begin::parse(&begin.to_bytes());
-        assert_eq!(
-            parse(Begin {
-                csr: vec![0; MAX_CSR_LEN + 1],
-                ..begin()
-            }),
-            field(2)
-        );
-        assert_eq!(
-            parse(Begin {
-                csr: vec![],
-                ..begin()
-            }),
-            field(2)
-        );
+        assert_eq!(parse(Begin { csr: vec![0; MAX_CSR_LEN + 1], ..begin() }), field(2));
+        assert_eq!(parse(Begin { csr: vec![], ..begin() }), field(2));
         for name in ["", " a", "a\nb", "a\u{202e}b", "\u{1b}[2J", &"a".repeat(65)] {
-            assert_eq!(
-                parse(Begin {
-                    device_name: name.into(),
-                    ..begin()
-                }),
-                field(3),
-                "{name:?}"
-            );
+            assert_eq!(parse(Begin { device_name: name.into(), ..begin() }), field(3), "{name:?}");
         }
-        assert_eq!(
-            parse(Begin {
-                attestation: Some(vec![]),
-                ..begin()
-            }),
-            field(4)
-        );
-        let long = Begin {
-            attestation: Some(vec![0; MAX_ATTESTATION_LEN + 1]),
-            ..begin()
-        };
+        assert_eq!(parse(Begin { attestation: Some(vec![]), ..begin() }), field(4));
+        let long = Begin { attestation: Some(vec![0; MAX_ATTESTATION_LEN + 1]), ..begin() };
         assert_eq!(parse(long), field(4));
 
         // Both endings at once, none, and an unknown refusal.
-        let Value::Map(mut both) = cbor::decode(&issued().to_bytes(), MAX_OUTCOME_LEN).unwrap()
-        else {
+        let Value::Map(mut both) = cbor::decode(&issued().to_bytes(), MAX_OUTCOME_LEN).unwrap() else {
             panic!("a map")
         };
         both.push((2.into(), 1.into()));
@@ -470,23 +391,14 @@ mod tests {
     #[test]
     fn a_nonce_that_was_not_committed_to_is_noticed() {
         let (nonce, csr) = ([7; 32], begin().csr);
-        let asked = Begin {
-            commitment: phone_commitment(&nonce, &csr),
-            ..begin()
-        };
-        let offer = Offer {
-            enrolment_id: [1; 16],
-            commitment: clinic_commitment(&nonce, &csr),
-        };
+        let asked = Begin { commitment: phone_commitment(&nonce, &csr), ..begin() };
+        let offer = Offer { enrolment_id: [1; 16], commitment: clinic_commitment(&nonce, &csr) };
         let (right, wrong) = (Reveal { nonce }, Reveal { nonce: [8; 32] });
         assert_eq!(asked.check(&right), Ok(()));
         assert_eq!(asked.check(&wrong), Err(EnrolmentError::Commitment));
         assert_eq!(offer.check(&right, &csr), Ok(()));
         assert_eq!(offer.check(&wrong, &csr), Err(EnrolmentError::Commitment));
-        assert_eq!(
-            offer.check(&right, b"another request"),
-            Err(EnrolmentError::Commitment)
-        );
+        assert_eq!(offer.check(&right, b"another request"), Err(EnrolmentError::Commitment));
         // One side's commitment is not the other's.
         assert_ne!(asked.commitment, offer.commitment);
     }
@@ -494,9 +406,6 @@ mod tests {
     #[test]
     fn debug_output_shows_neither_token_nor_name() {
         let shown = format!("{:?}", begin());
-        assert!(
-            !shown.contains("Miller") && !shown.contains("165"),
-            "{shown}"
-        );
+        assert!(!shown.contains("Miller") && !shown.contains("165"), "{shown}");
     }
 }

@@ -61,10 +61,7 @@ impl fmt::Display for Words {
     }
 }
 
-#[allow(
-    clippy::indexing_slicing,
-    reason = "the list has as many words as a byte has values"
-)]
+#[allow(clippy::indexing_slicing, reason = "the list has as many words as a byte has values")]
 fn word(byte: u8) -> &'static str {
     LIST[usize::from(byte)]
 }
@@ -113,11 +110,7 @@ mod tests {
         for (i, x) in a.bytes().enumerate() {
             let mut next = vec![i + 1];
             for (j, y) in b.bytes().enumerate() {
-                next.push(
-                    (row[j + 1] + 1)
-                        .min(next[j] + 1)
-                        .min(row[j] + usize::from(x != y)),
-                );
+                next.push((row[j + 1] + 1).min(next[j] + 1).min(row[j] + usize::from(x != y)));
             }
             row = next;
         }
@@ -127,10 +120,7 @@ mod tests {
     #[test]
     fn the_words_are_plain_and_far_apart() {
         for (i, a) in LIST.iter().enumerate() {
-            assert!(
-                (4..=8).contains(&a.len()) && a.bytes().all(|byte| byte.is_ascii_lowercase()),
-                "{a}"
-            );
+            assert!((4..=8).contains(&a.len()) && a.bytes().all(|byte| byte.is_ascii_lowercase()), "{a}");
             for b in &LIST[..i] {
                 assert!(distance(a, b) >= 3, "{a} {b}");
             }
@@ -152,35 +142,13 @@ mod tests {
         let words = Words::derive(&input);
         assert_eq!(words, Words::derive(&input.clone()));
         for changed in [
-            WordsInput {
-                ca_sha256: &[9; 32],
-                ..input
-            },
-            WordsInput {
-                clinic_id: ClinicId::from_bytes([9; 16]),
-                ..input
-            },
-            WordsInput {
-                token: &other,
-                ..input
-            },
-            WordsInput {
-                csr: b"another",
-                ..input
-            },
-            WordsInput {
-                phone_nonce: &[9; 32],
-                ..input
-            },
-            WordsInput {
-                clinic_nonce: &[9; 32],
-                ..input
-            },
-            WordsInput {
-                phone_nonce: &[6; 32],
-                clinic_nonce: &[5; 32],
-                ..input
-            },
+            WordsInput { ca_sha256: &[9; 32], ..input },
+            WordsInput { clinic_id: ClinicId::from_bytes([9; 16]), ..input },
+            WordsInput { token: &other, ..input },
+            WordsInput { csr: b"another", ..input },
+            WordsInput { phone_nonce: &[9; 32], ..input },
+            WordsInput { clinic_nonce: &[9; 32], ..input },
+            WordsInput { phone_nonce: &[6; 32], clinic_nonce: &[5; 32], ..input },
         ] {
             assert_ne!(Words::derive(&changed), words, "{changed:?}");
         }

@@ -41,9 +41,7 @@ impl Laterality {
     /// From the word that is stored.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Left, Self::Right, Self::Bilateral]
-            .into_iter()
-            .find(|side| side.as_str() == word)
+        [Self::Left, Self::Right, Self::Bilateral].into_iter().find(|side| side.as_str() == word)
     }
 }
 
@@ -59,9 +57,7 @@ impl BodySite {
     pub fn new(code: Option<String>, text: String) -> Result<Self, LabelError> {
         line("body site", &text, MAX_SITE_LEN)?;
         if code.as_deref().is_some_and(|code| !is_snomed_id(code)) {
-            return Err(LabelError::Field {
-                field: "body site code",
-            });
+            return Err(LabelError::Field { field: "body site code" });
         }
         Ok(Self { code, text })
     }
@@ -111,9 +107,7 @@ impl BodySite {
 // Free text may say anything about a person.
 impl fmt::Debug for BodySite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodySite")
-            .field("code", &self.code)
-            .finish_non_exhaustive()
+        f.debug_struct("BodySite").field("code", &self.code).finish_non_exhaustive()
     }
 }
 
@@ -123,18 +117,13 @@ fn is_snomed_id(text: &str) -> bool {
     (6..=18).contains(&text.len())
         && !text.starts_with('0')
         && text.bytes().all(|byte| byte.is_ascii_digit())
-        && text
-            .bytes()
-            .rev()
-            .enumerate()
-            .fold(0, |check, (place, digit)| {
-                let mut digit = digit - b'0';
-                for _ in 0..place % 8 {
-                    digit = permuted(digit);
-                }
-                dihedral(check, digit)
-            })
-            == 0
+        && text.bytes().rev().enumerate().fold(0, |check, (place, digit)| {
+            let mut digit = digit - b'0';
+            for _ in 0..place % 8 {
+                digit = permuted(digit);
+            }
+            dihedral(check, digit)
+        }) == 0
 }
 
 /// Verhoeff's permutation.
@@ -245,45 +234,16 @@ mod tests {
     #[test]
     fn names_give_codes_and_sides() {
         for (text, code, meaning, side) in [
-            (
-                "left forearm",
-                "14975008",
-                "Forearm",
-                Some(Laterality::Left),
-            ),
-            (
-                "Forearm, LEFT",
-                "14975008",
-                "Forearm",
-                Some(Laterality::Left),
-            ),
-            (
-                "the right  lower leg",
-                "30021000",
-                "Lower leg",
-                Some(Laterality::Right),
-            ),
-            (
-                "both hands",
-                "85562004",
-                "Hand",
-                Some(Laterality::Bilateral),
-            ),
-            (
-                "feet (bilateral)",
-                "56459004",
-                "Foot",
-                Some(Laterality::Bilateral),
-            ),
+            ("left forearm", "14975008", "Forearm", Some(Laterality::Left)),
+            ("Forearm, LEFT", "14975008", "Forearm", Some(Laterality::Left)),
+            ("the right  lower leg", "30021000", "Lower leg", Some(Laterality::Right)),
+            ("both hands", "85562004", "Hand", Some(Laterality::Bilateral)),
+            ("feet (bilateral)", "56459004", "Foot", Some(Laterality::Bilateral)),
             ("back", "77568009", "Back", None),
             ("armpit", "91470000", "Axilla", None),
             ("Head and Neck", "774007", "Head and Neck", None),
         ] {
-            assert_eq!(
-                read(text),
-                (Some(code.into()), meaning.into(), side),
-                "{text}"
-            );
+            assert_eq!(read(text), (Some(code.into()), meaning.into(), side), "{text}");
         }
     }
 
@@ -326,19 +286,8 @@ mod tests {
 
     #[test]
     fn a_mistyped_code_is_refused() {
-        for code in [
-            "14975007",
-            "14975080",
-            "1497500",
-            "014975008",
-            "T-D8500",
-            "",
-            "1497500814975008000",
-        ] {
-            assert!(
-                BodySite::new(Some(code.into()), "Forearm".into()).is_err(),
-                "{code}"
-            );
+        for code in ["14975007", "14975080", "1497500", "014975008", "T-D8500", "", "1497500814975008000"] {
+            assert!(BodySite::new(Some(code.into()), "Forearm".into()).is_err(), "{code}");
         }
         // Every single wrong digit, which is what a check digit is for.
         for at in 0..8 {

@@ -35,9 +35,7 @@ const ED25519: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// An origin that cannot stand in a checkpoint: see [`is_origin`].
-    #[error(
-        "the log's name is empty, too long, or holds a space, a plus sign or a character outside ASCII"
-    )]
+    #[error("the log's name is empty, too long, or holds a space, a plus sign or a character outside ASCII")]
     Origin,
     /// A size that no log here reaches.
     #[error("the log's size is beyond what a log can hold")]
@@ -46,9 +44,7 @@ pub enum CheckpointError {
     #[error("the checkpoint is too long")]
     TooLong,
     /// Not the text that a checkpoint is.
-    #[error(
-        "this is not a checkpoint: it must be copied whole, with its blank line and its signature"
-    )]
+    #[error("this is not a checkpoint: it must be copied whole, with its blank line and its signature")]
     Malformed,
     /// A checkpoint of another log.
     #[error("the checkpoint is of another log")]
@@ -75,10 +71,7 @@ pub struct Checkpoint {
 /// Whether `text` can name a log: ASCII from `!` to `~` without `+`, 1 to [`MAX_ORIGIN_LEN`] characters.
 #[must_use]
 pub fn is_origin(text: &str) -> bool {
-    (1..=MAX_ORIGIN_LEN).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'+')
+    (1..=MAX_ORIGIN_LEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+')
 }
 
 impl Checkpoint {
@@ -87,16 +80,8 @@ impl Checkpoint {
         let mut text = self.body()?;
         let mut line = key_id(&self.origin, &key.verifying_key()).to_vec();
         line.extend(key.sign(text.as_bytes()).to_bytes());
-        let _ = write!(
-            text,
-            "\n\u{2014} {} {}\n",
-            self.origin,
-            BASE64.encode(&line)
-        );
-        Ok(SignedCheckpoint {
-            checkpoint: self,
-            text,
-        })
+        let _ = write!(text, "\n\u{2014} {} {}\n", self.origin, BASE64.encode(&line));
+        Ok(SignedCheckpoint { checkpoint: self, text })
     }
 
     /// The lines that are signed.
@@ -107,12 +92,7 @@ impl Checkpoint {
         if self.size > crate::cbor::MAX_UINT {
             return Err(CheckpointError::Size);
         }
-        Ok(format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            BASE64.encode(&self.root)
-        ))
+        Ok(format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(&self.root)))
     }
 
     fn parse_body(body: &str) -> Result<Self, CheckpointError> {
@@ -127,11 +107,7 @@ impl Checkpoint {
             root: root.try_into().map_err(|_| malformed)?,
         };
         // One spelling: no sign or leading zero before the size, no further lines.
-        if checkpoint.body()? == body {
-            Ok(checkpoint)
-        } else {
-            Err(malformed)
-        }
+        if checkpoint.body()? == body { Ok(checkpoint) } else { Err(malformed) }
     }
 }
 
@@ -144,11 +120,7 @@ pub struct SignedCheckpoint {
 
 impl SignedCheckpoint {
     /// Reads a signed checkpoint of the log `origin` and checks its signature by `key`.
-    pub fn parse_and_verify(
-        text: &str,
-        origin: &str,
-        key: &VerifyingKey,
-    ) -> Result<Self, CheckpointError> {
+    pub fn parse_and_verify(text: &str, origin: &str, key: &VerifyingKey) -> Result<Self, CheckpointError> {
         if text.len() > MAX_CHECKPOINT_LEN {
             return Err(CheckpointError::TooLong);
         }
@@ -173,18 +145,10 @@ impl SignedCheckpoint {
                 continue;
             }
             let signature = Signature::from_slice(&signature).map_err(|_| malformed)?;
-            key.verify_strict(body.as_bytes(), &signature)
-                .map_err(|_| CheckpointError::WrongSignature)?;
+            key.verify_strict(body.as_bytes(), &signature).map_err(|_| CheckpointError::WrongSignature)?;
             signed = true;
         }
-        if signed {
-            Ok(Self {
-                checkpoint,
-                text: text.to_owned(),
-            })
-        } else {
-            Err(CheckpointError::NotSigned)
-        }
+        if signed { Ok(Self { checkpoint, text: text.to_owned() }) } else { Err(CheckpointError::NotSigned) }
     }
 
     /// What was signed.
@@ -210,11 +174,8 @@ pub fn verifier_key(origin: &str, key: &VerifyingKey) -> String {
 }
 
 fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let digest = Sha256::new()
-        .chain_update(name)
-        .chain_update([b'\n', ED25519])
-        .chain_update(key.as_bytes())
-        .finalize();
+    let digest =
+        Sha256::new().chain_update(name).chain_update([b'\n', ED25519]).chain_update(key.as_bytes()).finalize();
     let [a, b, c, d, ..] = digest.0;
     [a, b, c, d]
 }
@@ -238,9 +199,7 @@ mod tests {
     #[test]
     fn the_key_of_the_specification_has_its_id() {
         let text = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-        let key = BASE64
-            .decode(b"ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
-            .unwrap();
+        let key = BASE64.decode(b"ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW").unwrap();
         let key = VerifyingKey::from_bytes(key[1..].try_into().unwrap()).unwrap();
         assert_eq!(verifier_key("PeterNeumann", &key), text);
         // And the signature over its note verifies.
@@ -255,20 +214,12 @@ mod tests {
 
     fn signed() -> (SignedCheckpoint, SigningKey) {
         let key = SigningKey::from_bytes(&[3; 32]);
-        let checkpoint = Checkpoint {
-            origin: "example.internal/intake".into(),
-            size: 17,
-            root: [9; 32],
-        };
+        let checkpoint = Checkpoint { origin: "example.internal/intake".into(), size: 17, root: [9; 32] };
         (checkpoint.sign(&key).unwrap(), key)
     }
 
     fn verify(text: &str) -> Result<SignedCheckpoint, CheckpointError> {
-        SignedCheckpoint::parse_and_verify(
-            text,
-            "example.internal/intake",
-            &signed().1.verifying_key(),
-        )
+        SignedCheckpoint::parse_and_verify(text, "example.internal/intake", &signed().1.verifying_key())
     }
 
     #[test]
@@ -306,14 +257,8 @@ mod tests {
         let other = SigningKey::from_bytes(&[4; 32]);
         let text = signed.text();
         let parse = SignedCheckpoint::parse_and_verify;
-        assert_eq!(
-            parse(text, "other", &key.verifying_key()),
-            Err(CheckpointError::OtherLog)
-        );
-        assert_eq!(
-            parse(text, "example.internal/intake", &other.verifying_key()),
-            Err(CheckpointError::NotSigned)
-        );
+        assert_eq!(parse(text, "other", &key.verifying_key()), Err(CheckpointError::OtherLog));
+        assert_eq!(parse(text, "example.internal/intake", &other.verifying_key()), Err(CheckpointError::NotSigned));
         let forged = text.replace("\n17\n", "\n18\n");
         assert_eq!(verify(&forged), Err(CheckpointError::WrongSignature));
     }
@@ -321,20 +266,12 @@ mod tests {
     #[test]
     fn a_witness_line_is_kept_and_one_bad_line_by_the_log_spoils_the_note() {
         let (signed, key) = signed();
-        let witness = format!(
-            "{}\u{2014} witness.example {}\n",
-            signed.text(),
-            BASE64.encode(&[1; 76])
-        );
+        let witness = format!("{}\u{2014} witness.example {}\n", signed.text(), BASE64.encode(&[1; 76]));
         assert_eq!(verify(&witness).unwrap().text(), witness);
 
         let mut line = key_id("example.internal/intake", &key.verifying_key()).to_vec();
         line.extend([0; 64]);
-        let spoilt = format!(
-            "{}\u{2014} example.internal/intake {}\n",
-            signed.text(),
-            BASE64.encode(&line)
-        );
+        let spoilt = format!("{}\u{2014} example.internal/intake {}\n", signed.text(), BASE64.encode(&line));
         assert_eq!(verify(&spoilt), Err(CheckpointError::WrongSignature));
     }
 
@@ -362,36 +299,18 @@ mod tests {
         }
         let line = format!("\u{2014} w {}\n", BASE64.encode(&[1; 68]));
         assert!(verify(&format!("{}{}", signed.text(), line.repeat(7))).is_ok());
-        assert_eq!(
-            verify(&format!("{}{}", signed.text(), line.repeat(8))),
-            Err(CheckpointError::TooLong)
-        );
-        assert_eq!(
-            verify(&"a".repeat(MAX_CHECKPOINT_LEN + 1)),
-            Err(CheckpointError::TooLong)
-        );
+        assert_eq!(verify(&format!("{}{}", signed.text(), line.repeat(8))), Err(CheckpointError::TooLong));
+        assert_eq!(verify(&"a".repeat(MAX_CHECKPOINT_LEN + 1)), Err(CheckpointError::TooLong));
     }
 
     #[test]
     fn an_origin_that_would_break_the_note_is_not_signed() {
         let key = SigningKey::from_bytes(&[3; 32]);
         for origin in ["", "a b", "a+b", "a\nb", "ä", "\u{2028}"] {
-            let checkpoint = Checkpoint {
-                origin: origin.into(),
-                size: 0,
-                root: [0; 32],
-            };
-            assert_eq!(
-                checkpoint.sign(&key),
-                Err(CheckpointError::Origin),
-                "{origin:?}"
-            );
+            let checkpoint = Checkpoint { origin: origin.into(), size: 0, root: [0; 32] };
+            assert_eq!(checkpoint.sign(&key), Err(CheckpointError::Origin), "{origin:?}");
         }
-        let checkpoint = Checkpoint {
-            origin: "a".into(),
-            size: u64::MAX,
-            root: [0; 32],
-        };
+        let checkpoint = Checkpoint { origin: "a".into(), size: u64::MAX, root: [0; 32] };
         assert_eq!(checkpoint.sign(&key), Err(CheckpointError::Size));
     }
 }

@@ -23,12 +23,7 @@ pub const CAPTURE: &str = "capture";
 
 /// The entry of a stored picture: `[1, "capture", capture id, manifest hash, device id, stored-at]`.
 #[must_use]
-pub fn capture(
-    capture: CaptureId,
-    manifest: &ManifestHash,
-    device: DeviceId,
-    stored_at: UnixMillis,
-) -> Vec<u8> {
+pub fn capture(capture: CaptureId, manifest: &ManifestHash, device: DeviceId, stored_at: UnixMillis) -> Vec<u8> {
     cbor::encode(Value::Array(vec![
         VERSION.into(),
         CAPTURE.into(),
@@ -43,9 +38,7 @@ pub fn capture(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// A kind or code that is not 1 to [`MAX_CODE_LEN`] characters of `a-z A-Z 0-9 . _ : -`.
-    #[error(
-        "a log entry holds codes only: 1 to 64 letters, digits, dots, colons, hyphens or underscores"
-    )]
+    #[error("a log entry holds codes only: 1 to 64 letters, digits, dots, colons, hyphens or underscores")]
     Code,
     /// A number, byte string, or count of fields beyond its limit.
     #[error("a field of the log entry, or their number, is beyond its limit")]
@@ -87,16 +80,9 @@ impl Entry {
         if !is_code(kind) || !fields.iter().all(is_clean) {
             return Err(EntryError::Code);
         }
-        let entry = Self {
-            kind: kind.to_owned(),
-            fields,
-        };
+        let entry = Self { kind: kind.to_owned(), fields };
         let within = entry.fields.len() <= MAX_FIELDS && entry.fields.iter().all(fits);
-        if within && entry.to_bytes().len() <= MAX_ENTRY_LEN {
-            Ok(entry)
-        } else {
-            Err(EntryError::Limit)
-        }
+        if within && entry.to_bytes().len() <= MAX_ENTRY_LEN { Ok(entry) } else { Err(EntryError::Limit) }
     }
 
     /// Reads an entry back, as strictly as it is made.
@@ -151,9 +137,7 @@ impl Entry {
 
 fn is_code(text: &str) -> bool {
     (1..=MAX_CODE_LEN).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -198,34 +182,14 @@ mod tests {
     #[test]
     fn text_numbers_and_sizes_beyond_the_limits_are_refused_both_ways() {
         let code = |text: &str| Entry::new("a", vec![Field::Code(text.into())]);
-        for text in [
-            "",
-            "two words",
-            "line\nbreak",
-            "\u{1b}[31m",
-            "=CMD()",
-            "Müller",
-            &"a".repeat(65),
-        ] {
+        for text in ["", "two words", "line\nbreak", "\u{1b}[31m", "=CMD()", "Müller", &"a".repeat(65)] {
             assert_eq!(code(text), Err(EntryError::Code), "{text:?}");
         }
         assert_eq!(Entry::new("", vec![]), Err(EntryError::Code));
-        assert_eq!(
-            Entry::new("a", vec![Field::Number(MAX_UINT + 1)]),
-            Err(EntryError::Limit)
-        );
-        assert_eq!(
-            Entry::new("a", vec![Field::Absent; MAX_FIELDS + 1]),
-            Err(EntryError::Limit)
-        );
-        assert_eq!(
-            Entry::new("a", vec![Field::Bytes(vec![0; MAX_BYTES_LEN + 1])]),
-            Err(EntryError::Limit)
-        );
-        assert_eq!(
-            Entry::new("a", vec![Field::Bytes(vec![0; MAX_BYTES_LEN]); 3]),
-            Err(EntryError::Limit)
-        );
+        assert_eq!(Entry::new("a", vec![Field::Number(MAX_UINT + 1)]), Err(EntryError::Limit));
+        assert_eq!(Entry::new("a", vec![Field::Absent; MAX_FIELDS + 1]), Err(EntryError::Limit));
+        assert_eq!(Entry::new("a", vec![Field::Bytes(vec![0; MAX_BYTES_LEN + 1])]), Err(EntryError::Limit));
+        assert_eq!(Entry::new("a", vec![Field::Bytes(vec![0; MAX_BYTES_LEN]); 3]), Err(EntryError::Limit));
 
         for items in [
             vec![Value::from(2), Value::from("a")],
@@ -236,18 +200,13 @@ mod tests {
             vec![Value::from(1), Value::from("a"), Value::Bool(true)],
             vec![Value::from(1), Value::from("a"), Value::from("free text")],
         ] {
-            assert!(
-                Entry::parse(&cbor::encode(Value::Array(items.clone()))).is_err(),
-                "{items:?}"
-            );
+            assert!(Entry::parse(&cbor::encode(Value::Array(items.clone()))).is_err(), "{items:?}");
         }
     }
 
     #[test]
     fn a_cut_entry_is_no_entry() {
-        let bytes = Entry::new("a", vec![Field::Number(1), Field::Code("b".into())])
-            .unwrap()
-            .to_bytes();
+        let bytes = Entry::new("a", vec![Field::Number(1), Field::Code("b".into())]).unwrap().to_bytes();
         for at in 0..bytes.len() {
             assert!(Entry::parse(&bytes[..at]).is_err());
         }

@@ -22,22 +22,13 @@ pub const MAX_PROOF_LEN: usize = 65;
 /// The hash of a log entry: SHA-256(0x00, entry).
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(entry)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([0]).chain_update(entry).finalize().into()
 }
 
 /// The hash over two neighbouring subtrees: SHA-256(0x01, left, right).
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new()
-        .chain_update([1])
-        .chain_update(left)
-        .chain_update(right)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
 /// The root of a log without entries: SHA-256 of nothing.
@@ -75,20 +66,12 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root
 /// Whether `proof` shows that the tree of `new_size` entries under `new_root` begins with the tree of
 /// `old_size` entries under `old_root` (RFC 9162 section 2.1.4.2). The empty log is the beginning of every log.
 #[must_use]
-pub fn verify_consistency(
-    old_size: u64,
-    old_root: &Hash,
-    new_size: u64,
-    new_root: &Hash,
-    proof: &[Hash],
-) -> bool {
+pub fn verify_consistency(old_size: u64, old_root: &Hash, new_size: u64, new_root: &Hash, proof: &[Hash]) -> bool {
     if old_size > new_size {
         return false;
     }
     if old_size == new_size {
-        return proof.is_empty()
-            && old_root == new_root
-            && (old_size != 0 || *old_root == empty_root());
+        return proof.is_empty() && old_root == new_root && (old_size != 0 || *old_root == empty_root());
     }
     if old_size == 0 {
         return proof.is_empty() && *old_root == empty_root();
@@ -153,19 +136,11 @@ pub fn appended_nodes<E>(
     leaf: Hash,
     mut node: impl FnMut(u8, u64) -> Result<Hash, E>,
 ) -> Result<Vec<Node>, E> {
-    let mut latest = Node {
-        level: 0,
-        position: size,
-        hash: leaf,
-    };
+    let mut latest = Node { level: 0, position: size, hash: leaf };
     let mut nodes = vec![latest];
     while latest.position & 1 == 1 {
         let left = node(latest.level, latest.position - 1)?;
-        latest = Node {
-            level: latest.level + 1,
-            position: latest.position >> 1,
-            hash: node_hash(&left, &latest.hash),
-        };
+        latest = Node { level: latest.level + 1, position: latest.position >> 1, hash: node_hash(&left, &latest.hash) };
         nodes.push(latest);
     }
     Ok(nodes)
@@ -173,11 +148,7 @@ pub fn appended_nodes<E>(
 
 /// The root of the first `size` entries.
 pub fn root<E>(size: u64, mut node: impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Hash, E> {
-    if size == 0 {
-        Ok(empty_root())
-    } else {
-        subtree(0, size, &mut node)
-    }
+    if size == 0 { Ok(empty_root()) } else { subtree(0, size, &mut node) }
 }
 
 /// The proof that the entry at `index` is in the tree of the first `size` entries, for [`verify_inclusion`].
@@ -245,18 +216,11 @@ fn left_width(width: u64) -> u64 {
 
 /// The hash over the entries `low..high` (never empty), a range that the tree's own splitting leads to. The
 /// recursion is at most as deep as the tree is high.
-fn subtree<E>(
-    low: u64,
-    high: u64,
-    node: &mut impl FnMut(u8, u64) -> Result<Hash, E>,
-) -> Result<Hash, E> {
+fn subtree<E>(low: u64, high: u64, node: &mut impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Hash, E> {
     let width = high - low;
     if width.is_power_of_two() {
         let level = width.ilog2();
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "a logarithm of a u64 is below 64"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "a logarithm of a u64 is below 64")]
         return node(level as u8, low >> level);
     }
     let middle = low + left_width(width);

@@ -4,16 +4,8 @@ use super::*;
 
 /// The eight inputs and the roots of the trees over the first one, two, ... of them, as every implementation of
 /// Certificate Transparency tests itself (RFC 6962's reference code, `merkle_tree_test.cc`).
-const INPUTS: [&str; 8] = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-];
+const INPUTS: [&str; 8] =
+    ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 const ROOTS: [&str; 8] = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
     "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -44,14 +36,9 @@ impl Tree {
     fn of(entries: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let mut tree = Self::default();
         for entry in entries {
-            let nodes =
-                appended_nodes(tree.size, leaf_hash(&entry), |l, p| tree.node(l, p)).unwrap();
+            let nodes = appended_nodes(tree.size, leaf_hash(&entry), |l, p| tree.node(l, p)).unwrap();
             for node in nodes {
-                assert!(
-                    tree.nodes
-                        .insert((node.level, node.position), node.hash)
-                        .is_none()
-                );
+                assert!(tree.nodes.insert((node.level, node.position), node.hash).is_none());
             }
             tree.size += 1;
         }
@@ -63,10 +50,7 @@ impl Tree {
     }
 
     fn node(&self, level: u8, position: u64) -> Result<Hash, (u8, u64)> {
-        self.nodes
-            .get(&(level, position))
-            .copied()
-            .ok_or((level, position))
+        self.nodes.get(&(level, position)).copied().ok_or((level, position))
     }
 
     fn root(&self, size: u64) -> Hash {
@@ -98,10 +82,7 @@ fn reference_root(leaves: &[Hash]) -> Hash {
 
 #[test]
 fn the_known_roots() {
-    assert_eq!(
-        empty_root(),
-        hash("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-    );
+    assert_eq!(empty_root(), hash("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
     let tree = Tree::of(INPUTS.iter().map(|input| hex(input)));
     for (size, expected) in (1..).zip(ROOTS) {
         assert_eq!(tree.root(size), hash(expected), "{size}");
@@ -131,11 +112,7 @@ fn the_stored_nodes_give_the_root_of_the_definition() {
     let tree = Tree::numbered(70);
     let leaves: Vec<Hash> = (0..70u64).map(|i| leaf_hash(&i.to_be_bytes())).collect();
     for size in 0..=70 {
-        assert_eq!(
-            tree.root(size),
-            reference_root(&leaves[..usize::try_from(size).unwrap()]),
-            "{size}"
-        );
+        assert_eq!(tree.root(size), reference_root(&leaves[..usize::try_from(size).unwrap()]), "{size}");
     }
     // Two hashes an entry at most.
     assert!(tree.nodes.len() <= 140);
@@ -150,25 +127,16 @@ fn every_entry_is_proved_and_no_other() {
             let leaf = leaf_hash(&index.to_be_bytes());
             let proof = tree.inclusion(index, size);
             assert!(proof.len() <= MAX_PROOF_LEN);
-            assert!(
-                verify_inclusion(&leaf, index, size, &proof, &root),
-                "{index} of {size}"
-            );
+            assert!(verify_inclusion(&leaf, index, size, &proof, &root), "{index} of {size}");
 
             let other = leaf_hash(&(index + 1).to_be_bytes());
             assert!(!verify_inclusion(&other, index, size, &proof, &root));
             assert!(!verify_inclusion(&leaf, index, size, &proof, &other));
             for wrong in 0..size + 2 {
-                assert_eq!(
-                    verify_inclusion(&leaf, wrong, size, &proof, &root),
-                    wrong == index
-                );
+                assert_eq!(verify_inclusion(&leaf, wrong, size, &proof, &root), wrong == index);
             }
             for damaged in damage(&proof) {
-                assert!(
-                    !verify_inclusion(&leaf, index, size, &damaged, &root),
-                    "{index} of {size}"
-                );
+                assert!(!verify_inclusion(&leaf, index, size, &damaged, &root), "{index} of {size}");
             }
         }
     }
@@ -183,31 +151,13 @@ fn every_older_tree_is_proved_and_no_other() {
             let (old_root, new_root) = (tree.root(old), tree.root(new));
             let proof = tree.consistency(old, new);
             assert!(proof.len() <= MAX_PROOF_LEN);
-            assert!(
-                verify_consistency(old, &old_root, new, &new_root, &proof),
-                "{old} {new}"
-            );
+            assert!(verify_consistency(old, &old_root, new, &new_root, &proof), "{old} {new}");
             for damaged in damage(&proof) {
-                assert!(
-                    !verify_consistency(old, &old_root, new, &new_root, &damaged),
-                    "{old} {new}"
-                );
+                assert!(!verify_consistency(old, &old_root, new, &new_root, &damaged), "{old} {new}");
             }
             if old > 0 {
-                assert!(!verify_consistency(
-                    old,
-                    &stranger.root(old),
-                    new,
-                    &new_root,
-                    &proof
-                ));
-                assert!(!verify_consistency(
-                    old,
-                    &old_root,
-                    new,
-                    &stranger.root(new),
-                    &proof
-                ));
+                assert!(!verify_consistency(old, &stranger.root(old), new, &new_root, &proof));
+                assert!(!verify_consistency(old, &old_root, new, &stranger.root(new), &proof));
             }
             if old != new {
                 assert!(!verify_consistency(new, &new_root, old, &old_root, &proof));

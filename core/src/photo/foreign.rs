@@ -86,9 +86,7 @@ impl Foreign {
         let has = |wanted: &[&[u8]]| brands.chunks_exact(4).any(|brand| wanted.contains(&brand));
         Some(if has(&[b"avif", b"avis"]) {
             Foreign::Avif
-        } else if has(&[
-            b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1",
-        ]) {
+        } else if has(&[b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"]) {
             Foreign::Heic
         } else {
             Foreign::Video
@@ -142,9 +140,7 @@ impl Foreign {
     /// What the app should do instead.
     pub fn advice(self) -> &'static str {
         match self {
-            Foreign::Heic => {
-                "ask the camera for JPEG (iOS: AVVideoCodecType.jpeg; Android: ImageFormat.JPEG)"
-            }
+            Foreign::Heic => "ask the camera for JPEG (iOS: AVVideoCodecType.jpeg; Android: ImageFormat.JPEG)",
             Foreign::Tiff | Foreign::Raw => "switch raw capture off and ask the camera for JPEG",
             Foreign::Video => "ask the camera for a still picture as JPEG",
             Foreign::Svg | Foreign::Pdf | Foreign::Psd | Foreign::Dicom | Foreign::Zip => {

@@ -142,12 +142,7 @@ pub(crate) struct Segments<'a> {
 impl<'a> Segments<'a> {
     /// Starts behind the start of image.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Segments {
-            bytes,
-            at: 2,
-            seen: 0,
-            stray: 0,
-        }
+        Segments { bytes, at: 2, seen: 0, stray: 0 }
     }
 
     /// The next marker's code. Stray bytes, fill bytes and markers that mean nothing are skipped.
@@ -250,26 +245,13 @@ impl Frame {
                 return Err(JpegError::Frame);
             };
             let (horizontal, vertical) = (sampling >> 4, sampling & 0x0F);
-            let sound = (1..=4).contains(&horizontal)
-                && (1..=4).contains(&vertical)
-                && quantisation_table < 4;
+            let sound = (1..=4).contains(&horizontal) && (1..=4).contains(&vertical) && quantisation_table < 4;
             if !sound {
                 return Err(JpegError::Frame);
             }
-            *component = Component {
-                id,
-                horizontal,
-                vertical,
-                quantisation_table,
-            };
+            *component = Component { id, horizontal, vertical, quantisation_table };
         }
-        Ok(Frame {
-            width,
-            height,
-            progressive: marker == 0xC2,
-            components,
-            count,
-        })
+        Ok(Frame { width, height, progressive: marker == 0xC2, components, count })
     }
 
     /// The components in the frame's order.
@@ -317,16 +299,11 @@ mod tests {
 
     #[test]
     fn stray_and_fill_bytes_are_skipped_as_decoders_do() {
-        let bytes = [
-            0xFF, SOI, 7, 7, 0xFF, 0, 9, 0xFF, 0xFF, 0xFF, COM, 0, 3, b'x',
-        ];
+        let bytes = [0xFF, SOI, 7, 7, 0xFF, 0, 9, 0xFF, 0xFF, 0xFF, COM, 0, 3, b'x'];
         let mut segments = Segments::new(&bytes);
         assert_eq!(segments.next_marker(), Ok(COM));
         assert_eq!(segments.content(COM), Ok(&b"x"[..]));
-        assert_eq!(
-            segments.walked(9, segments.position()),
-            &[0xFF, COM, 0, 3, b'x']
-        );
+        assert_eq!(segments.walked(9, segments.position()), &[0xFF, COM, 0, 3, b'x']);
         assert_eq!(segments.stray, 5);
         assert_eq!(segments.next_marker(), Err(JpegError::CutOff));
     }

@@ -17,13 +17,7 @@ fn plain(len: usize) -> Vec<u8> {
 }
 
 fn seal(plain: &[u8]) -> SealedPayload {
-    seal_payload(
-        std::iter::once(plain),
-        plain.len(),
-        NonZeroUsize::MIN,
-        &mut SysRng,
-    )
-    .unwrap()
+    seal_payload(std::iter::once(plain), plain.len(), NonZeroUsize::MIN, &mut SysRng).unwrap()
 }
 
 /// Opens in every way there is, and sees to it that they agree and give out nothing but a prefix.
@@ -32,10 +26,7 @@ fn open_all_ways(key: &FileKey, payload: &[u8], genuine: &[u8]) -> Result<(), Op
     let mut streamed = Vec::new();
     let result = open_to(key, payload, &mut streamed);
     assert_eq!(result.is_ok(), at_once.is_ok());
-    assert!(
-        genuine.starts_with(&streamed),
-        "unauthenticated plaintext was given out"
-    );
+    assert!(genuine.starts_with(&streamed), "unauthenticated plaintext was given out");
     if let Ok(at_once) = &at_once {
         assert!(**at_once == streamed);
     }
@@ -77,13 +68,8 @@ fn cuts_around_every_chunk_are_noticed() {
     let sealed_chunk = CHUNK_LEN + TAG_LEN;
     let cuts = (0..=3)
         .map(|chunk| NONCE_LEN + chunk * sealed_chunk)
-        .flat_map(|boundary| {
-            [0, 1, 15, 16, 17, sealed_chunk / 2, sealed_chunk - 1].map(|offset| boundary + offset)
-        });
-    for cut in (0..NONCE_LEN)
-        .chain(cuts)
-        .filter(|cut| *cut < payload.len())
-    {
+        .flat_map(|boundary| [0, 1, 15, 16, 17, sealed_chunk / 2, sealed_chunk - 1].map(|offset| boundary + offset));
+    for cut in (0..NONCE_LEN).chain(cuts).filter(|cut| *cut < payload.len()) {
         let opened = open_all_ways(payload.file_key(), &payload.bytes()[..cut], &genuine);
         assert!(opened.is_err(), "cut at {cut}");
     }
@@ -95,15 +81,9 @@ fn chunks_moved_repeated_dropped_or_added_are_noticed() {
     let genuine = plain(CHUNK_LEN * 4 - 9);
     let payload = seal(&genuine);
     let other = seal(&genuine);
-    let chunks: Vec<&[u8]> = payload.bytes()[NONCE_LEN..]
-        .chunks(CHUNK_LEN + TAG_LEN)
-        .collect();
-    let foreign: Vec<&[u8]> = other.bytes()[NONCE_LEN..]
-        .chunks(CHUNK_LEN + TAG_LEN)
-        .collect();
-    let [a, b, c, z] = chunks[..] else {
-        unreachable!()
-    };
+    let chunks: Vec<&[u8]> = payload.bytes()[NONCE_LEN..].chunks(CHUNK_LEN + TAG_LEN).collect();
+    let foreign: Vec<&[u8]> = other.bytes()[NONCE_LEN..].chunks(CHUNK_LEN + TAG_LEN).collect();
+    let [a, b, c, z] = chunks[..] else { unreachable!() };
     let empty = [0u8; TAG_LEN];
     for (what, chunks) in [
         ("swapped", vec![b, a, c, z]),
@@ -121,9 +101,7 @@ fn chunks_moved_repeated_dropped_or_added_are_noticed() {
         ("of another file", vec![a, foreign[1], c, z]),
         ("last of another file", vec![a, b, c, foreign[3]]),
     ] {
-        let changed = [&[&payload.bytes()[..NONCE_LEN]], &chunks[..]]
-            .concat()
-            .concat();
+        let changed = [&[&payload.bytes()[..NONCE_LEN]], &chunks[..]].concat().concat();
         let opened = open_all_ways(payload.file_key(), &changed, &genuine);
         assert!(opened.is_err(), "{what}");
     }
@@ -162,15 +140,9 @@ fn an_altered_manifest_stanza_breaks_the_mac() {
     let vault = identity();
     let payload = seal(b"picture");
     let manifest = Stanza::manifest(7, &[5; 32]);
-    let header = payload
-        .header(&[manifest], &[vault.to_recipient()], &mut SysRng)
-        .unwrap();
+    let header = payload.header(&[manifest], &[vault.to_recipient()], &mut SysRng).unwrap();
     let text = String::from_utf8(header).unwrap();
-    let stanza = text
-        .split_inclusive('\n')
-        .skip(1)
-        .take(2)
-        .collect::<String>();
+    let stanza = text.split_inclusive('\n').skip(1).take(2).collect::<String>();
     assert!(stanza.starts_with("-> safelight/manifest 7\n"));
     for changed in [
         text.replace("manifest 7", "manifest 8"),
@@ -180,36 +152,23 @@ fn an_altered_manifest_stanza_breaks_the_mac() {
     ] {
         assert_ne!(changed, text);
         let (header, _) = Header::parse(changed.as_bytes()).unwrap();
-        assert!(matches!(
-            header.unwrap_key(&[&vault]),
-            Err(OpenError::HeaderMac)
-        ));
+        assert!(matches!(header.unwrap_key(&[&vault]), Err(OpenError::HeaderMac)));
     }
 }
 
 #[test]
 fn shares_of_low_order_are_refused() {
     let vault = identity();
-    let header = seal(b"x")
-        .header(&[], &[vault.to_recipient()], &mut SysRng)
-        .unwrap();
+    let header = seal(b"x").header(&[], &[vault.to_recipient()], &mut SysRng).unwrap();
     let text = String::from_utf8(header).unwrap();
-    let share = text
-        .lines()
-        .nth(1)
-        .unwrap()
-        .strip_prefix("-> X25519 ")
-        .unwrap();
+    let share = text.lines().nth(1).unwrap().strip_prefix("-> X25519 ").unwrap();
     let mut one = [0; 32];
     one[0] = 1;
     for low in [[0; 32], one] {
         let changed = text.replace(share, &data_encoding::BASE64_NOPAD.encode(&low));
         let (header, _) = Header::parse(changed.as_bytes()).unwrap();
         let result = header.unwrap_key(&[&vault]);
-        assert!(matches!(
-            result,
-            Err(OpenError::Header(HeaderError::LowOrderShare))
-        ));
+        assert!(matches!(result, Err(OpenError::Header(HeaderError::LowOrderShare))));
     }
 }
 
@@ -254,12 +213,7 @@ fn nothing_is_used_twice() {
     for _ in 0..100 {
         let payload = seal(b"the same picture");
         let header = payload.header(&[], &[vault], &mut SysRng).unwrap();
-        let share = String::from_utf8(header)
-            .unwrap()
-            .lines()
-            .nth(1)
-            .unwrap()
-            .to_owned();
+        let share = String::from_utf8(header).unwrap().lines().nth(1).unwrap().to_owned();
         assert!(seen.insert(payload.file_key().as_bytes().to_vec()));
         assert!(seen.insert(payload.bytes()[..NONCE_LEN].to_vec()));
         assert!(seen.insert(share.into_bytes()));
@@ -295,9 +249,7 @@ impl TryRng for Failing {
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
         self.left = self.left.checked_sub(bytes.len()).ok_or(Exhausted)?;
-        let Ok(()) = SysRng
-            .try_fill_bytes(bytes)
-            .map_err(|_| -> Infallible { unreachable!() });
+        let Ok(()) = SysRng.try_fill_bytes(bytes).map_err(|_| -> Infallible { unreachable!() });
         Ok(())
     }
 }

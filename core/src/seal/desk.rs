@@ -56,12 +56,7 @@ enum Job {
 
 impl<'a> Desk<'a> {
     /// Goes on from a payload that has its nonce, and the hash of that.
-    pub(super) fn new(
-        chunks: &'a Chunks<'a>,
-        payload: Vec<u8>,
-        hasher: Sha256,
-        workers: usize,
-    ) -> Self {
+    pub(super) fn new(chunks: &'a Chunks<'a>, payload: Vec<u8>, hasher: Sha256, workers: usize) -> Self {
         let buffers = workers.saturating_mul(BUFFERS_A_THREAD).min(chunks.count);
         Self {
             chunks,

@@ -10,9 +10,7 @@ pub enum SealError {
     #[error("the parts are not as long as announced: nothing was sealed")]
     Length,
     /// The source of randomness failed, so there is no key that could be trusted.
-    #[error(
-        "the system's source of randomness failed: nothing was sealed, try again after a restart"
-    )]
+    #[error("the system's source of randomness failed: nothing was sealed, try again after a restart")]
     Randomness,
     /// A header without a recipient could never be opened.
     #[error("no recipient was given: update the clinic's keys")]
@@ -95,9 +93,7 @@ pub enum OpenError {
     #[error("the payload is cut short before its first chunk")]
     NoNonce,
     /// A chunk was altered, moved, cut off or is of another file.
-    #[error(
-        "chunk {0} of the payload does not authenticate: altered, cut short or of another file"
-    )]
+    #[error("chunk {0} of the payload does not authenticate: altered, cut short or of another file")]
     Chunk(u64),
     /// The payload has a length that no payload can have.
     #[error("the payload is cut short or has too much at its end")]

@@ -12,11 +12,7 @@ use super::payload::seal_payload;
 use super::stream::open_payload;
 
 /// Seals `plain` into a whole age file: header, then payload.
-pub fn seal_bytes<R: TryCryptoRng>(
-    plain: &[u8],
-    recipients: &[Recipient],
-    rng: &mut R,
-) -> Result<Vec<u8>, SealError> {
+pub fn seal_bytes<R: TryCryptoRng>(plain: &[u8], recipients: &[Recipient], rng: &mut R) -> Result<Vec<u8>, SealError> {
     let payload = seal_payload(std::iter::once(plain), plain.len(), NonZeroUsize::MIN, rng)?;
     let mut file = payload.header(&[], recipients, rng)?;
     file.extend_from_slice(payload.bytes());
@@ -33,6 +29,5 @@ pub fn open_bytes(file: &[u8], identities: &[&Identity]) -> Result<Zeroizing<Vec
 /// Header and payload of a whole age file, of which the header is read and the payload is not.
 pub fn split(file: &[u8]) -> Result<(&[u8], &[u8]), HeaderError> {
     let (_, consumed) = Header::parse(file)?;
-    file.split_at_checked(consumed)
-        .ok_or(HeaderError::Truncated)
+    file.split_at_checked(consumed).ok_or(HeaderError::Truncated)
 }

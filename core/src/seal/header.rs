@@ -58,14 +58,10 @@ impl Header {
                 stanzas.push(Stanza { tag, args, body });
                 continue;
             }
-            let mac = line
-                .strip_prefix(MAC_MARK)
-                .and_then(|line| line.strip_prefix(' '))
-                .ok_or(HeaderError::Malformed)?;
+            let mac =
+                line.strip_prefix(MAC_MARK).and_then(|line| line.strip_prefix(' ')).ok_or(HeaderError::Malformed)?;
             let mac = decode_base64(mac.as_bytes())?;
-            let authenticated = bytes
-                .get(..start + MAC_MARK.len())
-                .ok_or(HeaderError::Truncated)?;
+            let authenticated = bytes.get(..start + MAC_MARK.len()).ok_or(HeaderError::Truncated)?;
             let header = Self {
                 stanzas,
                 authenticated: authenticated.to_vec(),
@@ -101,10 +97,7 @@ impl Header {
     /// How many X25519 recipients there are.
     #[must_use]
     pub fn x25519_count(&self) -> usize {
-        self.stanzas
-            .iter()
-            .filter(|stanza| stanza.tag == x25519::TAG)
-            .count()
+        self.stanzas.iter().filter(|stanza| stanza.tag == x25519::TAG).count()
     }
 
     /// The file key, by the first stanza that one of `identities` opens, if the MAC over the header then
@@ -142,8 +135,7 @@ impl Header {
         if scrypt && self.stanzas.len() > 1 {
             return Err(HeaderError::Scrypt);
         }
-        self.x25519_stanzas()
-            .try_for_each(|stanza| stanza.map(drop))
+        self.x25519_stanzas().try_for_each(|stanza| stanza.map(drop))
     }
 }
 
@@ -159,10 +151,7 @@ pub fn write_header<R: TryCryptoRng>(
         return Err(SealError::NoRecipient);
     }
     // A caller's stanza that looks like a recipient's would be taken for one by every reader.
-    if stanzas
-        .iter()
-        .any(|stanza| [x25519::TAG, SCRYPT_TAG].contains(&stanza.tag.as_str()))
-    {
+    if stanzas.iter().any(|stanza| [x25519::TAG, SCRYPT_TAG].contains(&stanza.tag.as_str())) {
         return Err(SealError::Stanza);
     }
     let mut all = stanzas.to_vec();
@@ -195,9 +184,7 @@ pub(super) fn assemble(file_key: &FileKey, stanzas: &[Stanza]) -> Result<Vec<u8>
 /// `None` cannot happen: both lengths are ones that HKDF and HMAC take.
 fn mac_over(authenticated: &[u8], file_key: &FileKey) -> Option<Hmac<Sha256>> {
     let mut key = Zeroizing::new([0; MAC_LEN]);
-    Hkdf::<Sha256>::new(None, file_key.as_bytes())
-        .expand(b"header", key.as_mut())
-        .ok()?;
+    Hkdf::<Sha256>::new(None, file_key.as_bytes()).expand(b"header", key.as_mut()).ok()?;
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_ref()).ok()?;
     mac.update(authenticated);
     Some(mac)
@@ -222,16 +209,8 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         match bytes.split_at_checked(MAX_HEADER_LEN) {
-            Some((bytes, _)) => Self {
-                bytes,
-                at: 0,
-                at_end: HeaderError::TooLong,
-            },
-            None => Self {
-                bytes,
-                at: 0,
-                at_end: HeaderError::Truncated,
-            },
+            Some((bytes, _)) => Self { bytes, at: 0, at_end: HeaderError::TooLong },
+            None => Self { bytes, at: 0, at_end: HeaderError::Truncated },
         }
     }
 
@@ -266,11 +245,7 @@ mod tests {
     use getrandom::SysRng;
 
     fn stanza(tag: &str, body: usize) -> Stanza {
-        Stanza {
-            tag: tag.into(),
-            args: vec!["a".into()],
-            body: vec![9; body],
-        }
+        Stanza { tag: tag.into(), args: vec!["a".into()], body: vec![9; body] }
     }
 
     fn key() -> FileKey {
@@ -279,8 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let [vault, recovery, stranger] =
-            std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
+        let [vault, recovery, stranger] = std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
         let to = [vault.to_recipient(), recovery.to_recipient()];
         let stanzas = [Stanza::manifest(12, &[8; 32]), stanza("example.org/x", 100)];
         let mut bytes = write_header(&key(), &stanzas, &to, &mut SysRng).unwrap();
@@ -298,10 +272,7 @@ mod tests {
             let file_key = header.unwrap_key(&[&stranger, identity]).unwrap();
             assert_eq!(file_key.as_bytes(), key().as_bytes());
         }
-        assert!(matches!(
-            header.unwrap_key(&[&stranger]),
-            Err(OpenError::NoMatch)
-        ));
+        assert!(matches!(header.unwrap_key(&[&stranger]), Err(OpenError::NoMatch)));
         assert!(matches!(header.unwrap_key(&[]), Err(OpenError::NoMatch)));
     }
 
@@ -310,8 +281,7 @@ mod tests {
         let to = Identity::generate(&mut SysRng).unwrap().to_recipient();
         let bytes = write_header(&key(), &[], &[to; 10], &mut SysRng).unwrap();
         let (header, _) = Header::parse(&bytes).unwrap();
-        let shares: std::collections::HashSet<_> =
-            header.stanzas().iter().map(|stanza| &stanza.args).collect();
+        let shares: std::collections::HashSet<_> = header.stanzas().iter().map(|stanza| &stanza.args).collect();
         assert_eq!(shares.len(), 10);
     }
 
@@ -342,10 +312,7 @@ mod tests {
         assert_eq!(write(&[], MAX_STANZAS), Ok(()));
         assert_eq!(write(&[], MAX_STANZAS + 1), Err(SealError::HeaderTooLarge));
         assert_eq!(write(&[stanza("x", 11_000)], 1), Ok(()));
-        assert_eq!(
-            write(&[stanza("x", MAX_HEADER_LEN)], 1),
-            Err(SealError::HeaderTooLarge)
-        );
+        assert_eq!(write(&[stanza("x", MAX_HEADER_LEN)], 1), Err(SealError::HeaderTooLarge));
         assert_eq!(write(&[stanza("X25519", 32)], 1), Err(SealError::Stanza));
         assert_eq!(write(&[stanza("scrypt", 32)], 1), Err(SealError::Stanza));
     }
@@ -393,10 +360,7 @@ mod tests {
             (&format!("-> X25519 {}d\n{key}\n", &share[..42]), Base64),
             (&format!("-> X25519 {share}\n{}\n", &key[..40]), X25519),
             (&format!("-> X25519 {share}\nAAAA{key}\n"), X25519),
-            (
-                &format!("-> X25519 {share}\n{key}\n-> scrypt a 1\n\n"),
-                Scrypt,
-            ),
+            (&format!("-> X25519 {share}\n{key}\n-> scrypt a 1\n\n"), Scrypt),
             ("-> scrypt a 1\n\n-> scrypt a 1\n\n", Scrypt),
         ] {
             assert_eq!(case(stanza), Err(error), "{stanza:?}");
@@ -434,28 +398,13 @@ mod tests {
 
     #[test]
     fn a_header_without_end_is_given_up() {
-        let bomb = format!(
-            "age-encryption.org/v1\n-> x\n{}",
-            format!("{}\n", "A".repeat(64)).repeat(300)
-        );
+        let bomb = format!("age-encryption.org/v1\n-> x\n{}", format!("{}\n", "A".repeat(64)).repeat(300));
         assert_eq!(parse(&bomb), Err(HeaderError::TooLong));
-        assert_eq!(
-            parse(&bomb[..MAX_HEADER_LEN - 1]),
-            Err(HeaderError::Truncated)
-        );
-        assert_eq!(
-            parse(&format!("age-encryption.org/{}", "1".repeat(20_000))),
-            Err(HeaderError::TooLong)
-        );
-        let many = format!(
-            "age-encryption.org/v1\n{}{MAC}",
-            "-> x\n\n".repeat(MAX_STANZAS)
-        );
+        assert_eq!(parse(&bomb[..MAX_HEADER_LEN - 1]), Err(HeaderError::Truncated));
+        assert_eq!(parse(&format!("age-encryption.org/{}", "1".repeat(20_000))), Err(HeaderError::TooLong));
+        let many = format!("age-encryption.org/v1\n{}{MAC}", "-> x\n\n".repeat(MAX_STANZAS));
         assert_eq!(parse(&many), Ok(()));
-        let more = format!(
-            "age-encryption.org/v1\n{}{MAC}",
-            "-> x\n\n".repeat(MAX_STANZAS + 1)
-        );
+        let more = format!("age-encryption.org/v1\n{}{MAC}", "-> x\n\n".repeat(MAX_STANZAS + 1));
         assert_eq!(parse(&more), Err(HeaderError::TooManyStanzas));
     }
 }

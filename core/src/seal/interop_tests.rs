@@ -10,10 +10,7 @@ use super::*;
 
 /// Whether `age` is there; says by name which test does without.
 fn age_is_installed(test: &str) -> bool {
-    let found = Command::new("age")
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success());
+    let found = Command::new("age").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
         println!("SKIPPED {test}: the command `age` is not installed");
     }
@@ -60,42 +57,25 @@ impl Drop for Folder {
     }
 }
 
-const LENGTHS: [usize; 6] = [
-    1,
-    1000,
-    CHUNK_LEN - 1,
-    CHUNK_LEN,
-    CHUNK_LEN + 1,
-    3 * CHUNK_LEN,
-];
+const LENGTHS: [usize; 6] = [1, 1000, CHUNK_LEN - 1, CHUNK_LEN, CHUNK_LEN + 1, 3 * CHUNK_LEN];
 
 #[test]
 fn age_opens_what_is_sealed_here_with_either_key() {
     if !age_is_installed("age_opens_what_is_sealed_here_with_either_key") {
         return;
     }
-    let [vault, recovery, stranger] =
-        std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
+    let [vault, recovery, stranger] = std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
     let folder = Folder::new("age-opens");
     for len in LENGTHS {
         let plain = vec![0x5a; len];
-        let payload = seal_payload(
-            std::iter::once(&plain[..]),
-            len,
-            std::num::NonZeroUsize::MIN,
-            &mut SysRng,
-        )
-        .unwrap();
+        let payload = seal_payload(std::iter::once(&plain[..]), len, std::num::NonZeroUsize::MIN, &mut SysRng).unwrap();
         let stanzas = [Stanza::manifest(3, &[1; 32])];
         let to = [vault.to_recipient(), recovery.to_recipient()];
         let mut file = payload.header(&stanzas, &to, &mut SysRng).unwrap();
         file.extend_from_slice(payload.bytes());
         for identity in [&vault, &recovery] {
             let path = identity_file(&folder.0, identity);
-            assert!(
-                age(&["-d", "-i", &path], &file).as_ref() == Some(&plain),
-                "{len} bytes"
-            );
+            assert!(age(&["-d", "-i", &path], &file).as_ref() == Some(&plain), "{len} bytes");
         }
         let path = identity_file(&folder.0, &stranger);
         assert_eq!(age(&["-d", "-i", &path], &file), None);
@@ -113,15 +93,9 @@ fn what_age_seals_is_opened_here() {
         let plain = vec![0xa5; len];
         let file = age(&["-r", &to[0], "-r", &to[1]], &plain).unwrap();
         for identity in [&vault, &recovery] {
-            assert!(
-                *open_bytes(&file, &[identity]).unwrap() == plain,
-                "{len} bytes"
-            );
+            assert!(*open_bytes(&file, &[identity]).unwrap() == plain, "{len} bytes");
         }
-        assert_eq!(
-            split(&file).unwrap().1.len() as u64,
-            sealed_payload_len(len as u64)
-        );
+        assert_eq!(split(&file).unwrap().1.len() as u64, sealed_payload_len(len as u64));
     }
 }
 
@@ -157,9 +131,7 @@ fn age_opens_a_file_under_a_passphrase() {
         // Typed only when asked: what is typed before, the terminal throws away.
         let mut asked = Vec::new();
         let mut byte = [0];
-        while !asked.ends_with(b"passphrase: ")
-            && std::io::Read::read(&mut stdout, &mut byte).unwrap() == 1
-        {
+        while !asked.ends_with(b"passphrase: ") && std::io::Read::read(&mut stdout, &mut byte).unwrap() == 1 {
             asked.push(byte[0]);
         }
         stdin.write_all(passphrase).unwrap();
@@ -169,9 +141,6 @@ fn age_opens_a_file_under_a_passphrase() {
         child.wait().unwrap();
         std::fs::read(&opened).ok()
     };
-    assert_eq!(
-        attempt(b"correct horse").as_deref(),
-        Some(&b"a key file"[..])
-    );
+    assert_eq!(attempt(b"correct horse").as_deref(), Some(&b"a key file"[..]));
     assert_eq!(attempt(b"wrong horse"), None);
 }

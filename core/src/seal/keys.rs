@@ -22,8 +22,7 @@ impl FileKey {
 
     pub(super) fn generate<R: TryCryptoRng>(rng: &mut R) -> Result<Self, SealError> {
         let mut key = Self(Box::default());
-        rng.try_fill_bytes(key.0.as_mut_slice())
-            .map_err(|_| SealError::Randomness)?;
+        rng.try_fill_bytes(key.0.as_mut_slice()).map_err(|_| SealError::Randomness)?;
         Ok(key)
     }
 
@@ -54,9 +53,7 @@ impl Recipient {
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyTextError> {
         // Clamped scalars are multiples of the cofactor, so any of them takes a point of low order to zero.
         let probe = StaticSecret::from([1; 32]);
-        let contributes = probe
-            .diffie_hellman(&PublicKey::from(bytes))
-            .was_contributory();
+        let contributes = probe.diffie_hellman(&PublicKey::from(bytes)).was_contributory();
         if !contributes || !is_canonical(&bytes) {
             return Err(KeyTextError::WeakRecipient);
         }
@@ -107,8 +104,7 @@ impl Identity {
     /// A fresh identity from `rng`; fails if the source of randomness does.
     pub fn generate<R: TryCryptoRng>(rng: &mut R) -> Result<Self, SealError> {
         let mut bytes = Zeroizing::new([0; 32]);
-        rng.try_fill_bytes(bytes.as_mut())
-            .map_err(|_| SealError::Randomness)?;
+        rng.try_fill_bytes(bytes.as_mut()).map_err(|_| SealError::Randomness)?;
         Ok(Self::from_bytes(&bytes))
     }
 
@@ -129,8 +125,7 @@ impl Identity {
         let hrp = Hrp::parse_unchecked(IDENTITY_HRP);
         // Large enough to never move, so that no copy stays behind.
         let mut text = Zeroizing::new(String::with_capacity(128));
-        let written =
-            bech32::encode_upper_to_fmt::<Bech32, _>(&mut *text, hrp, self.secret.as_bytes());
+        let written = bech32::encode_upper_to_fmt::<Bech32, _>(&mut *text, hrp, self.secret.as_bytes());
         debug_assert!(written.is_ok(), "32 bytes fit into a Bech32 string");
         text
     }
@@ -183,8 +178,7 @@ mod tests {
     use getrandom::SysRng;
 
     // The example pair of the age specification: the identity is 32 times 0x42.
-    const IDENTITY: &str =
-        "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+    const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
     const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
 
     #[test]
@@ -198,22 +192,10 @@ mod tests {
 
     #[test]
     fn keys_have_one_spelling() {
-        for text in [
-            "",
-            &IDENTITY.to_lowercase(),
-            &IDENTITY[1..],
-            &IDENTITY.replace("EX", "XE"),
-            RECIPIENT,
-        ] {
+        for text in ["", &IDENTITY.to_lowercase(), &IDENTITY[1..], &IDENTITY.replace("EX", "XE"), RECIPIENT] {
             assert!(text.parse::<Identity>().is_err(), "{text}");
         }
-        for text in [
-            "",
-            &RECIPIENT.to_uppercase(),
-            &RECIPIENT.replace('z', "y"),
-            IDENTITY,
-            &format!("{RECIPIENT}q"),
-        ] {
+        for text in ["", &RECIPIENT.to_uppercase(), &RECIPIENT.replace('z', "y"), IDENTITY, &format!("{RECIPIENT}q")] {
             assert!(text.parse::<Recipient>().is_err(), "{text}");
         }
         // Another length, Bech32m, and padding bits that are not zero.
@@ -230,11 +212,7 @@ mod tests {
         let mut digits: Vec<Fe32> = bytes.iter().copied().bytes_to_fes().collect();
         let last = digits.pop().unwrap();
         digits.push(Fe32::try_from(last.to_u8() | 1).unwrap());
-        let text: String = digits
-            .into_iter()
-            .with_checksum::<Bech32>(&hrp)
-            .chars()
-            .collect();
+        let text: String = digits.into_iter().with_checksum::<Bech32>(&hrp).chars().collect();
         assert_eq!(text.parse::<Recipient>(), Err(KeyTextError::Recipient));
     }
 
@@ -250,10 +228,7 @@ mod tests {
         let mut top = [0; 32];
         (top[0], top[31]) = (9, 0x80);
         for weak in [[0; 32], order_two, minus_one, above, top] {
-            assert_eq!(
-                Recipient::from_bytes(weak),
-                Err(KeyTextError::WeakRecipient)
-            );
+            assert_eq!(Recipient::from_bytes(weak), Err(KeyTextError::WeakRecipient));
         }
         let mut base = [0; 32];
         base[0] = 9;

@@ -25,18 +25,12 @@ const BLOCK_SIZE: u32 = 8;
 const PARALLELISM: u32 = 1;
 
 /// Seals `plain` under `passphrase` with the work factor 2^`log_n`. Takes 2^`log_n` KiB of memory.
-pub fn encrypt<R: TryCryptoRng>(
-    plain: &[u8],
-    passphrase: &[u8],
-    log_n: u8,
-    rng: &mut R,
-) -> Result<Vec<u8>, SealError> {
+pub fn encrypt<R: TryCryptoRng>(plain: &[u8], passphrase: &[u8], log_n: u8, rng: &mut R) -> Result<Vec<u8>, SealError> {
     if log_n == 0 || log_n > MAX_LOG_N {
         return Err(SealError::WorkFactor);
     }
     let mut salt = [0; SALT_LEN];
-    rng.try_fill_bytes(&mut salt)
-        .map_err(|_| SealError::Randomness)?;
+    rng.try_fill_bytes(&mut salt).map_err(|_| SealError::Randomness)?;
     let payload = seal_payload(std::iter::once(plain), plain.len(), NonZeroUsize::MIN, rng)?;
     let wrap_key = wrap_key(passphrase, &salt, log_n).ok_or(SealError::WorkFactor)?;
     let stanza = Stanza {
@@ -50,11 +44,7 @@ pub fn encrypt<R: TryCryptoRng>(
 }
 
 /// Opens what [`encrypt`] or `age -p` wrote, if it asks for no more work than 2^`max_log_n`.
-pub fn decrypt(
-    file: &[u8],
-    passphrase: &[u8],
-    max_log_n: u8,
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub fn decrypt(file: &[u8], passphrase: &[u8], max_log_n: u8) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (header, consumed) = Header::parse(file)?;
     let [stanza] = header.stanzas() else {
         return Err(OpenError::NoMatch);
@@ -81,20 +71,11 @@ impl<'a> Scrypt<'a> {
             return Err(HeaderError::Scrypt);
         };
         let salt = decode_base64(salt.as_bytes())?;
-        let log_n = parse_decimal(log_n)
-            .filter(|log_n| *log_n > 0)
-            .ok_or(HeaderError::Scrypt)?;
+        let log_n = parse_decimal(log_n).filter(|log_n| *log_n > 0).ok_or(HeaderError::Scrypt)?;
         Ok(Self {
             salt: salt.try_into().map_err(|_| HeaderError::Scrypt)?,
-            log_n: u8::try_from(log_n)
-                .ok()
-                .filter(|log_n| *log_n <= max_log_n)
-                .ok_or(HeaderError::WorkFactor)?,
-            body: stanza
-                .body
-                .as_slice()
-                .try_into()
-                .map_err(|_| HeaderError::Scrypt)?,
+            log_n: u8::try_from(log_n).ok().filter(|log_n| *log_n <= max_log_n).ok_or(HeaderError::WorkFactor)?,
+            body: stanza.body.as_slice().try_into().map_err(|_| HeaderError::Scrypt)?,
         })
     }
 }
@@ -119,10 +100,7 @@ mod tests {
         let file = encrypt(b"secret", b"correct horse", LOW, &mut SysRng).unwrap();
         assert_eq!(*decrypt(&file, b"correct horse", LOW).unwrap(), b"secret");
         for wrong in [&b"correct hors"[..], b"", b"correct horse\n"] {
-            assert!(matches!(
-                decrypt(&file, wrong, LOW),
-                Err(OpenError::WrongPassphrase)
-            ));
+            assert!(matches!(decrypt(&file, wrong, LOW), Err(OpenError::WrongPassphrase)));
         }
         let again = encrypt(b"secret", b"correct horse", LOW, &mut SysRng).unwrap();
         assert_ne!(file, again);
@@ -131,10 +109,7 @@ mod tests {
     #[test]
     fn work_factors_are_capped_both_ways() {
         for log_n in [0, MAX_LOG_N + 1, 64, 255] {
-            assert_eq!(
-                encrypt(b"x", b"p", log_n, &mut SysRng),
-                Err(SealError::WorkFactor)
-            );
+            assert_eq!(encrypt(b"x", b"p", log_n, &mut SysRng), Err(SealError::WorkFactor));
         }
         let file = encrypt(b"x", b"p", LOW + 1, &mut SysRng).unwrap();
         let error = decrypt(&file, b"p", LOW).unwrap_err();
@@ -164,44 +139,15 @@ mod tests {
             Scrypt::from_stanza(&stanza, 10).map(|_| ()).err()
         };
         assert_eq!(with(&|_| ()), None);
-        for work in [
-            "0",
-            "010",
-            "+10",
-            "-10",
-            "",
-            "0xa",
-            "10 ",
-            "ten",
-            "18446744073709551626",
-        ] {
-            assert_eq!(
-                with(&|s| s.args[1] = work.into()),
-                Some(HeaderError::Scrypt),
-                "{work}"
-            );
+        for work in ["0", "010", "+10", "-10", "", "0xa", "10 ", "ten", "18446744073709551626"] {
+            assert_eq!(with(&|s| s.args[1] = work.into()), Some(HeaderError::Scrypt), "{work}");
         }
-        assert_eq!(
-            with(&|s| s.args[1] = "11".into()),
-            Some(HeaderError::WorkFactor)
-        );
-        assert_eq!(
-            with(&|s| s.args[1] = "266".into()),
-            Some(HeaderError::WorkFactor)
-        );
-        assert_eq!(
-            with(&|s| s.args[0] = "AAAA".into()),
-            Some(HeaderError::Scrypt)
-        );
-        assert_eq!(
-            with(&|s| s.args[0] = "AAAAAAAAAAAAAAAAAAAAAB".into()),
-            Some(HeaderError::Base64)
-        );
+        assert_eq!(with(&|s| s.args[1] = "11".into()), Some(HeaderError::WorkFactor));
+        assert_eq!(with(&|s| s.args[1] = "266".into()), Some(HeaderError::WorkFactor));
+        assert_eq!(with(&|s| s.args[0] = "AAAA".into()), Some(HeaderError::Scrypt));
+        assert_eq!(with(&|s| s.args[0] = "AAAAAAAAAAAAAAAAAAAAAB".into()), Some(HeaderError::Base64));
         assert_eq!(with(&|s| s.args.truncate(1)), Some(HeaderError::Scrypt));
-        assert_eq!(
-            with(&|s| s.args.push("x".into())),
-            Some(HeaderError::Scrypt)
-        );
+        assert_eq!(with(&|s| s.args.push("x".into())), Some(HeaderError::Scrypt));
         assert_eq!(with(&|s| s.body.push(0)), Some(HeaderError::Scrypt));
     }
 

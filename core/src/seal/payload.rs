@@ -83,19 +83,14 @@ pub fn seal_payload<'a, R: TryCryptoRng>(
     }
     let file_key = FileKey::generate(rng)?;
     let mut nonce = [0; NONCE_LEN];
-    rng.try_fill_bytes(&mut nonce)
-        .map_err(|_| SealError::Randomness)?;
+    rng.try_fill_bytes(&mut nonce).map_err(|_| SealError::Randomness)?;
     let cipher = ChunkCipher::new(&file_key, &nonce).ok_or(SealError::Cipher)?;
 
     let sealed_len = usize::try_from(sealed_payload_len(len as u64));
     let mut bytes = Vec::with_capacity(sealed_len.map_err(|_| SealError::Length)?);
     bytes.extend_from_slice(&nonce);
     let hasher = Sha256::new_with_prefix(nonce);
-    let chunks = Chunks {
-        cipher,
-        pieces,
-        count: len.div_ceil(CHUNK_LEN),
-    };
+    let chunks = Chunks { cipher, pieces, count: len.div_ceil(CHUNK_LEN) };
     let workers = workers.get().min(chunks.count);
     let (bytes, hasher) = if workers == 1 {
         chunks.seal_alone(bytes, hasher)
@@ -103,11 +98,7 @@ pub fn seal_payload<'a, R: TryCryptoRng>(
         Desk::new(&chunks, bytes, hasher, workers).seal(workers)
     }
     .ok_or(SealError::Cipher)?;
-    Ok(SealedPayload {
-        sha256: hasher.finalize().into(),
-        bytes,
-        file_key,
-    })
+    Ok(SealedPayload { sha256: hasher.finalize().into(), bytes, file_key })
 }
 
 /// The plaintext, chunk by chunk, and what seals it.
@@ -155,19 +146,10 @@ mod tests {
 
     fn check(parts: &[&[u8]], threads: usize) {
         let plain = parts.concat();
-        let sealed = seal_payload(
-            parts.iter().copied(),
-            plain.len(),
-            workers(threads),
-            &mut SysRng,
-        )
-        .unwrap();
+        let sealed = seal_payload(parts.iter().copied(), plain.len(), workers(threads), &mut SysRng).unwrap();
         assert_eq!(sealed.len() as u64, sealed_payload_len(plain.len() as u64));
         assert_eq!(sealed.bytes.capacity(), sealed.len());
-        assert_eq!(
-            sealed.sha256(),
-            <[u8; 32]>::from(Sha256::digest(sealed.bytes()))
-        );
+        assert_eq!(sealed.sha256(), <[u8; 32]>::from(Sha256::digest(sealed.bytes())));
         let opened = open_payload(&sealed.file_key, sealed.bytes()).unwrap();
         assert!(*opened == plain);
     }
@@ -175,24 +157,12 @@ mod tests {
     #[test]
     fn lengths_around_the_chunk() {
         let plain: Vec<u8> = (0u8..251).cycle().take(CHUNK_LEN * 5).collect();
-        for len in [
-            1,
-            15,
-            16,
-            17,
-            CHUNK_LEN - 1,
-            CHUNK_LEN,
-            CHUNK_LEN + 1,
-            2 * CHUNK_LEN,
-            5 * CHUNK_LEN - 1,
-            5 * CHUNK_LEN,
-        ] {
+        for len in
+            [1, 15, 16, 17, CHUNK_LEN - 1, CHUNK_LEN, CHUNK_LEN + 1, 2 * CHUNK_LEN, 5 * CHUNK_LEN - 1, 5 * CHUNK_LEN]
+        {
             for threads in [1, 2, 3, 16] {
                 check(&[&plain[..len]], threads);
-                check(
-                    &[b"", &plain[..len / 3], b"", &plain[len / 3..len]],
-                    threads,
-                );
+                check(&[b"", &plain[..len / 3], b"", &plain[len / 3..len]], threads);
             }
         }
     }
@@ -207,9 +177,7 @@ mod tests {
 
     #[test]
     fn nothing_and_wrong_lengths_are_refused() {
-        let seal = |parts: &[&[u8]], len| {
-            seal_payload(parts.iter().copied(), len, workers(2), &mut SysRng).err()
-        };
+        let seal = |parts: &[&[u8]], len| seal_payload(parts.iter().copied(), len, workers(2), &mut SysRng).err();
         assert_eq!(seal(&[], 0), Some(SealError::Empty));
         assert_eq!(seal(&[b"", b""], 0), Some(SealError::Empty));
         assert_eq!(seal(&[b"ab"], 1), Some(SealError::Length));

@@ -25,22 +25,16 @@ impl<'a> Pieces<'a> {
 
     /// The `len` bytes from `at` on, in the slices in which they lie.
     pub(super) fn range(&self, at: usize, len: usize) -> impl Iterator<Item = &'a [u8]> {
-        let first = self
-            .pieces
-            .partition_point(|(start, piece)| start + piece.len() <= at);
+        let first = self.pieces.partition_point(|(start, piece)| start + piece.len() <= at);
         let mut at = at;
         let mut left = len;
-        self.pieces
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
-            .map_while(move |(start, piece)| {
-                let piece = piece.get(at.checked_sub(*start)?..)?;
-                let piece = piece.get(..left).unwrap_or(piece);
-                at += piece.len();
-                left -= piece.len();
-                (!piece.is_empty()).then_some(piece)
-            })
+        self.pieces.get(first..).unwrap_or_default().iter().map_while(move |(start, piece)| {
+            let piece = piece.get(at.checked_sub(*start)?..)?;
+            let piece = piece.get(..left).unwrap_or(piece);
+            at += piece.len();
+            left -= piece.len();
+            (!piece.is_empty()).then_some(piece)
+        })
     }
 }
 
@@ -51,13 +45,7 @@ mod tests {
     #[test]
     fn a_range_is_the_same_however_the_slices_are_cut() {
         let whole: Vec<u8> = (0..40).collect();
-        for cuts in [
-            vec![],
-            vec![1],
-            vec![20],
-            vec![0, 0, 7, 7, 39, 40],
-            (0..40).collect(),
-        ] {
+        for cuts in [vec![], vec![1], vec![20], vec![0, 0, 7, 7, 39, 40], (0..40).collect()] {
             let mut rest = whole.as_slice();
             let mut parts = Vec::new();
             let mut done = 0;

@@ -28,11 +28,7 @@ impl Stanza {
     /// The stanza that names the key set with which, and the manifest for which, a picture was sealed.
     #[must_use]
     pub fn manifest(key_set_number: u64, manifest_hash: &[u8; 32]) -> Self {
-        Self {
-            tag: MANIFEST_TAG.to_owned(),
-            args: vec![key_set_number.to_string()],
-            body: manifest_hash.to_vec(),
-        }
+        Self { tag: MANIFEST_TAG.to_owned(), args: vec![key_set_number.to_string()], body: manifest_hash.to_vec() }
     }
 
     /// What [`Stanza::manifest`] wrote, if this is such a stanza in exactly that form.
@@ -47,11 +43,8 @@ impl Stanza {
 
     /// The argument line without its line feed, split.
     pub(super) fn parse_arguments(line: &str) -> Result<(String, Vec<String>), HeaderError> {
-        let mut args = line.split(' ').map(|arg| {
-            is_argument(arg)
-                .then(|| arg.to_owned())
-                .ok_or(HeaderError::Malformed)
-        });
+        let mut args =
+            line.split(' ').map(|arg| is_argument(arg).then(|| arg.to_owned()).ok_or(HeaderError::Malformed));
         let tag = args.next().ok_or(HeaderError::Malformed)??;
         Ok((tag, args.collect::<Result<_, _>>()?))
     }
@@ -121,18 +114,8 @@ mod tests {
 
     #[test]
     fn bodies_wrap_and_end_with_a_short_line() {
-        for (len, expected) in [
-            (0, vec![0]),
-            (3, vec![4]),
-            (47, vec![63]),
-            (48, vec![64, 0]),
-            (97, vec![64, 64, 2]),
-        ] {
-            let stanza = Stanza {
-                tag: "t".into(),
-                args: vec![],
-                body: vec![1; len],
-            };
+        for (len, expected) in [(0, vec![0]), (3, vec![4]), (47, vec![63]), (48, vec![64, 0]), (97, vec![64, 64, 2])] {
+            let stanza = Stanza { tag: "t".into(), args: vec![], body: vec![1; len] };
             let mut text = String::new();
             stanza.write(&mut text).unwrap();
             let lines: Vec<usize> = text.split('\n').map(str::len).collect();
@@ -145,11 +128,7 @@ mod tests {
     #[test]
     fn arguments_that_break_the_grammar_are_not_written() {
         for arg in ["", "a b", "a\n", "é", "\0"] {
-            let stanza = Stanza {
-                tag: "t".into(),
-                args: vec![arg.into()],
-                body: vec![],
-            };
+            let stanza = Stanza { tag: "t".into(), args: vec![arg.into()], body: vec![] };
             assert_eq!(stanza.write(&mut String::new()), Err(SealError::Stanza));
         }
     }

@@ -40,11 +40,7 @@ pub const fn plain_len(payload_len: u64) -> Option<u64> {
         return None;
     };
     // The last chunk may be empty only if it is the only one.
-    if sealed_payload_len(plain_len) == payload_len {
-        Some(plain_len)
-    } else {
-        None
-    }
+    if sealed_payload_len(plain_len) == payload_len { Some(plain_len) } else { None }
 }
 
 /// Seals and opens the chunks of one payload.
@@ -54,28 +50,18 @@ impl ChunkCipher {
     /// `None` cannot happen: the length is one that HKDF gives.
     pub(super) fn new(file_key: &FileKey, nonce: &[u8; NONCE_LEN]) -> Option<Self> {
         let mut key = Zeroizing::new(Key::default());
-        Hkdf::<Sha256>::new(Some(nonce), file_key.as_bytes())
-            .expand(b"payload", key.as_mut_slice())
-            .ok()?;
+        Hkdf::<Sha256>::new(Some(nonce), file_key.as_bytes()).expand(b"payload", key.as_mut_slice()).ok()?;
         Some(Self(ChaCha20Poly1305::new(&key)))
     }
 
     /// Encrypts a chunk in place and gives its tag.
     pub(super) fn seal(&self, counter: u64, last: bool, chunk: &mut [u8]) -> Option<[u8; TAG_LEN]> {
-        self.0
-            .encrypt_inout_detached(&chunk_nonce(counter, last), b"", chunk.into())
-            .ok()
-            .map(Into::into)
+        self.0.encrypt_inout_detached(&chunk_nonce(counter, last), b"", chunk.into()).ok().map(Into::into)
     }
 
     /// Authenticates a chunk with its tag at the end, and only then decrypts it in place; gives the length
     /// of the plaintext.
-    pub(super) fn open(
-        &self,
-        counter: u64,
-        last: bool,
-        chunk: &mut [u8],
-    ) -> Result<usize, OpenError> {
+    pub(super) fn open(&self, counter: u64, last: bool, chunk: &mut [u8]) -> Result<usize, OpenError> {
         let plain_len = chunk.len().checked_sub(TAG_LEN).ok_or(OpenError::Length)?;
         if plain_len == 0 && counter > 0 {
             return Err(OpenError::Length);
@@ -164,18 +150,10 @@ impl Opener {
 /// Opens `payload` into `out` in constant memory; gives the length of the plaintext.
 ///
 /// What has been written when an error comes is authentic but not whole: discard it.
-pub fn open_to(
-    file_key: &FileKey,
-    mut payload: impl Read,
-    mut out: impl Write,
-) -> Result<u64, OpenError> {
+pub fn open_to(file_key: &FileKey, mut payload: impl Read, mut out: impl Write) -> Result<u64, OpenError> {
     let mut nonce = [0; NONCE_LEN];
     payload.read_exact(&mut nonce).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::UnexpectedEof {
-            OpenError::NoNonce
-        } else {
-            OpenError::Read(error)
-        }
+        if error.kind() == std::io::ErrorKind::UnexpectedEof { OpenError::NoNonce } else { OpenError::Read(error) }
     })?;
     let mut opener = Opener::new(file_key, &nonce);
     let mut buffer = vec![0; CHUNK_LEN];
@@ -207,9 +185,8 @@ pub fn open_to(
 pub fn open_payload(file_key: &FileKey, payload: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (nonce, chunks) = payload.split_first_chunk().ok_or(OpenError::NoNonce)?;
     let cipher = ChunkCipher::new(file_key, nonce).ok_or(OpenError::Failed)?;
-    let plain_len = plain_len(payload.len() as u64)
-        .and_then(|len| usize::try_from(len).ok())
-        .ok_or(OpenError::Length)?;
+    let plain_len =
+        plain_len(payload.len() as u64).and_then(|len| usize::try_from(len).ok()).ok_or(OpenError::Length)?;
     // Chunks are opened in place, so the last one needs room for its tag until it is open.
     let mut plain = Zeroizing::new(Vec::with_capacity(plain_len + TAG_LEN));
     let count = chunks.len().div_ceil(SEALED_CHUNK_LEN);
@@ -238,10 +215,7 @@ mod tests {
             assert_eq!(plain_len(sealed_payload_len(plain)), Some(plain));
         }
         let possible = (0..200_000).filter_map(plain_len).count();
-        let distinct = (0..200_000)
-            .map(sealed_payload_len)
-            .filter(|len| *len < 200_000)
-            .count();
+        let distinct = (0..200_000).map(sealed_payload_len).filter(|len| *len < 200_000).count();
         assert_eq!(possible, distinct);
     }
 
@@ -255,17 +229,8 @@ mod tests {
 
     #[test]
     fn the_counter_fills_eleven_bytes_from_the_right() {
-        assert_eq!(
-            chunk_nonce(0, true).as_slice(),
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-        );
-        assert_eq!(
-            chunk_nonce(256, false).as_slice(),
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]
-        );
-        assert_eq!(
-            chunk_nonce(1 << 56, false).as_slice(),
-            [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
-        );
+        assert_eq!(chunk_nonce(0, true).as_slice(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(chunk_nonce(256, false).as_slice(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(chunk_nonce(1 << 56, false).as_slice(), [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
     }
 }

@@ -31,10 +31,7 @@ impl Vector {
     }
 
     fn all(&self, field: &str) -> impl Iterator<Item = &str> {
-        self.fields
-            .iter()
-            .filter(move |(name, _)| name == field)
-            .map(|(_, value)| value.as_str())
+        self.fields.iter().filter(move |(name, _)| name == field).map(|(_, value)| value.as_str())
     }
 
     fn one(&self, field: &str) -> Option<&str> {
@@ -44,9 +41,7 @@ impl Vector {
     /// What is not built here: armor, and key types other than X25519 and passphrases.
     fn left_out(&self) -> bool {
         self.one("armored").is_some()
-            || self
-                .all("identity")
-                .any(|key| key.starts_with("AGE-SECRET-KEY-PQ-"))
+            || self.all("identity").any(|key| key.starts_with("AGE-SECRET-KEY-PQ-"))
             || (self.one("passphrase").is_some() && !cfg!(feature = "passphrase"))
     }
 }
@@ -73,21 +68,12 @@ fn open(vector: &Vector) -> Opened {
     let result = file_key(vector).and_then(|(file_key, payload)| {
         if let Some(hex) = vector.one("file key") {
             let expected = data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
-            assert_eq!(
-                file_key.as_bytes().as_slice(),
-                expected,
-                "{}: file key",
-                vector.name
-            );
+            assert_eq!(file_key.as_bytes().as_slice(), expected, "{}: file key", vector.name);
         }
         plain = authentic_chunks(&file_key, payload);
         let mut streamed = Vec::new();
         let result = open_to(&file_key, payload, &mut streamed);
-        assert!(
-            plain.starts_with(&streamed),
-            "{}: more than is authentic",
-            vector.name
-        );
+        assert!(plain.starts_with(&streamed), "{}: more than is authentic", vector.name);
         // Both ways of opening agree.
         let at_once = open_payload(&file_key, payload);
         assert_eq!(result.is_ok(), at_once.is_ok(), "{}", vector.name);
@@ -131,10 +117,7 @@ fn authentic_chunks(file_key: &FileKey, payload: &[u8]) -> Vec<u8> {
 fn file_key(vector: &Vector) -> Result<(FileKey, &[u8]), OpenError> {
     let identities: Vec<Identity> = vector
         .all("identity")
-        .map(|text| {
-            text.parse()
-                .unwrap_or_else(|_| panic!("{}: identity", vector.name))
-        })
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{}: identity", vector.name)))
         .collect();
     let identities: Vec<&Identity> = identities.iter().collect();
     let (header, consumed) = Header::parse(&vector.file)?;
@@ -147,14 +130,8 @@ fn open_with_passphrase(vector: &Vector, passphrase: &str) -> Opened {
     // 16 is what the vectors need; more would only make a test that expects a refusal wait.
     const MAX_LOG_N: u8 = 16;
     match super::passphrase::decrypt(&vector.file, passphrase.as_bytes(), MAX_LOG_N) {
-        Ok(plain) => Opened {
-            plain: plain.to_vec(),
-            result: Ok(()),
-        },
-        Err(error) => Opened {
-            plain: Vec::new(),
-            result: Err(error),
-        },
+        Ok(plain) => Opened { plain: plain.to_vec(), result: Ok(()) },
+        Err(error) => Opened { plain: Vec::new(), result: Err(error) },
     }
 }
 
@@ -167,15 +144,10 @@ fn check(vector: &Vector) -> Result<(), String> {
     #[cfg(not(feature = "passphrase"))]
     let opened = open(vector);
 
-    let expected = vector
-        .one("expect")
-        .expect("every vector expects something");
+    let expected = vector.one("expect").expect("every vector expects something");
     let actual = opened.result.as_ref().err().map_or("success", outcome);
     if actual != expected {
-        return Err(format!(
-            "{}: expected {expected}, got {actual} ({:?})",
-            vector.name, opened.result
-        ));
+        return Err(format!("{}: expected {expected}, got {actual} ({:?})", vector.name, opened.result));
     }
     // Files under a passphrase are opened as a whole or not at all.
     let whole = vector.one("passphrase").is_none() || actual == "success";
@@ -190,16 +162,11 @@ fn check(vector: &Vector) -> Result<(), String> {
 
 #[test]
 fn the_age_vectors_give_their_stated_results() {
-    let shared = std::env::var_os("SAFELIGHT_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("SAFELIGHT_SHARED")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")), PathBuf::from);
     let folder = shared.join("corpus/age");
     let Ok(files) = std::fs::read_dir(&folder) else {
-        println!(
-            "SKIPPED the_age_vectors_give_their_stated_results: no folder {}",
-            folder.display()
-        );
+        println!("SKIPPED the_age_vectors_give_their_stated_results: no folder {}", folder.display());
         return;
     };
     let (mut read, mut left_out, mut failures) = (0, Vec::new(), Vec::new());
@@ -215,23 +182,13 @@ fn the_age_vectors_give_their_stated_results() {
         failures.extend(check(&vector).err());
     }
     left_out.sort();
-    println!(
-        "{read} age vectors read, {} left out: {}",
-        left_out.len(),
-        left_out.join(" ")
-    );
-    assert!(
-        read > 0,
-        "the folder is there and has no vector that could be read"
-    );
+    println!("{read} age vectors read, {} left out: {}", left_out.len(), left_out.join(" "));
+    assert!(read > 0, "the folder is there and has no vector that could be read");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
 fn each_failure_has_its_class() {
-    assert_eq!(
-        outcome(&OpenError::Header(HeaderError::LowOrderShare)),
-        "header failure"
-    );
+    assert_eq!(outcome(&OpenError::Header(HeaderError::LowOrderShare)), "header failure");
     assert_eq!(outcome(&OpenError::Chunk(0)), "payload failure");
 }

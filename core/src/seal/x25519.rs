@@ -30,17 +30,12 @@ pub(super) fn wrap<R: TryCryptoRng>(
     rng: &mut R,
 ) -> Result<Stanza, SealError> {
     let mut ephemeral = Zeroizing::new([0; 32]);
-    rng.try_fill_bytes(ephemeral.as_mut())
-        .map_err(|_| SealError::Randomness)?;
+    rng.try_fill_bytes(ephemeral.as_mut()).map_err(|_| SealError::Randomness)?;
     let ephemeral = StaticSecret::from(*ephemeral);
     let share = PublicKey::from(&ephemeral).to_bytes();
     let shared = ephemeral.diffie_hellman(&PublicKey::from(*recipient.as_bytes()));
     let body = wrap_with(&*wrap_key(&shared, &share, recipient)?, file_key)?;
-    Ok(Stanza {
-        tag: TAG.to_owned(),
-        args: vec![BASE64_NOPAD.encode(&share)],
-        body,
-    })
+    Ok(Stanza { tag: TAG.to_owned(), args: vec![BASE64_NOPAD.encode(&share)], body })
 }
 
 /// The parts of an X25519 stanza, checked as far as that goes without a key.
@@ -60,42 +55,29 @@ impl<'a> Parsed<'a> {
             Ok(Self {
                 share: share.try_into().map_err(|_| HeaderError::X25519)?,
                 // Checked before anything is decrypted, against partitioning oracles.
-                body: stanza
-                    .body
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| HeaderError::X25519)?,
+                body: stanza.body.as_slice().try_into().map_err(|_| HeaderError::X25519)?,
             })
         })
     }
 
     /// The file key, if the stanza is for `identity`.
     pub(super) fn unwrap(&self, identity: &Identity) -> Result<Option<FileKey>, HeaderError> {
-        let shared = identity
-            .secret()
-            .diffie_hellman(&PublicKey::from(self.share));
+        let shared = identity.secret().diffie_hellman(&PublicKey::from(self.share));
         if !shared.was_contributory() {
             return Err(HeaderError::LowOrderShare);
         }
-        let key = wrap_key(&shared, &self.share, &identity.to_recipient())
-            .map_err(|_| HeaderError::X25519)?;
+        let key = wrap_key(&shared, &self.share, &identity.to_recipient()).map_err(|_| HeaderError::X25519)?;
         Ok(unwrap_with(&key, self.body))
     }
 }
 
-fn wrap_key(
-    shared: &SharedSecret,
-    share: &[u8; 32],
-    recipient: &Recipient,
-) -> Result<Zeroizing<[u8; 32]>, SealError> {
+fn wrap_key(shared: &SharedSecret, share: &[u8; 32], recipient: &Recipient) -> Result<Zeroizing<[u8; 32]>, SealError> {
     let mut salt = [0; 64];
     let (front, back) = salt.split_at_mut(32);
     front.copy_from_slice(share);
     back.copy_from_slice(recipient.as_bytes());
     let mut key = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::new(Some(&salt), shared.as_bytes())
-        .expand(INFO, key.as_mut())
-        .map_err(|_| SealError::Cipher)?;
+    Hkdf::<Sha256>::new(Some(&salt), shared.as_bytes()).expand(INFO, key.as_mut()).map_err(|_| SealError::Cipher)?;
     Ok(key)
 }
 
@@ -115,12 +97,7 @@ pub(super) fn unwrap_with(wrap_key: &[u8; 32], body: &[u8; WRAPPED_LEN]) -> Opti
     let (sealed, tag) = body.split_first_chunk::<{ FileKey::LEN }>()?;
     let mut file_key = Zeroizing::new(*sealed);
     ChaCha20Poly1305::new(wrap_key.into())
-        .decrypt_inout_detached(
-            &Nonce::default(),
-            b"",
-            file_key.as_mut_slice().into(),
-            &Tag::try_from(tag).ok()?,
-        )
+        .decrypt_inout_detached(&Nonce::default(), b"", file_key.as_mut_slice().into(), &Tag::try_from(tag).ok()?)
         .ok()?;
     Some(FileKey::from_bytes(&file_key))
 }

@@ -36,13 +36,8 @@ pub(super) fn read(tiff: &[u8], report: &mut Report) -> Option<u8> {
         report.add(Removed::Location);
     }
     for at in nested.into_iter().flatten() {
-        let entries = tiff
-            .directory(at)
-            .into_iter()
-            .flat_map(|found| found.entries());
-        entries
-            .filter(|_| Some(at) != nested[1])
-            .for_each(|entry| report.add(kind(entry.tag)));
+        let entries = tiff.directory(at).into_iter().flat_map(|found| found.entries());
+        entries.filter(|_| Some(at) != nested[1]).for_each(|entry| report.add(kind(entry.tag)));
     }
     let mut next = first.next;
     for _ in 0..MAX_DIRECTORIES {
@@ -109,11 +104,7 @@ impl<'a> Tiff<'a> {
             _ => return None,
         };
         let first = read_u32(*bytes.get(4..)?.first_chunk()?, little_endian);
-        Some(Tiff {
-            bytes,
-            little_endian,
-            first,
-        })
+        Some(Tiff { bytes, little_endian, first })
     }
 
     /// The directory at an offset. One whose end is missing gives the entries that are there.
@@ -136,20 +127,18 @@ const ENTRY_LEN: usize = 12;
 impl<'a> Directory<'a> {
     fn entries(&self) -> impl Iterator<Item = Entry> + use<'a> {
         let little_endian = self.little_endian;
-        self.entries
-            .chunks_exact(ENTRY_LEN)
-            .filter_map(move |entry| {
-                let &[t0, t1, f0, f1, c0, c1, c2, c3, ref value @ ..] = entry else {
-                    return None;
-                };
-                Some(Entry {
-                    tag: read_u16([t0, t1], little_endian),
-                    format: read_u16([f0, f1], little_endian),
-                    count: read_u32([c0, c1, c2, c3], little_endian),
-                    value: *value.first_chunk()?,
-                    little_endian,
-                })
+        self.entries.chunks_exact(ENTRY_LEN).filter_map(move |entry| {
+            let &[t0, t1, f0, f1, c0, c1, c2, c3, ref value @ ..] = entry else {
+                return None;
+            };
+            Some(Entry {
+                tag: read_u16([t0, t1], little_endian),
+                format: read_u16([f0, f1], little_endian),
+                count: read_u32([c0, c1, c2, c3], little_endian),
+                value: *value.first_chunk()?,
+                little_endian,
             })
+        })
     }
 }
 
@@ -168,19 +157,11 @@ impl Entry {
 }
 
 fn read_u16(bytes: [u8; 2], little_endian: bool) -> u16 {
-    if little_endian {
-        u16::from_le_bytes(bytes)
-    } else {
-        u16::from_be_bytes(bytes)
-    }
+    if little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
 }
 
 fn read_u32(bytes: [u8; 4], little_endian: bool) -> u32 {
-    if little_endian {
-        u32::from_le_bytes(bytes)
-    } else {
-        u32::from_be_bytes(bytes)
-    }
+    if little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
 }
 
 #[cfg(test)]

@@ -82,11 +82,7 @@ impl<'a> Profile<'a> {
         if self.parts.len() == usize::from(u8::MAX) {
             return Err(ProfileError::Parts);
         }
-        self.parts.push(Part {
-            number,
-            total,
-            bytes,
-        });
+        self.parts.push(Part { number, total, bytes });
         Ok(())
     }
 
@@ -94,14 +90,12 @@ impl<'a> Profile<'a> {
     fn order(&mut self) -> Result<(), ProfileError> {
         self.parts.sort_unstable_by_key(|part| part.number);
         let total = self.parts.len();
-        let complete = self.parts.iter().enumerate().all(|(at, part)| {
-            usize::from(part.number) == at + 1 && usize::from(part.total) == total
-        });
-        if complete {
-            Ok(())
-        } else {
-            Err(ProfileError::Parts)
-        }
+        let complete = self
+            .parts
+            .iter()
+            .enumerate()
+            .all(|(at, part)| usize::from(part.number) == at + 1 && usize::from(part.total) == total);
+        if complete { Ok(()) } else { Err(ProfileError::Parts) }
     }
 
     /// The slices that a stretch of the profile consists of.
@@ -129,16 +123,12 @@ impl<'a> Profile<'a> {
     }
 
     fn u32(&self, from: usize) -> Option<usize> {
-        self.array(from)
-            .and_then(|bytes| usize::try_from(u32::from_be_bytes(bytes)).ok())
+        self.array(from).and_then(|bytes| usize::try_from(u32::from_be_bytes(bytes)).ok())
     }
 }
 
 /// Lays a profile out anew. `None` where there is none, or none that any reader takes for one.
-pub(super) fn rebuild<'a>(
-    mut profile: Profile<'a>,
-    report: &mut Report,
-) -> Result<Option<Pieces<'a>>, StripError> {
+pub(super) fn rebuild<'a>(mut profile: Profile<'a>, report: &mut Report) -> Result<Option<Pieces<'a>>, StripError> {
     if profile.parts.is_empty() {
         return Ok(None);
     }
@@ -152,11 +142,7 @@ pub(super) fn rebuild<'a>(
     }
     let tags = read_tags(&profile)?;
     let out = write(&profile, &tags)?;
-    let same = out.len() == profile.len
-        && out
-            .iter()
-            .flatten()
-            .eq(profile.slices(0, profile.len).flatten());
+    let same = out.len() == profile.len && out.iter().flatten().eq(profile.slices(0, profile.len).flatten());
     if !same {
         report.add(Removed::ProfileDetails);
     }
@@ -189,12 +175,7 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
         let at = profile.u32(entry + 4).ok_or(ProfileError::CutOff)?;
         let len = profile.u32(entry + 8).ok_or(ProfileError::CutOff)?;
         let content = tag::read(profile, role, at, len)?;
-        tags.push(Tag {
-            signature,
-            content,
-            at: 0,
-            shared: false,
-        });
+        tags.push(Tag { signature, content, at: 0, shared: false });
     }
     let mut end = HEADER_LEN + 4 + tags.len() * ENTRY_LEN;
     for index in 0..tags.len() {
@@ -216,10 +197,7 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
 fn write<'a>(profile: &Profile<'a>, tags: &[Tag]) -> Result<Pieces<'a>, StripError> {
     let own = || tags.iter().filter(|tag| !tag.shared);
     let table = HEADER_LEN + 4 + tags.len() * ENTRY_LEN;
-    let len = table
-        + own()
-            .map(|tag| tag.content.len().next_multiple_of(4))
-            .sum::<usize>();
+    let len = table + own().map(|tag| tag.content.len().next_multiple_of(4)).sum::<usize>();
     let mut out = Pieces::default();
     out.build(&header(profile, len)?)?;
     out.build(&be32(tags.len())?)?;
@@ -271,9 +249,7 @@ fn header(profile: &Profile<'_>, len: usize) -> Result<[u8; HEADER_LEN], Profile
 }
 
 fn be32(number: usize) -> Result<[u8; 4], ProfileError> {
-    u32::try_from(number)
-        .map(u32::to_be_bytes)
-        .map_err(|_| ProfileError::TooLong)
+    u32::try_from(number).map(u32::to_be_bytes).map_err(|_| ProfileError::TooLong)
 }
 
 #[cfg(test)]

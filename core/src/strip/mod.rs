@@ -35,9 +35,7 @@ pub enum StripError {
     #[error("the picture has more scans than are taken; ask the camera for a baseline JPEG")]
     TooManyScans,
     /// More than [`MAX_PIECES`].
-    #[error(
-        "the picture is cut into more pieces than are taken; ask the camera for a baseline JPEG"
-    )]
+    #[error("the picture is cut into more pieces than are taken; ask the camera for a baseline JPEG")]
     TooManyPieces,
     /// The result would exceed the input by more than [`MAX_GROWTH`].
     #[error("the stripped picture would be longer than the original; it is refused")]
@@ -81,13 +79,7 @@ pub fn strip(photo: Photo<'_>) -> Result<StrippedPhoto<'_>, StripError> {
         return Err(StripError::Grew);
     }
     report.measure(input.len(), pieces.len());
-    Ok(StrippedPhoto {
-        pieces,
-        container: photo.container(),
-        width: photo.width(),
-        height: photo.height(),
-        report,
-    })
+    Ok(StrippedPhoto { pieces, container: photo.container(), width: photo.width(), height: photo.height(), report })
 }
 
 impl StrippedPhoto<'_> {
@@ -97,10 +89,7 @@ impl StrippedPhoto<'_> {
     }
 
     /// Length of the whole file in bytes.
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "a stripped picture is never empty"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "a stripped picture is never empty")]
     pub fn len(&self) -> usize {
         self.pieces.len()
     }

@@ -46,12 +46,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// Appends a stretch of another file: borrowed bytes stay borrowed.
-    pub(super) fn append(
-        &mut self,
-        other: &Pieces<'a>,
-        from: usize,
-        len: usize,
-    ) -> Result<(), StripError> {
+    pub(super) fn append(&mut self, other: &Pieces<'a>, from: usize, len: usize) -> Result<(), StripError> {
         let mut start = 0;
         for piece in &other.pieces {
             let piece_len = other.bytes(piece).len();
@@ -128,12 +123,7 @@ mod tests {
                 let mut pieces = Pieces::default();
                 pieces.append(&other, from, len).unwrap();
                 assert_eq!(pieces.iter().flatten().count(), len);
-                assert!(
-                    pieces
-                        .iter()
-                        .flatten()
-                        .eq(b"ab0123456789cd"[from..from + len].iter())
-                );
+                assert!(pieces.iter().flatten().eq(b"ab0123456789cd"[from..from + len].iter()));
             }
         }
     }

@@ -140,10 +140,7 @@ impl Report {
     /// The kinds found, the most telling first.
     pub fn iter(&self) -> impl Iterator<Item = Removed> + Clone {
         let kinds = self.kinds;
-        Removed::ALL
-            .iter()
-            .copied()
-            .filter(move |kind| kinds & kind.bit() != 0)
+        Removed::ALL.iter().copied().filter(move |kind| kinds & kind.bit() != 0)
     }
 
     /// Whether a kind was found.
@@ -200,9 +197,7 @@ mod tests {
     #[test]
     fn every_kind_is_listed_once_with_its_own_code_and_bit() {
         let codes: std::collections::BTreeSet<_> = Removed::ALL.iter().map(|k| k.code()).collect();
-        let bits = Removed::ALL
-            .iter()
-            .fold(0u32, |bits, kind| bits | kind.bit());
+        let bits = Removed::ALL.iter().fold(0u32, |bits, kind| bits | kind.bit());
         assert_eq!(codes.len(), Removed::ALL.len());
         assert_eq!(bits.count_ones() as usize, Removed::ALL.len());
     }
@@ -214,9 +209,6 @@ mod tests {
         report.add(Removed::Thumbnail);
         report.add(Removed::Location);
         report.add(Removed::SerialNumber);
-        assert_eq!(
-            report.to_string(),
-            "location, camera serial number, thumbnail"
-        );
+        assert_eq!(report.to_string(), "location, camera serial number, thumbnail");
     }
 }

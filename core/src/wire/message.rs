@@ -201,7 +201,8 @@ mod tests {
     use super::*;
 
     fn requests() -> Vec<Request> {
-        let upload = UploadRequest { manifest: vec![1; 300], header: vec![2; 400], label: vec![3; 900], known_log_size: 7 };
+        let upload =
+            UploadRequest { manifest: vec![1; 300], header: vec![2; 400], label: vec![3; 900], known_log_size: 7 };
         vec![Request::Upload(upload), Request::KeySet { have: 3 }, Request::Renew { csr: vec![4; 200] }]
     }
 
@@ -228,7 +229,11 @@ mod tests {
 
     #[test]
     fn a_message_cut_or_lengthened_anywhere_is_refused() {
-        let bodies = requests().iter().map(|r| r.to_bytes().unwrap()).chain(responses().iter().map(|r| r.to_bytes().unwrap())).collect::<Vec<_>>();
+        let bodies = requests()
+            .iter()
+            .map(|r| r.to_bytes().unwrap())
+            .chain(responses().iter().map(|r| r.to_bytes().unwrap()))
+            .collect::<Vec<_>>();
         for body in bodies {
             for end in 0..body.len() {
                 assert!(Request::from_bytes(&body[..end]).is_err());

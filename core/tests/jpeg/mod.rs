@@ -21,10 +21,7 @@ pub(crate) fn stripped(bytes: &[u8]) -> Result<(Vec<u8>, Report), &'static str> 
 
 /// What must hold of every output, whatever the input was.
 pub(crate) fn assert_clean(input: &[u8], output: &[u8]) {
-    assert!(
-        output.len() <= input.len() + safelight_core::strip::MAX_GROWTH,
-        "it grew"
-    );
+    assert!(output.len() <= input.len() + safelight_core::strip::MAX_GROWTH, "it grew");
     if let Err(problem) = walker::walk(output) {
         panic!("the output is not clean: {problem}");
     }
@@ -35,18 +32,15 @@ pub(crate) fn assert_clean(input: &[u8], output: &[u8]) {
 
 /// Pixels as another program decodes them, with their size.
 pub(crate) fn pixels(bytes: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
-    let mut reader =
-        image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Jpeg);
+    let mut reader = image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Jpeg);
     reader.no_limits();
     let decoded = reader.decode().ok()?;
     Some((decoded.width(), decoded.height(), decoded.into_bytes()))
 }
 
 fn shared() -> PathBuf {
-    std::env::var_os("SAFELIGHT_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    )
+    std::env::var_os("SAFELIGHT_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

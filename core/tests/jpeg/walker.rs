@@ -23,23 +23,14 @@ pub(crate) fn walk(bytes: &[u8]) -> Result<(), String> {
             .and_then(|(segment, next)| Some((segment.get(2..)?, next)))
             .ok_or(format!("segment {marker:02X} at {at} has a wrong length"))?;
         left = next;
-        segment(marker, content, &mut profile)
-            .map_err(|problem| format!("segment {marker:02X} at {at}: {problem}"))?;
+        segment(marker, content, &mut profile).map_err(|problem| format!("segment {marker:02X} at {at}: {problem}"))?;
         order.push(marker);
         if marker == 0xDA {
             left = scan(left)?;
         }
     }
-    let header: Vec<_> = order
-        .iter()
-        .take_while(|marker| (0xE0..=0xEF).contains(*marker))
-        .collect();
-    if order
-        .iter()
-        .filter(|marker| (0xE0..=0xEF).contains(*marker))
-        .count()
-        != header.len()
-    {
+    let header: Vec<_> = order.iter().take_while(|marker| (0xE0..=0xEF).contains(*marker)).collect();
+    if order.iter().filter(|marker| (0xE0..=0xEF).contains(*marker)).count() != header.len() {
         return Err("an application segment behind the header".into());
     }
     for single in [0xE0, 0xE1, 0xEE] {
@@ -47,11 +38,7 @@ pub(crate) fn walk(bytes: &[u8]) -> Result<(), String> {
             return Err(format!("two segments {single:02X}"));
         }
     }
-    if profile.is_empty() {
-        Ok(())
-    } else {
-        icc(&profile)
-    }
+    if profile.is_empty() { Ok(()) } else { icc(&profile) }
 }
 
 fn segment(marker: u8, content: &[u8], profile: &mut Vec<u8>) -> Result<(), String> {
@@ -71,15 +58,9 @@ fn segment(marker: u8, content: &[u8], profile: &mut Vec<u8>) -> Result<(), Stri
             }
             _ => false,
         },
-        (0xDB, _) => tables(content, |first, _| {
-            (first & 0xEF < 4).then(|| 64 << (first >> 4))
-        }),
+        (0xDB, _) => tables(content, |first, _| (first & 0xEF < 4).then(|| 64 << (first >> 4))),
         (0xC4, _) => tables(content, |first, rest| {
-            let sum: usize = rest
-                .get(..16)?
-                .iter()
-                .map(|count| usize::from(*count))
-                .sum();
+            let sum: usize = rest.get(..16)?.iter().map(|count| usize::from(*count)).sum();
             (first & 0xEF < 4).then_some(16 + sum)
         }),
         (0xC0..=0xC2, [8, _, _, _, _, count, rest @ ..]) => rest.len() == 3 * usize::from(*count),
@@ -87,11 +68,7 @@ fn segment(marker: u8, content: &[u8], profile: &mut Vec<u8>) -> Result<(), Stri
         (0xDA, [count, rest @ ..]) => rest.len() == 2 * usize::from(*count) + 3,
         _ => false,
     };
-    if ok {
-        Ok(())
-    } else {
-        Err(format!("unknown content of {} bytes", content.len()))
-    }
+    if ok { Ok(()) } else { Err(format!("unknown content of {} bytes", content.len())) }
 }
 
 fn tables(mut content: &[u8], len: impl Fn(u8, &[u8]) -> Option<usize>) -> bool {
@@ -136,20 +113,13 @@ fn icc(profile: &[u8]) -> Result<(), String> {
     for entry in (132..132 + 12 * number(128)?).step_by(12) {
         let (from, len) = (number(entry + 4)?, number(entry + 8)?);
         let name = &profile[entry..entry + 4];
-        let allowed =
-            b"desccprtwtptbkptrXYZgXYZbXYZrTRCgTRCbTRCkTRCchadcicpA2B0A2B1A2B2B2A0B2A1B2A2";
+        let allowed = b"desccprtwtptbkptrXYZgXYZbXYZrTRCgTRCbTRCkTRCchadcicpA2B0A2B1A2B2B2A0B2A1B2A2";
         if !allowed.chunks(4).any(|tag| tag == name) {
             return Err(format!("tag {}", String::from_utf8_lossy(name)));
         }
         let content = profile.get(from..from + len).ok_or("a tag out of bounds")?;
         if (name == b"desc" || name == b"cprt")
-            && content
-                .get(8..)
-                .unwrap_or_default()
-                .iter()
-                .filter(|byte| **byte == b'-')
-                .count()
-                != 1
+            && content.get(8..).unwrap_or_default().iter().filter(|byte| **byte == b'-').count() != 1
         {
             return Err("a text that is not neutral".into());
         }

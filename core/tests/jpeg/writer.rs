@@ -45,13 +45,7 @@ pub(crate) fn exif(entries: &[(u16, u16, u32, u32)], extra: &[u8]) -> Vec<u8> {
 }
 
 /// A baseline picture: one component per sampling factor, `interval` units between restart markers.
-pub(crate) fn picture(
-    width: u16,
-    height: u16,
-    samplings: &[u8],
-    interval: u16,
-    seed: u64,
-) -> Picture {
+pub(crate) fn picture(width: u16, height: u16, samplings: &[u8], interval: u16, seed: u64) -> Picture {
     let mut head = vec![segment(0xDB, &[&[0u8][..], &[8; 64]].concat())];
     let mut frame = vec![8];
     frame.extend(height.to_be_bytes());
@@ -74,33 +68,19 @@ pub(crate) fn picture(
     let widest = samplings.iter().map(|s| u32::from(s >> 4)).max().unwrap();
     let tallest = samplings.iter().map(|s| u32::from(s & 15)).max().unwrap();
     let (units, blocks) = if samplings.len() == 1 {
-        (
-            u32::from(width).div_ceil(8) * u32::from(height).div_ceil(8),
-            1,
-        )
+        (u32::from(width).div_ceil(8) * u32::from(height).div_ceil(8), 1)
     } else {
         let units = u32::from(width).div_ceil(8 * widest) * u32::from(height).div_ceil(8 * tallest);
-        (
-            units,
-            samplings
-                .iter()
-                .map(|s| u32::from(s >> 4) * u32::from(s & 15))
-                .sum(),
-        )
+        (units, samplings.iter().map(|s| u32::from(s >> 4) * u32::from(s & 15)).sum())
     };
-    let mut bits = Bits {
-        bytes: segment(0xDA, &scan),
-        ..Bits::default()
-    };
+    let mut bits = Bits { bytes: segment(0xDA, &scan), ..Bits::default() };
     let mut state = seed | 1;
     for unit in 0..units {
         if interval > 0 && unit > 0 && unit % u32::from(interval) == 0 {
             bits.restart();
         }
         for _ in 0..blocks {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             match (state >> 40) % 9 {
                 0 => bits.push(0, 1),
                 value => bits.push(0b10_000 | (value as u32 - 1), 5),
@@ -109,10 +89,7 @@ pub(crate) fn picture(
         }
     }
     bits.flush();
-    Picture {
-        head,
-        scan: bits.bytes,
-    }
+    Picture { head, scan: bits.bytes }
 }
 
 #[derive(Default)]

@@ -124,7 +124,9 @@ pub fn load_config(data: &Path) -> Result<Config, CliError> {
     Config::load(data).map_err(|error| match error {
         ConfigError::Missing(_) => CliError::new(Exit::NotFound, error),
         ConfigError::Io { .. } => CliError::new(Exit::Failed, error),
-        ConfigError::Toml { .. } | ConfigError::Environment(_) | ConfigError::Value(_) => CliError::new(Exit::Usage, error),
+        ConfigError::Toml { .. } | ConfigError::Environment(_) | ConfigError::Value(_) => {
+            CliError::new(Exit::Usage, error)
+        }
     })
 }
 
@@ -170,7 +172,8 @@ fn start(cli: Cli) -> Result<(), CliError> {
         harden::memory()?;
     }
     logging::start(if is_service { LevelFilter::INFO } else { LevelFilter::WARN })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::with(Exit::Failed))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::with(Exit::Failed))?;
     let outcome = runtime.block_on(run(cli.command, Output { json: cli.json }));
     // A thread that still waits for a terminal or a disk must not keep the process.
     runtime.shutdown_background();

@@ -122,8 +122,7 @@ pub struct InvitationRow {
     pub device: Option<DeviceId>,
 }
 
-const DEVICE_COLUMNS: &str =
-    "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at FROM device";
+const DEVICE_COLUMNS: &str = "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at FROM device";
 
 /// All devices, oldest first.
 pub async fn list(catalog: &Catalog) -> Result<Vec<Device>, ClinicError> {
@@ -181,22 +180,26 @@ pub async fn set_pending(
 
 /// Pending becomes active. Says whether it was pending.
 pub async fn approve(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
-    let done = sqlx::query("UPDATE device SET status = 'active', words = '', approved_at = $1 WHERE id = $2 AND status = 'pending'")
-        .bind(int(at.0)?)
-        .bind(id.as_bytes().to_vec())
-        .execute(&mut **tx)
-        .await?;
+    let done = sqlx::query(
+        "UPDATE device SET status = 'active', words = '', approved_at = $1 WHERE id = $2 AND status = 'pending'",
+    )
+    .bind(int(at.0)?)
+    .bind(id.as_bytes().to_vec())
+    .execute(&mut **tx)
+    .await?;
     changed(tx).await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Whatever it was becomes revoked. Says whether it was not.
 pub async fn revoke(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
-    let done = sqlx::query("UPDATE device SET status = 'revoked', words = '', revoked_at = $1 WHERE id = $2 AND status <> 'revoked'")
-        .bind(int(at.0)?)
-        .bind(id.as_bytes().to_vec())
-        .execute(&mut **tx)
-        .await?;
+    let done = sqlx::query(
+        "UPDATE device SET status = 'revoked', words = '', revoked_at = $1 WHERE id = $2 AND status <> 'revoked'",
+    )
+    .bind(int(at.0)?)
+    .bind(id.as_bytes().to_vec())
+    .execute(&mut **tx)
+    .await?;
     changed(tx).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -233,16 +236,18 @@ pub async fn certificates(catalog: &Catalog, device: DeviceId) -> Result<Vec<Cer
 pub async fn for_ingest(catalog: &Catalog) -> Result<(u64, Vec<DeviceRecord>), ClinicError> {
     let mut tx = catalog.read().await?;
     let generation = generation(&mut tx).await?;
-    let devices = sqlx::query("SELECT id, status FROM device WHERE status <> 'pending' ORDER BY id").fetch_all(&mut *tx).await?;
+    let devices =
+        sqlx::query("SELECT id, status FROM device WHERE status <> 'pending' ORDER BY id").fetch_all(&mut *tx).await?;
     let mut records = Vec::with_capacity(devices.len());
     for row in &devices {
         let id = id_of(row, 0)?;
         let status: String = row.try_get(1)?;
-        let serials = sqlx::query("SELECT serial FROM certificate WHERE device = $1 ORDER BY issued_at DESC, serial LIMIT $2")
-            .bind(id.as_bytes().to_vec())
-            .bind(i64::try_from(MAX_SERIALS).unwrap_or(1))
-            .fetch_all(&mut *tx)
-            .await?;
+        let serials =
+            sqlx::query("SELECT serial FROM certificate WHERE device = $1 ORDER BY issued_at DESC, serial LIMIT $2")
+                .bind(id.as_bytes().to_vec())
+                .bind(i64::try_from(MAX_SERIALS).unwrap_or(1))
+                .fetch_all(&mut *tx)
+                .await?;
         let serials = serials.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>()?;
         let state = if Status::parse(&status)? == Status::Active { DeviceState::Active } else { DeviceState::Revoked };
         records.push(DeviceRecord { id, state, serials });
@@ -284,7 +289,12 @@ pub async fn ensure_person(tx: &mut WriteTx, id: &OperatorId, at: UnixMillis) ->
 }
 
 /// Adds an invitation.
-pub async fn invite(tx: &mut WriteTx, row: &InvitationRow, token_hash: &[u8; 32], at: UnixMillis) -> Result<(), ClinicError> {
+pub async fn invite(
+    tx: &mut WriteTx,
+    row: &InvitationRow,
+    token_hash: &[u8; 32],
+    at: UnixMillis,
+) -> Result<(), ClinicError> {
     sqlx::query(
         "INSERT INTO invitation (id, token_hash, device_name, person, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
     )
@@ -300,7 +310,11 @@ pub async fn invite(tx: &mut WriteTx, row: &InvitationRow, token_hash: &[u8; 32]
 }
 
 /// The invitation of a token, used or not, if it has not expired.
-pub async fn invitation(tx: &mut WriteTx, token_hash: &[u8; 32], now: UnixMillis) -> Result<Option<InvitationRow>, ClinicError> {
+pub async fn invitation(
+    tx: &mut WriteTx,
+    token_hash: &[u8; 32],
+    now: UnixMillis,
+) -> Result<Option<InvitationRow>, ClinicError> {
     let row = sqlx::query(
         "SELECT id, device_name, person, expires_at, device FROM invitation WHERE token_hash = $1 AND expires_at > $2",
     )
@@ -320,7 +334,12 @@ pub async fn invitation(tx: &mut WriteTx, token_hash: &[u8; 32], now: UnixMillis
 }
 
 /// Burns an invitation for `device`. Says whether it was still there to burn: of two phones exactly one hears yes.
-pub async fn use_invitation(tx: &mut WriteTx, id: InvitationId, device: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
+pub async fn use_invitation(
+    tx: &mut WriteTx,
+    id: InvitationId,
+    device: DeviceId,
+    at: UnixMillis,
+) -> Result<bool, ClinicError> {
     let done = sqlx::query("UPDATE invitation SET used_at = $1, device = $2 WHERE id = $3 AND used_at IS NULL")
         .bind(int(at.0)?)
         .bind(device.as_bytes().to_vec())

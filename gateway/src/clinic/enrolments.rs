@@ -86,7 +86,13 @@ impl Enrolments {
         }
     }
 
-    async fn begin(&mut self, clinic: &Clinic, conversation: u64, message: &[u8], now: UnixMillis) -> Result<Say, Stop> {
+    async fn begin(
+        &mut self,
+        clinic: &Clinic,
+        conversation: u64,
+        message: &[u8],
+        now: UnixMillis,
+    ) -> Result<Say, Stop> {
         let begin = Begin::parse(message).map_err(|_| Stop::Refused(Refusal::Request))?;
         let request = CertificateRequest::parse(&begin.csr).map_err(|_| Stop::Refused(Refusal::Request))?;
         let device = claim_invitation(clinic, &begin.token.hash(), request.public_key(), now).await?;
@@ -227,7 +233,12 @@ async fn issued(clinic: &Clinic, device: &Device, now: UnixMillis) -> Result<Iss
 }
 
 /// Issues a certificate and puts it in the catalog and on record.
-pub(super) async fn issue(clinic: &Clinic, device: DeviceId, key: &PublicKey, now: UnixMillis) -> Result<Vec<u8>, ClinicError> {
+pub(super) async fn issue(
+    clinic: &Clinic,
+    device: DeviceId,
+    key: &PublicKey,
+    now: UnixMillis,
+) -> Result<Vec<u8>, ClinicError> {
     let issued = clinic.ca.issue_device(key, device, now, &mut SysRng)?;
     let certificate = Certificate {
         serial: issued.serial,
@@ -268,7 +279,6 @@ impl From<ClinicError> for Stop {
         Self::Failed(error)
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -17,12 +17,12 @@ mod enrolments;
 pub mod identity;
 pub mod keys;
 pub mod pictures;
-pub mod reading;
 mod pull;
 mod push;
+pub mod reading;
 mod renewals;
-pub mod sealed;
 pub mod schema;
+pub mod sealed;
 pub mod verify;
 mod witness;
 
@@ -166,7 +166,8 @@ impl Clinic {
             access,
             ca,
             key_set,
-            inspector: Inspector::this_program().map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
+            inspector: Inspector::this_program()
+                .map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
             keys,
             catalog,
             record_numbers: config.record_numbers,
@@ -229,8 +230,7 @@ pub async fn run(
     } else {
         tracing::warn!("the vault is locked: pictures are taken in and wait");
     }
-    let running =
-        Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
+    let running = Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
     let (linked, mut on_linked) = watch::channel(false);
     let tasks = [
         tokio::spawn(pull::run(running.clone(), linked)),

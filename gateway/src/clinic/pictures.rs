@@ -79,7 +79,8 @@ pub struct Picture {
     pub log_index: u64,
 }
 
-const COLUMNS: &str = "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
+const COLUMNS: &str =
+    "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
     patient, captured_at, stored_at, log_index FROM picture";
 
 /// The newest inbox entry that has been taken over, 0 if none.
@@ -175,13 +176,20 @@ pub struct Judged<'a> {
 }
 
 /// Marks a received picture verified, and makes its patient known. Says whether it was still received.
-pub async fn verified(tx: &mut WriteTx, capture: CaptureId, judged: &Judged<'_>, now: UnixMillis) -> Result<bool, ClinicError> {
-    sqlx::query("INSERT INTO patient (handle, identity, created_at) VALUES ($1, $2, $3) ON CONFLICT (handle) DO NOTHING")
-        .bind(judged.patient.to_vec())
-        .bind(judged.identity.to_vec())
-        .bind(int(now.0)?)
-        .execute(&mut **tx)
-        .await?;
+pub async fn verified(
+    tx: &mut WriteTx,
+    capture: CaptureId,
+    judged: &Judged<'_>,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    sqlx::query(
+        "INSERT INTO patient (handle, identity, created_at) VALUES ($1, $2, $3) ON CONFLICT (handle) DO NOTHING",
+    )
+    .bind(judged.patient.to_vec())
+    .bind(judged.identity.to_vec())
+    .bind(int(now.0)?)
+    .execute(&mut **tx)
+    .await?;
     let done = sqlx::query(
         "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3
          WHERE capture = $4 AND state = 'received'",
@@ -196,7 +204,12 @@ pub async fn verified(tx: &mut WriteTx, capture: CaptureId, judged: &Judged<'_>,
 }
 
 /// Marks a received picture quarantined for the reason of this code. Says whether it was still received.
-pub async fn quarantine(tx: &mut WriteTx, capture: CaptureId, reason: &str, now: UnixMillis) -> Result<bool, ClinicError> {
+pub async fn quarantine(
+    tx: &mut WriteTx,
+    capture: CaptureId,
+    reason: &str,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
     let done = sqlx::query("UPDATE picture SET state = 'quarantined', reason = $1, judged_at = $2 WHERE capture = $3 AND state = 'received'")
         .bind(reason.to_owned())
         .bind(int(now.0)?)
@@ -209,7 +222,10 @@ pub async fn quarantine(tx: &mut WriteTx, capture: CaptureId, reason: &str, now:
 /// The payload of a patient's sealed identity.
 pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<u8>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1").bind(patient.to_vec()).fetch_optional(&mut *tx).await?;
+    let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1")
+        .bind(patient.to_vec())
+        .fetch_optional(&mut *tx)
+        .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 

@@ -177,7 +177,12 @@ async fn settle(link: &mut Link, entries: &[InboxEntry]) -> Result<(), ClinicErr
 async fn settle_known(running: &Running, link: &mut Link) -> Result<(), ClinicError> {
     let mut after = 0;
     loop {
-        let ask = Ask::Poll { inbox_after: after, relay_after: u64::from(u32::MAX), wait_ms: 0, unlocked: running.vault.is_some() };
+        let ask = Ask::Poll {
+            inbox_after: after,
+            relay_after: u64::from(u32::MAX),
+            wait_ms: 0,
+            unlocked: running.vault.is_some(),
+        };
         let Answer::Events { inbox, .. } = link.ask(&ask).await? else {
             return Err(LinkError::Unexpected.into());
         };

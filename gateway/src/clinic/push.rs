@@ -25,7 +25,12 @@ pub(super) struct Pushed {
 
 impl Pushed {
     /// Tells ingest whatever it has not been told.
-    pub(super) async fn bring_up_to_date(&mut self, clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Result<(), ClinicError> {
+    pub(super) async fn bring_up_to_date(
+        &mut self,
+        clinic: &Clinic,
+        link: &mut Link,
+        now: UnixMillis,
+    ) -> Result<(), ClinicError> {
         if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
             let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
             link.tell(&Ask::Devices { generation, devices }).await?;
@@ -40,7 +45,9 @@ impl Pushed {
         if !self.key_set {
             let key_set = clinic.key_set.key_set();
             let mut accepted = vec![key_set.number];
-            accepted.extend(key_set.previous.iter().filter(|previous| previous.until > now).map(|previous| previous.number));
+            accepted.extend(
+                key_set.previous.iter().filter(|previous| previous.until > now).map(|previous| previous.number),
+            );
             link.tell(&Ask::KeySet { envelope: clinic.key_set_envelope().to_vec(), accepted }).await?;
             self.key_set = true;
         }
@@ -59,7 +66,8 @@ async fn certify_ingest(clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Re
         return Err(LinkError::Unexpected.into());
     };
     let lifetime = crate::enrol::issue::INGEST_LIFETIME;
-    let not_before = UnixMillis(certificate_until.0.saturating_sub(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX)));
+    let not_before =
+        UnixMillis(certificate_until.0.saturating_sub(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX)));
     if !(Validity { not_before, not_after: certificate_until }).renewal_due(now) {
         return Ok(());
     }

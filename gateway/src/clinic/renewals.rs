@@ -13,7 +13,12 @@ const MAX_PER_DAY: usize = 6;
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 /// The response for the phone, encoded. `device` is what ingest says; that the device is active is asked of the catalog.
-pub(super) async fn renew(clinic: &Clinic, device: DeviceId, csr: &[u8], now: UnixMillis) -> Result<Vec<u8>, ClinicError> {
+pub(super) async fn renew(
+    clinic: &Clinic,
+    device: DeviceId,
+    csr: &[u8],
+    now: UnixMillis,
+) -> Result<Vec<u8>, ClinicError> {
     let response = match judge(clinic, device, csr, now).await? {
         Ok(certificate) => Response::Certificate { certificate },
         Err(code) => Response::Refused(code.into()),

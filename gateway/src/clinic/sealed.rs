@@ -19,7 +19,11 @@ pub async fn label(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Resu
 }
 
 /// A picture's thumbnail, a JPEG; `None` while it has none.
-pub async fn thumbnail(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Option<Zeroizing<Vec<u8>>>, ClinicError> {
+pub async fn thumbnail(
+    clinic: &Clinic,
+    vault: &Unlocked,
+    picture: &Picture,
+) -> Result<Option<Zeroizing<Vec<u8>>>, ClinicError> {
     match &picture.thumbnail {
         None => Ok(None),
         Some(payload) => small(clinic, vault, picture.capture.into(), Kind::Thumbnail, payload).await.map(Some),
@@ -27,7 +31,11 @@ pub async fn thumbnail(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> 
 }
 
 /// Who a patient is; `None` for a handle that nobody has.
-pub async fn identity(clinic: &Clinic, vault: &Unlocked, patient: &Handle) -> Result<Option<PatientIdentity>, ClinicError> {
+pub async fn identity(
+    clinic: &Clinic,
+    vault: &Unlocked,
+    patient: &Handle,
+) -> Result<Option<PatientIdentity>, ClinicError> {
     let Some(payload) = pictures::identity(&clinic.catalog, patient).await? else { return Ok(None) };
     let json = small(clinic, vault, patient_header(patient), Kind::Identity, &payload).await?;
     PatientIdentity::from_json(&json).ok_or(ClinicError::CatalogDamaged).map(Some)
@@ -48,7 +56,11 @@ pub async fn age_file(clinic: &Clinic, picture: &Picture) -> Result<Vec<u8>, Cli
 }
 
 /// A picture's photograph, whole and authentic or not at all.
-pub async fn photograph(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
+pub async fn photograph(
+    clinic: &Clinic,
+    vault: &Unlocked,
+    picture: &Picture,
+) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
     let file = age_file(clinic, picture).await?;
     open(vault, &file)
 }

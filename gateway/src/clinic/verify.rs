@@ -160,9 +160,9 @@ async fn check_manifest(clinic: &Clinic, picture: &Picture) -> Result<SignedMani
     let device = devices::find(&clinic.catalog, picture.device).await?;
     let device = device.ok_or(Fault::Quarantine("unknown-device"))?;
     let certificates = devices::certificates(&clinic.catalog, device.id).await?;
-    let verified = certificates.iter().find_map(|certificate| {
-        SignedManifest::parse(&picture.manifest).ok()?.verify(&certificate.public_key).ok()
-    });
+    let verified = certificates
+        .iter()
+        .find_map(|certificate| SignedManifest::parse(&picture.manifest).ok()?.verify(&certificate.public_key).ok());
     let manifest = verified.ok_or(Fault::Quarantine("bad-signature"))?;
     let said = manifest.manifest();
     if said.clinic_id != clinic.id() || said.device_id != device.id || said.capture_id != picture.capture {
@@ -247,7 +247,8 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
     };
     let (identity_header, identity) = split(&passed.identity)?;
     if pictures::identity(&clinic.catalog, &passed.patient).await?.is_none() {
-        keep(clinic, Header { id: patient_header(&passed.patient), kind: Kind::Identity, bytes: identity_header }).await?;
+        keep(clinic, Header { id: patient_header(&passed.patient), kind: Kind::Identity, bytes: identity_header })
+            .await?;
     }
     let judged = Judged { patient: passed.patient, identity: &identity, thumbnail: thumbnail.as_deref() };
     let mut tx = clinic.catalog.write().await?;

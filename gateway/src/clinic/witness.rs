@@ -41,7 +41,11 @@ pub(super) async fn run(running: Arc<Running>) {
 }
 
 /// The newest checkpoint, if it is a continuation of the last that grew.
-async fn look(running: &Running, link: &mut Link, last: Option<&Checkpoint>) -> Result<Option<Checkpoint>, ClinicError> {
+async fn look(
+    running: &Running,
+    link: &mut Link,
+    last: Option<&Checkpoint>,
+) -> Result<Option<Checkpoint>, ClinicError> {
     let from = last.map_or(0, |last| last.size);
     let Answer::Checkpoint { checkpoint, consistency } = link.ask(&Ask::Checkpoint { from }).await? else {
         return Err(LinkError::Unexpected.into());
@@ -49,7 +53,8 @@ async fn look(running: &Running, link: &mut Link, last: Option<&Checkpoint>) -> 
     let key_set = running.clinic.key_set.key_set();
     let text = std::str::from_utf8(&checkpoint).map_err(|_| LinkError::Unexpected)?;
     let key = VerifyingKey::from_bytes(&key_set.log_key).map_err(|_| LinkError::Unexpected)?;
-    let signed = SignedCheckpoint::parse_and_verify(text, &key_set.log_origin, &key).map_err(|_| LinkError::Unexpected)?;
+    let signed =
+        SignedCheckpoint::parse_and_verify(text, &key_set.log_origin, &key).map_err(|_| LinkError::Unexpected)?;
     let newest = signed.checkpoint().clone();
     if let Some(last) = last {
         if newest == *last {

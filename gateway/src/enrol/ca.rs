@@ -68,9 +68,7 @@ pub enum CaError {
         path: PathBuf,
     },
     /// Each is whole, but they do not belong together.
-    #[error(
-        "the CA's key and certificate do not belong together; restore both from the same backup"
-    )]
+    #[error("the CA's key and certificate do not belong together; restore both from the same backup")]
     Mismatch,
     /// The source of randomness failed.
     #[error("no randomness for the CA key: check the system, then try again")]
@@ -82,69 +80,40 @@ pub enum CaError {
 
 impl Ca {
     /// Makes a new authority for `clinic`, in memory.
-    pub fn create<R: TryCryptoRng>(
-        clinic: ClinicId,
-        now: UnixMillis,
-        rng: &mut R,
-    ) -> Result<Self, CaError> {
+    pub fn create<R: TryCryptoRng>(clinic: ClinicId, now: UnixMillis, rng: &mut R) -> Result<Self, CaError> {
         let key = SoftwareKey::generate(rng).map_err(|_| CaError::Random)?;
         let validity = issue::validity_from(now, CA_LIFETIME);
         let params = issue::dated(ca_params(clinic), validity, &issue::new_serial(rng)?)?;
         let signing = SoftwareDeviceKey::new(key.clone(), getrandom::SysRng);
         let signer = CertificateSigner::new(&signing).map_err(IssueError::Key)?;
-        let certificate = params
-            .self_signed(&signer)
-            .map_err(IssueError::Encoding)?
-            .der()
-            .clone();
+        let certificate = params.self_signed(&signer).map_err(IssueError::Encoding)?.der().clone();
         // Read back, so that what is kept is what is written.
         let validity = Validity::of_certificate(&certificate).ok_or(IssueError::Clock)?;
-        Ok(Self {
-            clinic,
-            key,
-            certificate,
-            validity,
-        })
+        Ok(Self { clinic, key, certificate, validity })
     }
 
     /// Writes the key (PKCS#8 PEM, readable by its owner alone) and the certificate (PEM), and syncs both.
     /// Neither may exist: an authority is never overwritten.
     pub fn save(&self, key_path: &Path, certificate_path: &Path) -> Result<(), CaError> {
-        let der = self.key.to_pkcs8().map_err(|_| CaError::Key {
-            path: key_path.to_owned(),
-        })?;
+        let der = self.key.to_pkcs8().map_err(|_| CaError::Key { path: key_path.to_owned() })?;
         let pem = p256::SecretKey::from_pkcs8_der(&der)
             .and_then(|key| key.to_pkcs8_pem(LineEnding::LF))
-            .map_err(|_| CaError::Key {
-                path: key_path.to_owned(),
-            })?;
+            .map_err(|_| CaError::Key { path: key_path.to_owned() })?;
         write_new(key_path, 0o600, pem.as_bytes())?;
         write_new(certificate_path, 0o644, self.certificate_pem().as_bytes())
     }
 
     /// Reads what [`Ca::save`] wrote, and checks that key, certificate and `clinic` belong together.
-    pub fn load(
-        key_path: &Path,
-        certificate_path: &Path,
-        clinic: ClinicId,
-    ) -> Result<Self, CaError> {
+    pub fn load(key_path: &Path, certificate_path: &Path, clinic: ClinicId) -> Result<Self, CaError> {
         let key = read_key(key_path)?;
         let pem = Zeroizing::new(read_bounded(certificate_path, open(certificate_path)?)?);
-        let bad = || CaError::Certificate {
-            path: certificate_path.to_owned(),
-        };
+        let bad = || CaError::Certificate { path: certificate_path.to_owned() };
         let certificate = CertificateDer::from_pem_slice(&pem).map_err(|_| bad())?;
-        let validity =
-            check_certificate(&certificate, &key, clinic).map_err(|fault| match fault {
-                Fault::Certificate => bad(),
-                Fault::Key => CaError::Mismatch,
-            })?;
-        Ok(Self {
-            clinic,
-            key,
-            certificate,
-            validity,
-        })
+        let validity = check_certificate(&certificate, &key, clinic).map_err(|fault| match fault {
+            Fault::Certificate => bad(),
+            Fault::Key => CaError::Mismatch,
+        })?;
+        Ok(Self { clinic, key, certificate, validity })
     }
 
     /// Whose authority it is.
@@ -213,31 +182,18 @@ fn check_certificate(der: &[u8], key: &SoftwareKey, clinic: ClinicId) -> Result<
     if certificate.public_key().subject_public_key.data.as_ref() != public.to_sec1() {
         return Err(Fault::Key);
     }
-    if !public.verifies_der(
-        certificate.tbs_certificate.as_ref(),
-        &certificate.signature_value.data,
-    ) {
+    if !public.verifies_der(certificate.tbs_certificate.as_ref(), &certificate.signature_value.data) {
         return Err(Fault::Certificate);
     }
     Validity::of_certificate(der).ok_or(Fault::Certificate)
 }
 
 fn read_key(path: &Path) -> Result<SoftwareKey, CaError> {
-    let bad = || CaError::Key {
-        path: path.to_owned(),
-    };
+    let bad = || CaError::Key { path: path.to_owned() };
     let file = open(path)?;
-    let mode = file
-        .metadata()
-        .map_err(|source| CaError::File {
-            path: path.to_owned(),
-            source,
-        })?
-        .mode();
+    let mode = file.metadata().map_err(|source| CaError::File { path: path.to_owned(), source })?.mode();
     if mode & 0o077 != 0 {
-        return Err(CaError::KeyExposed {
-            path: path.to_owned(),
-        });
+        return Err(CaError::KeyExposed { path: path.to_owned() });
     }
     let pem = Zeroizing::new(read_bounded(path, file)?);
     let pem = std::str::from_utf8(&pem).map_err(|_| bad())?;
@@ -247,10 +203,7 @@ fn read_key(path: &Path) -> Result<SoftwareKey, CaError> {
 }
 
 fn open(path: &Path) -> Result<File, CaError> {
-    File::open(path).map_err(|source| CaError::File {
-        path: path.to_owned(),
-        source,
-    })
+    File::open(path).map_err(|source| CaError::File { path: path.to_owned(), source })
 }
 
 fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, CaError> {
@@ -258,10 +211,7 @@ fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, CaError> {
     let mut bytes = Vec::with_capacity(usize::try_from(MAX_FILE_LEN).unwrap_or_default());
     file.take(MAX_FILE_LEN)
         .read_to_end(&mut bytes)
-        .map_err(|source| CaError::File {
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(|source| CaError::File { path: path.to_owned(), source })?;
     Ok(bytes)
 }
 
@@ -275,10 +225,7 @@ fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), CaError> {
             file.write_all(bytes)?;
             file.sync_all()
         })
-        .map_err(|source| CaError::File {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| CaError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -303,15 +250,9 @@ mod tests {
     fn what_is_saved_is_loaded_and_the_key_is_its_owners() {
         let folder = tempfile::tempdir().unwrap();
         let (ca, key, certificate) = saved(folder.path(), CLINIC);
-        assert_eq!(
-            std::fs::metadata(&key).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         let text = std::fs::read_to_string(&key).unwrap();
-        assert!(
-            text.starts_with("-----BEGIN PRIVATE KEY-----\n"),
-            "PKCS#8 PEM"
-        );
+        assert!(text.starts_with("-----BEGIN PRIVATE KEY-----\n"), "PKCS#8 PEM");
         let again = Ca::load(&key, &certificate, CLINIC).unwrap();
         assert_eq!(again.certificate(), ca.certificate());
         assert_eq!(again.key().verifying(), ca.key().verifying());
@@ -325,10 +266,7 @@ mod tests {
         let (_, key, certificate) = saved(folder.path(), CLINIC);
         let before = std::fs::read(&key).unwrap();
         let other = Ca::create(CLINIC, NOW, &mut SysRng).unwrap();
-        assert!(matches!(
-            other.save(&key, &certificate),
-            Err(CaError::File { .. })
-        ));
+        assert!(matches!(other.save(&key, &certificate), Err(CaError::File { .. })));
         assert_eq!(std::fs::read(&key).unwrap(), before);
     }
 
@@ -337,69 +275,30 @@ mod tests {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (_, key, certificate) = saved(one.path(), CLINIC);
         let (_, other_key, other_certificate) = saved(two.path(), CLINIC);
-        let load = |key: &Path, certificate: &Path, clinic| {
-            Ca::load(key, certificate, clinic).unwrap_err()
-        };
-        assert!(matches!(
-            load(&other_key, &certificate, CLINIC),
-            CaError::Mismatch
-        ));
-        assert!(matches!(
-            load(&key, &other_certificate, CLINIC),
-            CaError::Mismatch
-        ));
+        let load = |key: &Path, certificate: &Path, clinic| Ca::load(key, certificate, clinic).unwrap_err();
+        assert!(matches!(load(&other_key, &certificate, CLINIC), CaError::Mismatch));
+        assert!(matches!(load(&key, &other_certificate, CLINIC), CaError::Mismatch));
         let stranger = ClinicId::from_bytes([8; 16]);
-        assert!(matches!(
-            load(&key, &certificate, stranger),
-            CaError::Certificate { .. }
-        ));
-        assert!(matches!(
-            load(&one.path().join("none"), &certificate, CLINIC),
-            CaError::File { .. }
-        ));
-        assert!(matches!(
-            load(&key, &one.path().join("none"), CLINIC),
-            CaError::File { .. }
-        ));
+        assert!(matches!(load(&key, &certificate, stranger), CaError::Certificate { .. }));
+        assert!(matches!(load(&one.path().join("none"), &certificate, CLINIC), CaError::File { .. }));
+        assert!(matches!(load(&key, &one.path().join("none"), CLINIC), CaError::File { .. }));
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            load(&key, &certificate, CLINIC),
-            CaError::KeyExposed { .. }
-        ));
+        assert!(matches!(load(&key, &certificate, CLINIC), CaError::KeyExposed { .. }));
     }
 
     #[test]
     fn e19_damaged_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (_, key, certificate) = saved(folder.path(), CLINIC);
-        let (whole_key, whole_certificate) = (
-            std::fs::read(&key).unwrap(),
-            std::fs::read(&certificate).unwrap(),
-        );
-        for bad in [
-            &b""[..],
-            b"\xff",
-            &whole_certificate,
-            &whole_key[..whole_key.len() / 2],
-        ] {
+        let (whole_key, whole_certificate) = (std::fs::read(&key).unwrap(), std::fs::read(&certificate).unwrap());
+        for bad in [&b""[..], b"\xff", &whole_certificate, &whole_key[..whole_key.len() / 2]] {
             std::fs::write(&key, bad).unwrap();
-            assert!(matches!(
-                Ca::load(&key, &certificate, CLINIC),
-                Err(CaError::Key { .. })
-            ));
+            assert!(matches!(Ca::load(&key, &certificate, CLINIC), Err(CaError::Key { .. })));
         }
         std::fs::write(&key, &whole_key).unwrap();
-        for bad in [
-            &b""[..],
-            b"\xff",
-            &whole_key,
-            &whole_certificate[..whole_certificate.len() / 2],
-        ] {
+        for bad in [&b""[..], b"\xff", &whole_key, &whole_certificate[..whole_certificate.len() / 2]] {
             std::fs::write(&certificate, bad).unwrap();
-            assert!(matches!(
-                Ca::load(&key, &certificate, CLINIC),
-                Err(CaError::Certificate { .. })
-            ));
+            assert!(matches!(Ca::load(&key, &certificate, CLINIC), Err(CaError::Certificate { .. })));
         }
     }
 
@@ -413,21 +312,11 @@ mod tests {
         assert_eq!(constraints.value.path_len_constraint, Some(0));
         let usage = certificate.key_usage().unwrap().unwrap();
         assert!(usage.critical && usage.value.key_cert_sign());
-        assert_eq!(
-            usage.value.flags.count_ones(),
-            1,
-            "keyCertSign and nothing else"
-        );
+        assert_eq!(usage.value.flags.count_ones(), 1, "keyCertSign and nothing else");
         assert!(certificate.extended_key_usage().unwrap().is_none());
-        assert_eq!(
-            certificate.subject().to_string(),
-            format!("CN=Safelight CA {CLINIC}")
-        );
+        assert_eq!(certificate.subject().to_string(), format!("CN=Safelight CA {CLINIC}"));
         assert_eq!(certificate.subject(), certificate.issuer());
-        assert_eq!(
-            ca.validity().not_after.0 / 1000,
-            (NOW.0 + 3_652 * 86_400_000) / 1000
-        );
+        assert_eq!(ca.validity().not_after.0 / 1000, (NOW.0 + 3_652 * 86_400_000) / 1000);
     }
 
     /// A second reader's opinion, where there is one.
@@ -436,29 +325,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (ca, key, certificate) = saved(folder.path(), CLINIC);
         let device = SoftwareKey::generate(&mut SysRng).unwrap().verifying();
-        let now = UnixMillis(
-            u64::try_from(
-                std::time::SystemTime::UNIX_EPOCH
-                    .elapsed()
-                    .unwrap()
-                    .as_millis(),
-            )
-            .unwrap(),
-        );
+        let now = UnixMillis(u64::try_from(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap());
         let id = safelight_core::ids::DeviceId::from_bytes([9; 16]);
         let issued = ca.issue_device(&device, id, now, &mut SysRng).unwrap();
         let leaf = folder.path().join("device.der");
         std::fs::write(&leaf, &issued.der).unwrap();
         let run = |arguments: &[&str]| {
-            let output = std::process::Command::new("openssl")
-                .args(arguments)
-                .output()
-                .ok()?;
+            let output = std::process::Command::new("openssl").args(arguments).output().ok()?;
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            Some((
-                output.status.success(),
-                text(&output.stdout) + &text(&output.stderr),
-            ))
+            Some((output.status.success(), text(&output.stdout) + &text(&output.stderr)))
         };
         if run(&["version"]).is_none() {
             println!("skipped: openssl_agrees (there is no openssl command)");
@@ -469,27 +344,13 @@ mod tests {
         let (good, text) = run(&["pkey", "-in", &key, "-noout", "-check"]).unwrap();
         assert!(good, "{text}");
         for (purpose, expected) in [("sslclient", true), ("sslserver", false)] {
-            let arguments = [
-                "verify",
-                "-x509_strict",
-                "-CAfile",
-                &certificate,
-                "-purpose",
-                purpose,
-                &leaf,
-            ];
+            let arguments = ["verify", "-x509_strict", "-CAfile", &certificate, "-purpose", purpose, &leaf];
             let (good, text) = run(&arguments).unwrap();
             assert_eq!(good, expected, "{purpose}: {text}");
         }
         let (_, text) = run(&["x509", "-in", &leaf, "-noout", "-text"]).unwrap();
-        assert!(
-            text.contains(&format!("URI:safelight:device:{id}")),
-            "{text}"
-        );
-        assert!(
-            text.contains("CA:FALSE") && text.contains("TLS Web Client Authentication"),
-            "{text}"
-        );
+        assert!(text.contains(&format!("URI:safelight:device:{id}")), "{text}");
+        assert!(text.contains("CA:FALSE") && text.contains("TLS Web Client Authentication"), "{text}");
         assert!(!text.contains("TLS Web Server Authentication"), "{text}");
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rand_core::TryCryptoRng;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, SanType, SerialNumber,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType,
+    SerialNumber,
 };
 use safelight_core::client::tls::{CertificateKey, CertificateSigner, Validity, device_uri};
 use safelight_core::device_key::{DeviceKeyError, PublicKey, SoftwareDeviceKey};
@@ -69,11 +69,7 @@ impl Ca {
         rng: &mut R,
     ) -> Result<IssuedCertificate, IssueError> {
         let san = SanType::URI(ia5(&device_uri(device))?);
-        let params = end_entity(
-            &device.to_string(),
-            san,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        );
+        let params = end_entity(&device.to_string(), san, ExtendedKeyUsagePurpose::ClientAuth);
         self.issue(key, params, DEVICE_LIFETIME, now, rng)
     }
 
@@ -111,11 +107,7 @@ impl Ca {
         let signing = SoftwareDeviceKey::new(self.key().clone(), getrandom::SysRng);
         let signer = CertificateSigner::new(&signing).map_err(IssueError::Key)?;
         let issuer = Issuer::new(ca::ca_params(self.clinic()), signer);
-        let der = params
-            .signed_by(&CertificateKey::from(key), &issuer)
-            .map_err(IssueError::Encoding)?
-            .der()
-            .to_vec();
+        let der = params.signed_by(&CertificateKey::from(key), &issuer).map_err(IssueError::Encoding)?.der().to_vec();
         let whole = |moment: UnixMillis| UnixMillis(moment.0 / 1000 * 1000);
         Ok(IssuedCertificate {
             der,
@@ -149,18 +141,14 @@ pub(super) fn common_name(name: &str) -> DistinguishedName {
 
 pub(super) fn validity_from(now: UnixMillis, lifetime: Duration) -> Validity {
     let backdated = u64::try_from(BACKDATED.as_millis()).unwrap_or(u64::MAX);
-    Validity {
-        not_before: UnixMillis(now.0.saturating_sub(backdated)),
-        not_after: now.plus(lifetime),
-    }
+    Validity { not_before: UnixMillis(now.0.saturating_sub(backdated)), not_after: now.plus(lifetime) }
 }
 
 /// 126 random bits: the top bit is clear, so that the number is positive, and the next one set, so that
 /// it always has sixteen bytes.
 pub(super) fn new_serial<R: TryCryptoRng>(rng: &mut R) -> Result<[u8; 16], IssueError> {
     let mut serial = [0u8; 16];
-    rng.try_fill_bytes(&mut serial)
-        .map_err(|_| IssueError::Random)?;
+    rng.try_fill_bytes(&mut serial).map_err(|_| IssueError::Random)?;
     let [first, ..] = &mut serial;
     *first = *first & 0x3f | 0x40;
     Ok(serial)
@@ -209,33 +197,19 @@ mod tests {
         let (rest, certificate) = X509Certificate::from_der(&issued.der).unwrap();
         assert!(rest.is_empty());
         assert_eq!(certificate.raw_serial(), issued.serial);
-        assert_eq!(
-            certificate.public_key().subject_public_key.data.as_ref(),
-            key.to_sec1()
-        );
+        assert_eq!(certificate.public_key().subject_public_key.data.as_ref(), key.to_sec1());
         let (_, authority) = X509Certificate::from_der(ca.certificate()).unwrap();
         assert_eq!(certificate.issuer().as_raw(), authority.subject().as_raw());
         let signed = certificate.tbs_certificate.as_ref();
-        assert!(
-            ca.key()
-                .verifying()
-                .verifies_der(signed, &certificate.signature_value.data)
-        );
+        assert!(ca.key().verifying().verifies_der(signed, &certificate.signature_value.data));
         let constraints = certificate.basic_constraints().unwrap().unwrap();
         assert!(!constraints.value.ca && constraints.critical);
         let usage = certificate.key_usage().unwrap().unwrap();
         assert!(usage.value.digital_signature() && usage.critical);
-        assert_eq!(
-            usage.value.flags.count_ones(),
-            1,
-            "digitalSignature and nothing else"
-        );
+        assert_eq!(usage.value.flags.count_ones(), 1, "digitalSignature and nothing else");
         assert_eq!(
             Validity::of_certificate(&issued.der).unwrap(),
-            Validity {
-                not_before: issued.not_before,
-                not_after: issued.not_after
-            }
+            Validity { not_before: issued.not_before, not_after: issued.not_after }
         );
         // Authority and subject key identifier, name, two usages, constraints.
         assert_eq!(certificate.extensions().len(), 6);
@@ -251,18 +225,8 @@ mod tests {
         let (_, certificate) = X509Certificate::from_der(&issued.der).unwrap();
         assert_eq!(certificate.subject().to_string(), format!("CN={DEVICE}"));
         let purposes = certificate.extended_key_usage().unwrap().unwrap().value;
-        assert!(
-            purposes.client_auth
-                && !purposes.server_auth
-                && !purposes.any
-                && purposes.other.is_empty()
-        );
-        let names = &certificate
-            .subject_alternative_name()
-            .unwrap()
-            .unwrap()
-            .value
-            .general_names;
+        assert!(purposes.client_auth && !purposes.server_auth && !purposes.any && purposes.other.is_empty());
+        let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
         assert!(
             matches!(names[..], [GeneralName::URI(uri)] if uri == format!("safelight:device:{DEVICE}")),
             "{names:?}"
@@ -277,28 +241,14 @@ mod tests {
         assert_eq!(issued.not_after.0, 1_760_000_000_000 + 90 * DAY);
         let (_, certificate) = X509Certificate::from_der(&issued.der).unwrap();
         let purposes = certificate.extended_key_usage().unwrap().unwrap().value;
-        assert!(
-            purposes.server_auth
-                && !purposes.client_auth
-                && !purposes.any
-                && purposes.other.is_empty()
-        );
-        let names = &certificate
-            .subject_alternative_name()
-            .unwrap()
-            .unwrap()
-            .value
-            .general_names;
-        assert!(
-            matches!(names[..], [GeneralName::DNSName(name)] if name == CLINIC.server_name()),
-            "{names:?}"
-        );
+        assert!(purposes.server_auth && !purposes.client_auth && !purposes.any && purposes.other.is_empty());
+        let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
+        assert!(matches!(names[..], [GeneralName::DNSName(name)] if name == CLINIC.server_name()), "{names:?}");
     }
 
     #[test]
     fn e21_serials_are_random_positive_and_sixteen_bytes() {
-        let serials: std::collections::BTreeSet<_> =
-            (0..200).map(|_| new_serial(&mut SysRng).unwrap()).collect();
+        let serials: std::collections::BTreeSet<_> = (0..200).map(|_| new_serial(&mut SysRng).unwrap()).collect();
         assert_eq!(serials.len(), 200);
         assert!(serials.iter().all(|serial| serial[0] & 0xc0 == 0x40));
     }
@@ -309,14 +259,8 @@ mod tests {
         let issue = |now| ca.issue_device(&key(), DEVICE, now, &mut SysRng);
         let end = ca.validity().not_after;
         assert_eq!(issue(UnixMillis(end.0 - DAY)).unwrap().not_after, end);
-        assert!(matches!(
-            issue(UnixMillis(end.0 + 1000)),
-            Err(IssueError::Clock)
-        ));
-        assert!(matches!(
-            issue(UnixMillis(NOW.0 - DAY)),
-            Err(IssueError::Clock)
-        ));
+        assert!(matches!(issue(UnixMillis(end.0 + 1000)), Err(IssueError::Clock)));
+        assert!(matches!(issue(UnixMillis(NOW.0 - DAY)), Err(IssueError::Clock)));
         for now in [0, u64::MAX] {
             assert!(matches!(issue(UnixMillis(now)), Err(IssueError::Clock)));
         }
@@ -339,10 +283,7 @@ mod tests {
             }
         }
         impl TryCryptoRng for Broken {}
-        assert!(matches!(
-            ca().issue_device(&key(), DEVICE, NOW, &mut Broken),
-            Err(IssueError::Random)
-        ));
+        assert!(matches!(ca().issue_device(&key(), DEVICE, NOW, &mut Broken), Err(IssueError::Random)));
         assert!(Ca::create(CLINIC, NOW, &mut Broken).is_err());
     }
 }

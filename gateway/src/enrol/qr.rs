@@ -54,9 +54,7 @@ pub enum QrError {
     #[error("this is not a JPEG, PNG or WebP picture that can be read")]
     NotAPicture,
     /// There is no code in it that can be read.
-    #[error(
-        "no QR code can be read in the picture: photograph it again, closer and straight from the front"
-    )]
+    #[error("no QR code can be read in the picture: photograph it again, closer and straight from the front")]
     NotFound,
     /// There are several codes in it.
     #[error("there is more than one QR code in the picture: crop it to one")]
@@ -66,23 +64,15 @@ pub enum QrError {
 /// `text` as a QR code in a PNG file, dark on light with its quiet zone.
 pub fn png_bytes(text: &str) -> Result<Vec<u8>, QrError> {
     let mut png = Cursor::new(Vec::new());
-    picture(text)?
-        .write_to(&mut png, ImageFormat::Png)
-        .map_err(QrError::Encode)?;
+    picture(text)?.write_to(&mut png, ImageFormat::Png).map_err(QrError::Encode)?;
     Ok(png.into_inner())
 }
 
 /// [`png_bytes`], written to `path`, which its owner alone may read: the code is a secret until it is used.
 pub fn png(text: &str, path: &Path) -> Result<(), QrError> {
-    let file = |source| QrError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let file = |source| QrError::File { path: path.to_owned(), source };
     let bytes = png_bytes(text)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A temporary file is made for its owner alone, and takes the place of an older code as a whole.
     let mut written = tempfile::NamedTempFile::new_in(folder).map_err(file)?;
     io::Write::write_all(&mut written, &bytes).map_err(file)?;
@@ -100,14 +90,12 @@ pub fn terminal(text: &str) -> Result<String, QrError> {
     for top in (0..modules.side).step_by(2) {
         drawn.push_str(DARK_ON_LIGHT);
         for x in 0..modules.side {
-            drawn.push(
-                match (modules.is_dark(x, top), modules.is_dark(x, top + 1)) {
-                    (false, false) => ' ',
-                    (true, false) => '▀',
-                    (false, true) => '▄',
-                    (true, true) => '█',
-                },
-            );
+            drawn.push(match (modules.is_dark(x, top), modules.is_dark(x, top + 1)) {
+                (false, false) => ' ',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (true, true) => '█',
+            });
         }
         drawn.push_str(RESET);
     }
@@ -116,16 +104,9 @@ pub fn terminal(text: &str) -> Result<String, QrError> {
 
 /// The text of the one QR code in the picture at `path`: a file that this program made, a screenshot or a photograph.
 pub fn decode_png(path: &Path) -> Result<String, QrError> {
-    let file = |source| QrError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let file = |source| QrError::File { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(file)?
-        .take(MAX_FILE_LEN + 1)
-        .read_to_end(&mut bytes)
-        .map_err(file)?;
+    File::open(path).map_err(file)?.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).map_err(file)?;
     decode_bytes(&bytes)
 }
 
@@ -134,9 +115,7 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<String, QrError> {
     if u64::try_from(bytes.len()).is_ok_and(|len| len > MAX_FILE_LEN) {
         return Err(QrError::TooLarge);
     }
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|_| QrError::NotAPicture)?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| QrError::NotAPicture)?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -169,14 +148,9 @@ struct Modules {
 
 impl Modules {
     fn of(text: &str) -> Result<Self, QrError> {
-        let code =
-            QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| QrError::TooLong)?;
+        let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| QrError::TooLong)?;
         let width = code.width();
-        Ok(Self {
-            colors: code.into_colors(),
-            width,
-            side: width + 2 * QUIET_ZONE,
-        })
+        Ok(Self { colors: code.into_colors(), width, side: width + 2 * QUIET_ZONE })
     }
 
     /// Outside the code everything is light.
@@ -194,11 +168,7 @@ fn picture(text: &str) -> Result<GrayImage, QrError> {
     let side = u32::try_from(modules.side * MODULE_PIXELS).map_err(|_| QrError::TooLong)?;
     let module = |pixel: u32| usize::try_from(pixel).unwrap_or(usize::MAX) / MODULE_PIXELS;
     let shade = |x, y| {
-        if modules.is_dark(module(x), module(y)) {
-            0
-        } else {
-            255
-        }
+        if modules.is_dark(module(x), module(y)) { 0 } else { 255 }
     };
     Ok(GrayImage::from_fn(side, side, |x, y| Luma([shade(x, y)])))
 }
@@ -220,14 +190,8 @@ fn shrunk(picture: &GrayImage, side: u32) -> GrayImage {
     if longest <= side {
         return picture.clone();
     }
-    let scaled = |length: u32| {
-        u32::try_from(u64::from(length) * u64::from(side) / u64::from(longest)).unwrap_or(1)
-    };
-    imageops::thumbnail(
-        picture,
-        scaled(picture.width()).max(1),
-        scaled(picture.height()).max(1),
-    )
+    let scaled = |length: u32| u32::try_from(u64::from(length) * u64::from(side) / u64::from(longest)).unwrap_or(1);
+    imageops::thumbnail(picture, scaled(picture.width()).max(1), scaled(picture.height()).max(1))
 }
 
 /// Three times as large, if it is small: a code shown small on a screen has too few pixels a module to be found.
@@ -236,31 +200,18 @@ fn enlarged(picture: &GrayImage) -> Option<GrayImage> {
         return None;
     }
     let (width, height) = (picture.width() * 3, picture.height() * 3);
-    Some(imageops::resize(
-        picture,
-        width,
-        height,
-        imageops::FilterType::Triangle,
-    ))
+    Some(imageops::resize(picture, width, height, imageops::FilterType::Triangle))
 }
 
 fn search(picture: &GrayImage) -> Result<String, QrError> {
     let side = |length: u32| usize::try_from(length).unwrap_or_default();
-    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(
-        side(picture.width()),
-        side(picture.height()),
-        |x, y| {
+    let mut prepared =
+        rqrr::PreparedImage::prepare_from_greyscale(side(picture.width()), side(picture.height()), |x, y| {
             let at = |length: usize| u32::try_from(length).unwrap_or_default();
-            picture
-                .get_pixel_checked(at(x), at(y))
-                .map_or(u8::MAX, |pixel| pixel.0[0])
-        },
-    );
-    let mut texts: Vec<String> = prepared
-        .detect_grids()
-        .iter()
-        .filter_map(|grid| grid.decode().ok().map(|(_, text)| text))
-        .collect();
+            picture.get_pixel_checked(at(x), at(y)).map_or(u8::MAX, |pixel| pixel.0[0])
+        });
+    let mut texts: Vec<String> =
+        prepared.detect_grids().iter().filter_map(|grid| grid.decode().ok().map(|(_, text)| text)).collect();
     texts.sort_unstable();
     texts.dedup();
     match texts.pop() {
@@ -271,10 +222,7 @@ fn search(picture: &GrayImage) -> Result<String, QrError> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the numbers are pixels of small pictures"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "the numbers are pixels of small pictures")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -284,9 +232,8 @@ mod tests {
 
     /// As long as an invitation with three addresses.
     fn text() -> String {
-        let body: String = (0..300u32)
-            .map(|n| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(n * 7 % 32) as usize]))
-            .collect();
+        let body: String =
+            (0..300u32).map(|n| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(n * 7 % 32) as usize])).collect();
         format!("SAFELIGHT1:{body}")
     }
 
@@ -304,10 +251,7 @@ mod tests {
             png(&text, &path).unwrap();
             assert_eq!(decode_png(&path).unwrap(), text);
         }
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -317,13 +261,8 @@ mod tests {
         // Two pixels a module.
         let smallest = picture.width() / 4;
         let sides = [smallest, 333, 700, 1_500, 4_000];
-        let scaled = sides
-            .map(|side| imageops::resize(&picture, side, side, imageops::FilterType::Triangle));
-        let turned = [
-            imageops::rotate90(&picture),
-            imageops::rotate180(&picture),
-            imageops::rotate270(&picture),
-        ];
+        let scaled = sides.map(|side| imageops::resize(&picture, side, side, imageops::FilterType::Triangle));
+        let turned = [imageops::rotate90(&picture), imageops::rotate180(&picture), imageops::rotate270(&picture)];
         for (case, seen) in scaled.into_iter().chain(turned).enumerate() {
             let read = decode_bytes(&encoded(seen, ImageFormat::Png));
             assert_eq!(read.ok(), Some(text()), "case {case}");
@@ -341,27 +280,14 @@ mod tests {
             let photograph = GrayImage::from_fn(side, side, |x, y| {
                 let (dx, dy) = (x as f32 - middle, y as f32 - middle);
                 let centre = code.width() as f32 / 2.0;
-                let (u, v) = (
-                    (dx * cos + dy * sin) * scale + centre,
-                    (dy * cos - dx * sin) * scale + centre,
-                );
-                let inside =
-                    u >= 0.0 && v >= 0.0 && u < code.width() as f32 && v < code.height() as f32;
-                let ink = if inside {
-                    f32::from(code.get_pixel(u as u32, v as u32).0[0])
-                } else {
-                    200.0
-                };
+                let (u, v) = ((dx * cos + dy * sin) * scale + centre, (dy * cos - dx * sin) * scale + centre);
+                let inside = u >= 0.0 && v >= 0.0 && u < code.width() as f32 && v < code.height() as f32;
+                let ink = if inside { f32::from(code.get_pixel(u as u32, v as u32).0[0]) } else { 200.0 };
                 let light = 0.55 + 0.4 * (x as f32 / side as f32);
-                let noise =
-                    ((x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 13 & 15) as f32;
+                let noise = ((x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 13 & 15) as f32;
                 Luma([((40.0 + ink * 0.7) * light + noise) as u8])
             });
-            assert_eq!(
-                decode_bytes(&encoded(photograph, ImageFormat::Jpeg)).unwrap(),
-                text(),
-                "{degrees}"
-            );
+            assert_eq!(decode_bytes(&encoded(photograph, ImageFormat::Jpeg)).unwrap(), text(), "{degrees}");
         }
     }
 
@@ -371,10 +297,7 @@ mod tests {
         let clear = RgbaImage::from_fn(code.width(), code.height(), |x, y| {
             image::Rgba([0, 0, 0, 255 - code.get_pixel(x, y).0[0]])
         });
-        assert_eq!(
-            decode_bytes(&encoded(clear, ImageFormat::Png)).unwrap(),
-            text()
-        );
+        assert_eq!(decode_bytes(&encoded(clear, ImageFormat::Png)).unwrap(), text());
     }
 
     #[test]
@@ -384,11 +307,7 @@ mod tests {
         let rows: Vec<Vec<(bool, bool)>> = lines
             .iter()
             .map(|line| {
-                let cells = line
-                    .strip_prefix("\x1b[38;5;16;48;5;231m")
-                    .unwrap()
-                    .strip_suffix("\x1b[0m")
-                    .unwrap();
+                let cells = line.strip_prefix("\x1b[38;5;16;48;5;231m").unwrap().strip_suffix("\x1b[0m").unwrap();
                 cells
                     .chars()
                     .map(|cell| match cell {
@@ -405,40 +324,21 @@ mod tests {
         assert_eq!(rows.len() as u32, side.div_ceil(2));
         let seen = GrayImage::from_fn(side * 4, side * 4, |x, y| {
             let (upper, lower) = rows[(y / 8) as usize][(x / 4) as usize];
-            Luma([if if y / 4 % 2 == 0 { upper } else { lower } {
-                0
-            } else {
-                255
-            }])
+            Luma([if if y / 4 % 2 == 0 { upper } else { lower } { 0 } else { 255 }])
         });
-        assert_eq!(
-            decode_bytes(&encoded(seen, ImageFormat::Png)).unwrap(),
-            text()
-        );
+        assert_eq!(decode_bytes(&encoded(seen, ImageFormat::Png)).unwrap(), text());
     }
 
     #[test]
     fn what_holds_no_code_is_refused_for_its_reason() {
-        assert!(matches!(
-            png_bytes(&"x".repeat(5_000)),
-            Err(QrError::TooLong)
-        ));
+        assert!(matches!(png_bytes(&"x".repeat(5_000)), Err(QrError::TooLong)));
         assert!(matches!(decode_bytes(b""), Err(QrError::NotAPicture)));
-        assert!(matches!(
-            decode_bytes(b"not a picture"),
-            Err(QrError::NotAPicture)
-        ));
+        assert!(matches!(decode_bytes(b"not a picture"), Err(QrError::NotAPicture)));
         let whole = png_bytes(&text()).unwrap();
-        assert!(matches!(
-            decode_bytes(&whole[..whole.len() / 2]),
-            Err(QrError::NotAPicture)
-        ));
+        assert!(matches!(decode_bytes(&whole[..whole.len() / 2]), Err(QrError::NotAPicture)));
         for (width, height) in [(1, 1), (1_000, 1), (300, 300), (3_000, 2_000)] {
             let blank = GrayImage::from_pixel(width, height, Luma([255]));
-            assert!(matches!(
-                decode_bytes(&encoded(blank, ImageFormat::Png)),
-                Err(QrError::NotFound)
-            ));
+            assert!(matches!(decode_bytes(&encoded(blank, ImageFormat::Png)), Err(QrError::NotFound)));
         }
         let missing = decode_png(Path::new("/nonexistent/q.png"));
         assert!(matches!(missing, Err(QrError::File { .. })));
@@ -457,8 +357,7 @@ mod tests {
             let mut damaged = code.clone();
             for _ in 0..1 + next(60) {
                 let (left, top) = (next(code.width()), next(code.height()));
-                let (width, height, shade) =
-                    (1 + next(90), 1 + next(90), [0, 255][next(2) as usize]);
+                let (width, height, shade) = (1 + next(90), 1 + next(90), [0, 255][next(2) as usize]);
                 for y in top..(top + height).min(code.height()) {
                     for x in left..(left + width).min(code.width()) {
                         damaged.put_pixel(x, y, Luma([shade]));
@@ -477,45 +376,29 @@ mod tests {
         let mut both = GrayImage::from_pixel(one.width() * 2, one.height(), Luma([255]));
         imageops::replace(&mut both, &one, 0, 0);
         imageops::replace(&mut both, &two, i64::from(one.width()), 0);
-        assert!(matches!(
-            decode_bytes(&encoded(both, ImageFormat::Png)),
-            Err(QrError::Several)
-        ));
+        assert!(matches!(decode_bytes(&encoded(both, ImageFormat::Png)), Err(QrError::Several)));
     }
 
     #[test]
     fn a_bomb_is_refused_before_it_is_decoded() {
-        assert!(matches!(
-            decode_bytes(&vec![0; (MAX_FILE_LEN + 1) as usize]),
-            Err(QrError::TooLarge)
-        ));
+        assert!(matches!(decode_bytes(&vec![0; (MAX_FILE_LEN + 1) as usize]), Err(QrError::TooLarge)));
         // A PNG whose header claims more than there may be.
         let mut bomb = png_bytes("x").unwrap();
         bomb[16..20].copy_from_slice(&(MAX_SIDE + 1).to_be_bytes());
         let crc = crc32(&bomb[12..29]);
         bomb[29..33].copy_from_slice(&crc.to_be_bytes());
-        assert!(
-            matches!(decode_bytes(&bomb), Err(QrError::TooLarge)),
-            "{:?}",
-            decode_bytes(&bomb)
-        );
+        assert!(matches!(decode_bytes(&bomb), Err(QrError::TooLarge)), "{:?}", decode_bytes(&bomb));
         bomb[16..24].copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0]);
         bomb[24] = 16;
         bomb[25] = 6;
         let crc = crc32(&bomb[12..29]);
         bomb[29..33].copy_from_slice(&crc.to_be_bytes());
-        assert!(
-            matches!(decode_bytes(&bomb), Err(QrError::TooLarge)),
-            "{:?}",
-            decode_bytes(&bomb)
-        );
+        assert!(matches!(decode_bytes(&bomb), Err(QrError::TooLarge)), "{:?}", decode_bytes(&bomb));
     }
 
     fn crc32(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(!0u32, |crc, &byte| {
-            (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-                (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-            })
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
         })
     }
 }

@@ -12,12 +12,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
 };
 use safelight_core::client::tls::{
-    ALPN_ENROL, ALPN_MAIN, GRACE, Validity, ValidityState, device_of_uri, foreign_as_unknown,
-    provider,
+    ALPN_ENROL, ALPN_MAIN, GRACE, Validity, ValidityState, device_of_uri, foreign_as_unknown, provider,
 };
 use safelight_core::device_key::PublicKey;
 use safelight_core::ids::{DeviceId, UnixMillis};
@@ -34,9 +32,7 @@ pub enum ServerTlsError {
     #[error("the clinic's CA certificate cannot be read: let the clinic process send it again")]
     Roots,
     /// rustls refuses the certificate or the key.
-    #[error(
-        "ingest's own certificate and key cannot be used: let the clinic process issue a new one"
-    )]
+    #[error("ingest's own certificate and key cannot be used: let the clinic process issue a new one")]
     Own(#[source] Error),
 }
 
@@ -97,10 +93,7 @@ impl DeviceVerifier {
             store.add(root.clone()).map_err(|_| ServerTlsError::Roots)?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider());
-        verifier
-            .build()
-            .map(Self)
-            .map_err(|_| ServerTlsError::Roots)
+        verifier.build().map(Self).map_err(|_| ServerTlsError::Roots)
     }
 }
 
@@ -117,9 +110,9 @@ impl ClientCertVerifier for DeviceVerifier {
     ) -> Result<ClientCertVerified, Error> {
         // The CA signs devices itself: what else the peer has sent is not looked at.
         let verified = match self.0.verify_client_cert(end_entity, &[], now) {
-            Err(Error::InvalidCertificate(CertificateError::ExpiredContext {
-                not_after, ..
-            })) if now.as_secs().saturating_sub(not_after.as_secs()) <= GRACE.as_secs() => {
+            Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
+                if now.as_secs().saturating_sub(not_after.as_secs()) <= GRACE.as_secs() =>
+            {
                 // The expiry is seen before the signature is checked: all of it again, as of the last moment.
                 self.0.verify_client_cert(end_entity, &[], not_after)
             }
@@ -212,44 +205,22 @@ pub enum IdentifyError {
 
 /// Reads the device from the certificates of a connection whose handshake [`server_config`] has verified: this step
 /// checks form and time, the handshake has checked the signatures.
-pub fn identify(
-    peer_certs: &[CertificateDer<'_>],
-    now: UnixMillis,
-) -> Result<PresentedDevice, IdentifyError> {
-    let certificate =
-        DeviceCertificate::read(peer_certs.first().ok_or(IdentifyError::NoCertificate)?)?;
+pub fn identify(peer_certs: &[CertificateDer<'_>], now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
+    let certificate = DeviceCertificate::read(peer_certs.first().ok_or(IdentifyError::NoCertificate)?)?;
     let in_grace = match certificate.validity.state(now) {
         ValidityState::Valid => false,
         ValidityState::InGrace => true,
         ValidityState::NotYetValid => return Err(IdentifyError::NotYetValid),
         ValidityState::Expired => return Err(IdentifyError::Expired),
     };
-    let DeviceCertificate {
-        device_id,
-        serial,
-        public_key,
-        validity,
-    } = certificate;
-    Ok(PresentedDevice {
-        device_id,
-        serial,
-        public_key,
-        validity,
-        in_grace,
-    })
+    let DeviceCertificate { device_id, serial, public_key, validity } = certificate;
+    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace })
 }
 
 /// [`identify`] for an accepted connection.
-pub fn identify_peer(
-    connection: &quinn::Connection,
-    now: UnixMillis,
-) -> Result<PresentedDevice, IdentifyError> {
-    let identity: Box<dyn Any> = connection
-        .peer_identity()
-        .ok_or(IdentifyError::NoCertificate)?;
-    let certs = identity
-        .downcast::<Vec<CertificateDer<'static>>>()
-        .map_err(|_| IdentifyError::NoCertificate)?;
+pub fn identify_peer(connection: &quinn::Connection, now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
+    let identity: Box<dyn Any> = connection.peer_identity().ok_or(IdentifyError::NoCertificate)?;
+    let certs = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| IdentifyError::NoCertificate)?;
     identify(&certs, now)
 }
 
@@ -263,14 +234,11 @@ struct DeviceCertificate {
 
 impl DeviceCertificate {
     fn read(der: &CertificateDer<'_>) -> Result<Self, IdentifyError> {
-        let (rest, certificate) =
-            X509Certificate::from_der(der).map_err(|_| IdentifyError::Malformed)?;
+        let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| IdentifyError::Malformed)?;
         if !rest.is_empty() {
             return Err(IdentifyError::Malformed);
         }
-        let purposes = certificate
-            .extended_key_usage()
-            .map_err(|_| IdentifyError::Malformed)?;
+        let purposes = certificate.extended_key_usage().map_err(|_| IdentifyError::Malformed)?;
         let purposes = purposes.ok_or(IdentifyError::NotADevice)?.value;
         let others = purposes.any
             || purposes.server_auth
@@ -282,19 +250,14 @@ impl DeviceCertificate {
         if !purposes.client_auth || others || certificate.is_ca() {
             return Err(IdentifyError::NotADevice);
         }
-        let names = certificate
-            .subject_alternative_name()
-            .map_err(|_| IdentifyError::Malformed)?;
+        let names = certificate.subject_alternative_name().map_err(|_| IdentifyError::Malformed)?;
         let names = names.ok_or(IdentifyError::NotADevice)?.value;
         let [GeneralName::URI(uri)] = names.general_names.as_slice() else {
             return Err(IdentifyError::NotADevice);
         };
         Ok(Self {
             device_id: device_of_uri(uri).ok_or(IdentifyError::NotADevice)?,
-            serial: certificate
-                .raw_serial()
-                .try_into()
-                .map_err(|_| IdentifyError::NotADevice)?,
+            serial: certificate.raw_serial().try_into().map_err(|_| IdentifyError::NotADevice)?,
             public_key: PublicKey::from_sec1(&certificate.public_key().subject_public_key.data)
                 .map_err(|_| IdentifyError::NotADevice)?,
             validity: Validity::of_certificate(der).ok_or(IdentifyError::Malformed)?,
@@ -373,14 +336,9 @@ impl VerifiedDevice {
 }
 
 /// Asks `status`, just looked up for [`PresentedDevice::device_id`], whether the device is welcome.
-pub fn authenticate(
-    presented: PresentedDevice,
-    status: &DeviceStatus,
-) -> Result<VerifiedDevice, Refused> {
+pub fn authenticate(presented: PresentedDevice, status: &DeviceStatus) -> Result<VerifiedDevice, Refused> {
     match status {
-        DeviceStatus::Active { serials } if serials.contains(&presented.serial) => {
-            Ok(VerifiedDevice(presented))
-        }
+        DeviceStatus::Active { serials } if serials.contains(&presented.serial) => Ok(VerifiedDevice(presented)),
         DeviceStatus::Active { .. } => Err(Refused::Superseded),
         DeviceStatus::Revoked => Err(Refused::Revoked),
         DeviceStatus::Unknown => Err(Refused::Unknown),

@@ -133,7 +133,8 @@ impl Inbox {
         let catalog = log.catalog().clone();
         let headers = SqliteHeaders::open(&folder.join(HEADERS_FILE)).await?;
         let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock);
-        let inbox = Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
+        let inbox =
+            Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
         inbox.sweep_headers().await?;
         Ok(inbox)
     }
@@ -163,11 +164,7 @@ impl Inbox {
 
     /// Puts a refusal on record.
     pub(super) async fn log_refusal(&self, device: DeviceId, code: &str, at: UnixMillis) -> Result<(), InboxError> {
-        let fields = vec![
-            Field::Bytes(device.as_bytes().to_vec()),
-            Field::Code(code.to_owned()),
-            Field::Number(at.0),
-        ];
+        let fields = vec![Field::Bytes(device.as_bytes().to_vec()), Field::Code(code.to_owned()), Field::Number(at.0)];
         self.log_entry(Entry::new("refused", fields)?.to_bytes()).await
     }
 
@@ -189,11 +186,8 @@ impl Inbox {
         let size = newest.checkpoint().size;
         let proof = self.log.inclusion(&mut tx, stored.log_index, size).await?;
         // A phone that knows more than there is will find the receipt wanting, and must.
-        let consistency = if known == 0 || known > size {
-            Vec::new()
-        } else {
-            self.log.consistency(&mut tx, known, size).await?
-        };
+        let consistency =
+            if known == 0 || known > size { Vec::new() } else { self.log.consistency(&mut tx, known, size).await? };
         let receipt = Receipt {
             clinic_id: self.clinic_id,
             capture_id: stored.capture_id,
@@ -335,17 +329,22 @@ impl Inbox {
 
     async fn set(&self, name: &str, value: Vec<u8>) -> Result<(), InboxError> {
         let mut tx = self.catalog.write().await?;
-        sqlx::query("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-            .bind(name.to_owned())
-            .bind(value)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name.to_owned())
+        .bind(value)
+        .execute(&mut *tx)
+        .await?;
         Ok(tx.commit().await?)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, InboxError> {
         let mut tx = self.catalog.read().await?;
-        let row = sqlx::query("SELECT value FROM setting WHERE name = $1").bind(name.to_owned()).fetch_optional(&mut *tx).await?;
+        let row = sqlx::query("SELECT value FROM setting WHERE name = $1")
+            .bind(name.to_owned())
+            .fetch_optional(&mut *tx)
+            .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Ingest;
-use crate::store::blobs::Blobs;
 use crate::link::{Answer, Ask, Failure, IngestStatus, Link, LinkError, LinkListener, MAX_POLL_WAIT_MS};
+use crate::store::blobs::Blobs;
 
 /// Answers every clinic process that connects.
 pub(super) async fn serve(ingest: Arc<Ingest>, listener: LinkListener, phones: SocketAddr, enrolling: SocketAddr) {

@@ -19,8 +19,8 @@ mod connection;
 mod devices;
 mod enrol_listener;
 pub mod inbox;
-pub mod keys;
 mod key_set;
+pub mod keys;
 mod link_server;
 mod listener;
 mod live;
@@ -70,7 +70,9 @@ pub enum IngestError {
     #[error(transparent)]
     Tls(#[from] authenticate::ServerTlsError),
     /// A port that cannot be had.
-    #[error("cannot listen on UDP {address}: {source}. Is another gateway running, or does the address belong to another machine?")]
+    #[error(
+        "cannot listen on UDP {address}: {source}. Is another gateway running, or does the address belong to another machine?"
+    )]
     Listen {
         /// What was asked for.
         address: std::net::SocketAddr,

@@ -54,7 +54,8 @@ mod tests {
     fn a_flood_is_logged_once_a_minute() {
         let refusals = Refusals::default();
         let device = DeviceId::from_bytes([1; 16]);
-        let logged = (0..120u64).filter(|second| refusals.note_device(device, "revoked", UnixMillis(second * 1000))).count();
+        let logged =
+            (0..120u64).filter(|second| refusals.note_device(device, "revoked", UnixMillis(second * 1000))).count();
         assert_eq!(logged, 2);
         assert!(refusals.note_device(DeviceId::from_bytes([2; 16]), "revoked", UnixMillis(0)));
         assert_eq!(refusals.0.lock().unwrap().counts["revoked"], 121);

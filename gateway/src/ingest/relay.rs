@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::link::{ConversationKind, Failure, MAX_RELAY_MESSAGES, RelayMessage};
+use crate::link::{ConversationKind, Failure, MAX_RELAY_MESSAGES, MAX_RELAYED_LEN, RelayMessage};
 
 /// Most conversations at once.
 pub(super) const MAX_CONVERSATIONS: usize = 64;
@@ -39,7 +39,7 @@ pub(super) struct Reply {
     pub(super) last: bool,
 }
 
-/// There are too many conversations, or this one has too much waiting.
+/// There are too many conversations, or this one has too much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -93,6 +93,9 @@ pub(super) struct Conversation {
 impl Conversation {
     /// Lays a message of the phone where the clinic process finds it.
     pub(super) fn say(&self, message: Vec<u8>) -> Result<(), Full> {
+        if message.len() > MAX_RELAYED_LEN {
+            return Err(Full);
+        }
         let mut inner = self.relay.lock();
         let mine = inner.waiting.iter().filter(|waiting| waiting.conversation == self.id).count();
         if mine >= MAX_WAITING_PER_CONVERSATION {

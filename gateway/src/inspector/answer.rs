@@ -8,12 +8,7 @@ use ciborium::Value;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The picture passed.
-    Passed {
-        content_type: String,
-        width: u32,
-        height: u32,
-        thumbnail: Vec<u8>,
-    },
+    Passed { content_type: String, width: u32, height: u32, thumbnail: Vec<u8> },
     /// It did not.
     Refused(Failure),
 }
@@ -28,18 +23,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    const ALL: [(i64, Failure); 4] = [
-        (1, Failure::StripChangesIt),
-        (2, Failure::NotDecodable),
-        (3, Failure::TooLarge),
-        (4, Failure::NoSandbox),
-    ];
+    const ALL: [(i64, Failure); 4] =
+        [(1, Failure::StripChangesIt), (2, Failure::NotDecodable), (3, Failure::TooLarge), (4, Failure::NoSandbox)];
 
     fn number(self) -> i64 {
-        Self::ALL
-            .iter()
-            .find(|(_, failure)| *failure == self)
-            .map_or(0, |(number, _)| *number)
+        Self::ALL.iter().find(|(_, failure)| *failure == self).map_or(0, |(number, _)| *number)
     }
 }
 
@@ -50,12 +38,7 @@ impl Answer {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let fields = match self {
             Answer::Refused(failure) => vec![Value::from(failure.number())],
-            Answer::Passed {
-                content_type,
-                width,
-                height,
-                thumbnail,
-            } => vec![
+            Answer::Passed { content_type, width, height, thumbnail } => vec![
                 Value::from(0),
                 Value::from(content_type.as_str()),
                 Value::from(*width),
@@ -63,10 +46,7 @@ impl Answer {
                 Value::from(thumbnail.as_slice()),
             ],
         };
-        let map = (1i64..)
-            .zip(fields)
-            .map(|(key, value)| (Value::from(key), value))
-            .collect();
+        let map = (1i64..).zip(fields).map(|(key, value)| (Value::from(key), value)).collect();
         let mut bytes = Vec::new();
         // Writing to memory does not fail; an empty answer would be read as malformed.
         let _ = ciborium::into_writer(&Value::Map(map), &mut bytes);
@@ -84,12 +64,7 @@ impl Answer {
     }
 
     fn from_value(value: Value) -> Option<Answer> {
-        let fields: Vec<Value> = value
-            .into_map()
-            .ok()?
-            .into_iter()
-            .map(|(_, value)| value)
-            .collect();
+        let fields: Vec<Value> = value.into_map().ok()?.into_iter().map(|(_, value)| value).collect();
         match <[Value; 5]>::try_from(fields) {
             Ok([_, content_type, width, height, thumbnail]) => Some(Answer::Passed {
                 content_type: content_type.into_text().ok()?,
@@ -112,25 +87,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
-        let passed = Answer::Passed {
-            content_type: "image/jpeg".into(),
-            width: 4000,
-            height: 3000,
-            thumbnail: vec![1, 2, 3],
-        };
+        let passed =
+            Answer::Passed { content_type: "image/jpeg".into(), width: 4000, height: 3000, thumbnail: vec![1, 2, 3] };
         assert_eq!(Answer::parse(&passed.to_bytes()), Some(passed));
         for (_, failure) in Failure::ALL {
             let bytes = Answer::Refused(failure).to_bytes();
             assert_eq!(Answer::parse(&bytes), Some(Answer::Refused(failure)));
             assert_eq!(Answer::parse(&[&bytes[..], &[0]].concat()), None);
         }
-        for bytes in [
-            &[][..],
-            b"\xA1\x01\x05",
-            b"\xA1\x02\x01",
-            b"\xBF\x01\x01\xFF",
-            b"garbage",
-        ] {
+        for bytes in [&[][..], b"\xA1\x01\x05", b"\xA1\x02\x01", b"\xBF\x01\x01\xFF", b"garbage"] {
             assert_eq!(Answer::parse(bytes), None);
         }
         assert_eq!(Answer::parse(&[0x81; 4000]), None);

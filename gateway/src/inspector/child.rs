@@ -20,10 +20,7 @@ pub fn run_child() -> ExitCode {
         Err(sandbox::NoSandbox) => Answer::Refused(Failure::NoSandbox),
     };
     let mut output = std::io::stdout().lock();
-    match output
-        .write_all(&answer.to_bytes())
-        .and_then(|()| output.flush())
-    {
+    match output.write_all(&answer.to_bytes()).and_then(|()| output.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
@@ -32,18 +29,12 @@ pub fn run_child() -> ExitCode {
 fn answer() -> Answer {
     let mut picture = Vec::new();
     let limit = u64::try_from(MAX_PHOTO_LEN + 1).unwrap_or(u64::MAX);
-    match std::io::stdin()
-        .lock()
-        .take(limit)
-        .read_to_end(&mut picture)
-    {
+    match std::io::stdin().lock().take(limit).read_to_end(&mut picture) {
         Ok(len) if len <= MAX_PHOTO_LEN => {}
         _ => return Answer::Refused(Failure::TooLarge),
     }
     let inspected = catch_unwind(|| inspect(&picture));
-    inspected
-        .unwrap_or(Err(Failure::NotDecodable))
-        .unwrap_or_else(Answer::Refused)
+    inspected.unwrap_or(Err(Failure::NotDecodable)).unwrap_or_else(Answer::Refused)
 }
 
 fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
@@ -56,12 +47,7 @@ fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
         return Err(Failure::StripChangesIt);
     }
     let thumbnail = thumbnail::make(picture, width, height)?;
-    Ok(Answer::Passed {
-        content_type,
-        width,
-        height,
-        thumbnail,
-    })
+    Ok(Answer::Passed { content_type, width, height, thumbnail })
 }
 
 /// Whether stripping left every byte as it was.

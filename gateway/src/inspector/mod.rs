@@ -134,10 +134,7 @@ pub enum Verdict {
 impl Inspector {
     /// An inspector that is a given program, started with [`SUBCOMMAND`].
     pub fn new(program: PathBuf) -> Self {
-        Inspector {
-            program,
-            time_limit: TIME_LIMIT,
-        }
+        Inspector { program, time_limit: TIME_LIMIT }
     }
 
     /// An inspector that is this very program.
@@ -158,26 +155,18 @@ impl Inspector {
     ///
     /// # Errors
     /// [`InspectError`]; [`InspectError::verdict`] tells what to do then.
-    pub async fn inspect(
-        &self,
-        picture: &[u8],
-        declared: Declared<'_>,
-    ) -> Result<Inspection, InspectError> {
+    pub async fn inspect(&self, picture: &[u8], declared: Declared<'_>) -> Result<Inspection, InspectError> {
         let mut child = self.start().map_err(InspectError::Start)?;
         let answer = tokio::time::timeout(self.time_limit, converse(&mut child, picture)).await;
         // Whatever the outcome, no child outlives its picture.
         let status = match answer {
-            Ok(Ok(_)) => tokio::time::timeout(self.time_limit, child.wait())
-                .await
-                .ok(),
+            Ok(Ok(_)) => tokio::time::timeout(self.time_limit, child.wait()).await.ok(),
             _ => {
                 child.kill().await.map_err(InspectError::Start)?;
                 None
             }
         };
-        let answer = answer
-            .map_err(|_| InspectError::TimedOut)?
-            .map_err(InspectError::Start)?;
+        let answer = answer.map_err(|_| InspectError::TimedOut)?.map_err(InspectError::Start)?;
         match status {
             Some(Ok(status)) if !status.success() => return Err(InspectError::Killed(status)),
             Some(_) => {}
@@ -212,11 +201,7 @@ async fn converse(child: &mut Child, picture: &[u8]) -> io::Result<Vec<u8>> {
     let read = async move {
         let mut answer = Vec::new();
         let limit = u64::try_from(MAX_ANSWER_LEN + 1).unwrap_or(u64::MAX);
-        output
-            .take(limit)
-            .read_to_end(&mut answer)
-            .await
-            .map(|_| answer)
+        output.take(limit).read_to_end(&mut answer).await.map(|_| answer)
     };
     let ((), answer) = tokio::join!(write, read);
     answer
@@ -229,25 +214,14 @@ fn judge(bytes: &[u8], declared: Declared<'_>) -> Result<Inspection, InspectErro
         Answer::Refused(Failure::NotDecodable) => Err(InspectError::NotDecodable),
         Answer::Refused(Failure::TooLarge) => Err(InspectError::TooLarge),
         Answer::Refused(Failure::NoSandbox) => Err(InspectError::NoSandbox),
-        Answer::Passed {
-            content_type,
-            width,
-            height,
-            thumbnail,
-        } => {
+        Answer::Passed { content_type, width, height, thumbnail } => {
             if !is_clean_thumbnail(&thumbnail) {
                 return Err(InspectError::Malformed);
             }
-            if (content_type.as_str(), width, height)
-                != (declared.content_type, declared.width, declared.height)
-            {
+            if (content_type.as_str(), width, height) != (declared.content_type, declared.width, declared.height) {
                 return Err(InspectError::DeclaredOtherwise);
             }
-            Ok(Inspection {
-                thumbnail,
-                width,
-                height,
-            })
+            Ok(Inspection { thumbnail, width, height })
         }
     }
 }
@@ -257,16 +231,12 @@ fn is_clean_thumbnail(bytes: &[u8]) -> bool {
     let Some(stripped) = Photo::parse(bytes).ok().and_then(|photo| strip(photo).ok()) else {
         return false;
     };
-    stripped.width().max(stripped.height()) <= THUMBNAIL_SIDE
-        && child::is_unchanged(bytes, &stripped)
+    stripped.width().max(stripped.height()) <= THUMBNAIL_SIDE && child::is_unchanged(bytes, &stripped)
 }
 
 /// Sizes only: a picture's bytes never reach a log.
 impl std::fmt::Debug for Inspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inspection")
-            .field("width", &self.width)
-            .field("height", &self.height)
-            .finish_non_exhaustive()
+        f.debug_struct("Inspection").field("width", &self.width).field("height", &self.height).finish_non_exhaustive()
     }
 }

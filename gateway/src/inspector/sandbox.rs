@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
 /// Address space in bytes: a progressive picture of the largest size that is decoded, and its pixels.
@@ -27,10 +26,7 @@ pub(super) fn enter() -> Result<(), NoSandbox> {
         (Resource::Nproc, 0),
     ];
     for (resource, limit) in limits {
-        let limit = Rlimit {
-            current: Some(limit),
-            maximum: Some(limit),
-        };
+        let limit = Rlimit { current: Some(limit), maximum: Some(limit) };
         setrlimit(resource, limit).map_err(|_| NoSandbox)?;
     }
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|_| NoSandbox)?;
@@ -56,8 +52,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_exit,
         libc::SYS_exit_group,
     ];
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        always.into_iter().map(|call| (call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.into_iter().map(|call| (call, Vec::new())).collect();
     rules.insert(libc::SYS_read, when(0, SeccompCmpOp::Eq, 0)?);
     rules.insert(libc::SYS_write, when(0, SeccompCmpOp::Eq, 1)?);
     // Memory is never made executable.
@@ -74,11 +69,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     BpfProgram::try_from(filter)
 }
 
-fn when(
-    argument: u8,
-    operator: SeccompCmpOp,
-    value: u64,
-) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+fn when(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)?;
     Ok(vec![SeccompRule::new(vec![condition])?])
 }
@@ -115,11 +106,7 @@ mod tests {
 
     fn run(act: &str) -> ExitStatus {
         Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "inspector::sandbox::tests::locked_in",
-                "--ignored",
-            ])
+            .args(["--exact", "inspector::sandbox::tests::locked_in", "--ignored"])
             .env(ACT, act)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -40,11 +40,7 @@ pub(super) fn make(picture: &[u8], width: u32, height: u32) -> Result<Vec<u8>, F
     };
     small.apply_orientation(orientation);
     let grey = matches!(small, DynamicImage::ImageLuma8(_));
-    let small = if grey {
-        small
-    } else {
-        DynamicImage::ImageRgb8(small.into_rgb8())
-    };
+    let small = if grey { small } else { DynamicImage::ImageRgb8(small.into_rgb8()) };
     encode(&small, profile.filter(|profile| fits(profile, grey)))
 }
 
@@ -58,13 +54,9 @@ fn encode(small: &DynamicImage, profile: Option<Vec<u8>>) -> Result<Vec<u8>, Fai
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
     if let Some(profile) = profile {
-        encoder
-            .set_icc_profile(profile)
-            .map_err(|_| Failure::NotDecodable)?;
+        encoder.set_icc_profile(profile).map_err(|_| Failure::NotDecodable)?;
     }
-    encoder
-        .encode_image(small)
-        .map_err(|_| Failure::NotDecodable)?;
+    encoder.encode_image(small).map_err(|_| Failure::NotDecodable)?;
     let photo = Photo::parse(&bytes).map_err(|_| Failure::NotDecodable)?;
     Ok(strip(photo).map_err(|_| Failure::NotDecodable)?.to_vec())
 }

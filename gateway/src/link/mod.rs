@@ -1,12 +1,13 @@
 #![doc = include_str!("PROTOCOL.md")]
 
+mod error;
 mod message;
+mod record;
 mod socket;
 
-pub use message::{
-    Answer, Ask, ConversationKind, DeviceRecord, DeviceState, Failure, InboxEntry, IngestStatus, LinkError, OpenInvitation,
-    RelayMessage,
-};
+pub use error::{Failure, LinkError};
+pub use message::{Answer, Ask};
+pub use record::{ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, OpenInvitation, RelayMessage};
 pub use socket::{Link, LinkListener, connect, listen};
 
 /// Largest frame on the link: a full [`Answer::Events`].
@@ -17,6 +18,12 @@ pub const MAX_INBOX_ENTRIES: usize = 8;
 
 /// Most relay messages in one answer.
 pub const MAX_RELAY_MESSAGES: usize = 16;
+
+/// Largest message of a phone in a conversation: an enrolment with its attestation.
+pub const MAX_RELAYED_LEN: usize = 16 * 1024;
+
+/// Largest answer to a phone: a certificate with the key set.
+pub const MAX_ANSWER_LEN: usize = 48 * 1024;
 
 /// Most devices in one list.
 pub const MAX_DEVICES: usize = 4096;

@@ -24,17 +24,11 @@ impl MerkleLog {
     /// # Errors
     /// [`LogError::Truncated`] or [`LogError::Damaged`] if the log is not what it was; the transaction must
     /// be given up then.
-    pub async fn append(
-        &self,
-        tx: &mut WriteTx,
-        entries: &[Vec<u8>],
-    ) -> Result<Range<u64>, LogError> {
+    pub async fn append(&self, tx: &mut WriteTx, entries: &[Vec<u8>]) -> Result<Range<u64>, LogError> {
         if entries.iter().any(|entry| entry.len() > MAX_ENTRY_LEN) {
             return Err(LogError::EntryTooLong);
         }
-        tx.faults()
-            .before(Step::LogAppend)
-            .map_err(CatalogError::from_step)?;
+        tx.faults().before(Step::LogAppend).map_err(CatalogError::from_step)?;
         let start = self.size(tx).await?;
         self.check_signed(tx, start).await?;
         let added = u64::try_from(entries.len()).map_err(|_| LogError::OutOfRange)?;
@@ -83,12 +77,7 @@ impl MerkleLog {
         })
         .await?;
         let root = root(size, |level, pos| nodes.get(level, pos))?;
-        let signed = Checkpoint {
-            origin: self.origin.clone(),
-            size,
-            root,
-        }
-        .sign(key)?;
+        let signed = Checkpoint { origin: self.origin.clone(), size, root }.sign(key)?;
         // A day that the clock comes back to keeps its larger checkpoint.
         sqlx::query(
             "INSERT INTO log_checkpoint (day, size, note) VALUES ($1, $2, $3) \
@@ -105,15 +94,9 @@ impl MerkleLog {
 
     /// A log that has lost entries must not give their indices to others.
     async fn check_signed(&self, tx: &mut WriteTx, size: u64) -> Result<(), LogError> {
-        let row = sqlx::query("SELECT MAX(size) FROM log_checkpoint")
-            .fetch_one(&mut **tx)
-            .await?;
+        let row = sqlx::query("SELECT MAX(size) FROM log_checkpoint").fetch_one(&mut **tx).await?;
         let signed = count(row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?;
-        if signed > size {
-            Err(LogError::Truncated { size, signed })
-        } else {
-            Ok(())
-        }
+        if signed > size { Err(LogError::Truncated { size, signed }) } else { Ok(()) }
     }
 }
 

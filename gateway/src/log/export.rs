@@ -42,29 +42,22 @@ impl MerkleLog {
     ///
     /// # Errors
     /// [`ExportError::Write`].
-    pub async fn export(
-        &self,
-        start: u64,
-        out: &mut (impl Write + Send),
-    ) -> Result<u64, ExportError> {
+    pub async fn export(&self, start: u64, out: &mut (impl Write + Send)) -> Result<u64, ExportError> {
         let mut tx = self.catalog().read().await?;
         let mut next = start;
         let mut written = 0;
         loop {
-            let rows = sqlx::query(
-                "SELECT idx, entry FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2",
-            )
-            .bind(int(next)?)
-            .bind(int(PAGE)?)
-            .fetch_all(&mut *tx)
-            .await?;
+            let rows = sqlx::query("SELECT idx, entry FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2")
+                .bind(int(next)?)
+                .bind(int(PAGE)?)
+                .fetch_all(&mut *tx)
+                .await?;
             if rows.is_empty() {
                 break;
             }
             for row in &rows {
                 let index = count(row.try_get(0)?)?;
-                serde_json::to_writer(&mut *out, &line(index, row.try_get(1)?))
-                    .map_err(io::Error::from)?;
+                serde_json::to_writer(&mut *out, &line(index, row.try_get(1)?)).map_err(io::Error::from)?;
                 out.write_all(b"\n")?;
                 next = index.saturating_add(1);
                 written += 1;
@@ -83,10 +76,7 @@ fn line(index: u64, entry: &[u8]) -> Value {
         Ok(entry) => {
             line.insert("kind".into(), entry.kind().into());
             let fields = entry.fields().iter().map(value);
-            match NAMES
-                .iter()
-                .find(|(kind, names)| *kind == entry.kind() && names.len() == fields.len())
-            {
+            match NAMES.iter().find(|(kind, names)| *kind == entry.kind() && names.len() == fields.len()) {
                 Some((_, names)) => {
                     line.extend(names.iter().map(|name| (*name).to_owned()).zip(fields));
                 }

@@ -44,11 +44,7 @@ pub struct MerkleLog {
 /// The log's tables, as migration `number` of the database that they are part of.
 #[must_use]
 pub const fn migration(number: u32) -> Migration {
-    Migration {
-        number,
-        name: "merkle-log",
-        sql: TABLES,
-    }
+    Migration { number, name: "merkle-log", sql: TABLES }
 }
 
 const TABLES: &str = "
@@ -79,11 +75,7 @@ impl MerkleLog {
         if !is_origin(origin) {
             return Err(CheckpointError::Origin.into());
         }
-        Ok(Self {
-            catalog,
-            origin: origin.to_owned(),
-            key,
-        })
+        Ok(Self { catalog, origin: origin.to_owned(), key })
     }
 
     /// The log's name in its checkpoints.
@@ -109,9 +101,7 @@ impl MerkleLog {
     /// # Errors
     /// [`LogError::Catalog`].
     pub async fn size(&self, connection: &mut AnyConnection) -> Result<u64, LogError> {
-        let row = sqlx::query("SELECT MAX(idx) FROM log_entry")
-            .fetch_one(connection)
-            .await?;
+        let row = sqlx::query("SELECT MAX(idx) FROM log_entry").fetch_one(connection).await?;
         match row.try_get::<Option<i64>, _>(0)? {
             Some(last) => Ok(count(last)?.saturating_add(1)),
             None => Ok(0),
@@ -122,20 +112,13 @@ impl MerkleLog {
     ///
     /// # Errors
     /// [`LogError::Checkpoint`] if it is not by this log's key.
-    pub async fn latest(
-        &self,
-        connection: &mut AnyConnection,
-    ) -> Result<Option<SignedCheckpoint>, LogError> {
+    pub async fn latest(&self, connection: &mut AnyConnection) -> Result<Option<SignedCheckpoint>, LogError> {
         let row = sqlx::query("SELECT note FROM log_checkpoint ORDER BY size DESC LIMIT 1")
             .fetch_optional(connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let note: &str = row.try_get(0)?;
-        Ok(Some(SignedCheckpoint::parse_and_verify(
-            note,
-            &self.origin,
-            &self.key,
-        )?))
+        Ok(Some(SignedCheckpoint::parse_and_verify(note, &self.origin, &self.key)?))
     }
 }
 
@@ -143,9 +126,7 @@ impl MerkleLog {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// It is shorter than a checkpoint that it has signed: entries are gone.
-    #[error(
-        "the log has {size} entries but has signed for {signed}: stop, and run `safelight audit verify`"
-    )]
+    #[error("the log has {size} entries but has signed for {signed}: stop, and run `safelight audit verify`")]
     Truncated {
         /// How many entries it has.
         size: u64,

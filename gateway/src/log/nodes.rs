@@ -21,10 +21,7 @@ pub(super) struct Nodes(pub(super) HashMap<Place, Hash>);
 impl Nodes {
     /// What a core function calls.
     pub(super) fn get(&self, level: u8, position: u64) -> Result<Hash, LogError> {
-        self.0
-            .get(&(level, position))
-            .copied()
-            .ok_or(LogError::Damaged)
+        self.0.get(&(level, position)).copied().ok_or(LogError::Damaged)
     }
 }
 
@@ -42,15 +39,11 @@ pub(super) async fn read(
 }
 
 /// The nodes at `places`; those that are not there are left out.
-pub(super) async fn fetch(
-    connection: &mut AnyConnection,
-    places: &BTreeSet<Place>,
-) -> Result<Nodes, LogError> {
+pub(super) async fn fetch(connection: &mut AnyConnection, places: &BTreeSet<Place>) -> Result<Nodes, LogError> {
     let mut nodes = Nodes::default();
     let places: Vec<Place> = places.iter().copied().collect();
     for some in places.chunks(QUERY_PLACES) {
-        let mut sql =
-            String::from("SELECT level, pos, hash FROM log_node WHERE (level, pos) IN (VALUES ");
+        let mut sql = String::from("SELECT level, pos, hash FROM log_node WHERE (level, pos) IN (VALUES ");
         for at in 0..some.len() {
             let comma = if at == 0 { "" } else { ", " };
             // Writing to a String cannot fail.
@@ -63,14 +56,10 @@ pub(super) async fn fetch(
             query = query.bind(i64::from(*level)).bind(int(*position)?);
         }
         for row in query.fetch_all(&mut *connection).await? {
-            let level =
-                u8::try_from(row.try_get::<i64, _>(0)?).map_err(|_| CatalogError::OutOfRange)?;
+            let level = u8::try_from(row.try_get::<i64, _>(0)?).map_err(|_| CatalogError::OutOfRange)?;
             let position = count(row.try_get(1)?)?;
             let hash: &[u8] = row.try_get(2)?;
-            nodes.0.insert(
-                (level, position),
-                hash.try_into().map_err(|_| LogError::Damaged)?,
-            );
+            nodes.0.insert((level, position), hash.try_into().map_err(|_| LogError::Damaged)?);
         }
     }
     Ok(nodes)

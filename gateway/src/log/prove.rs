@@ -32,12 +32,7 @@ impl MerkleLog {
     ///
     /// # Errors
     /// As [`MerkleLog::inclusion`].
-    pub async fn consistency(
-        &self,
-        connection: &mut AnyConnection,
-        old: u64,
-        new: u64,
-    ) -> Result<Vec<Hash>, LogError> {
+    pub async fn consistency(&self, connection: &mut AnyConnection, old: u64, new: u64) -> Result<Vec<Hash>, LogError> {
         self.check_reach(connection, new).await?;
         let nodes = nodes::read(connection, |node| {
             let _ = consistency_proof(old, new, node);
@@ -60,10 +55,6 @@ impl MerkleLog {
     }
 
     async fn check_reach(&self, connection: &mut AnyConnection, size: u64) -> Result<(), LogError> {
-        if size > self.size(connection).await? {
-            Err(LogError::OutOfRange)
-        } else {
-            Ok(())
-        }
+        if size > self.size(connection).await? { Err(LogError::OutOfRange) } else { Ok(()) }
     }
 }

@@ -33,11 +33,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.db");
         let catalog = Catalog::create(&path, SCHEMA).await.unwrap();
-        let place = Self {
-            _folder: folder,
-            path,
-            key: SigningKey::from_bytes(&[5; 32]),
-        };
+        let place = Self { _folder: folder, path, key: SigningKey::from_bytes(&[5; 32]) };
         let log = place.log(catalog);
         (place, log)
     }
@@ -48,12 +44,7 @@ impl Place {
         self.log(Catalog::open(&self.path, SCHEMA).await.unwrap())
     }
     /// Appends the numbered entries and signs, each `batch` in a transaction, a day apart.
-    async fn grow(
-        &self,
-        log: &MerkleLog,
-        range: Range<u64>,
-        batch: usize,
-    ) -> Vec<SignedCheckpoint> {
+    async fn grow(&self, log: &MerkleLog, range: Range<u64>, batch: usize) -> Vec<SignedCheckpoint> {
         let mut signed = Vec::new();
         let indices: Vec<u64> = range.collect();
         for some in indices.chunks(batch) {
@@ -70,17 +61,12 @@ impl Place {
 }
 
 fn numbered(index: u64) -> Vec<u8> {
-    Entry::new("test", vec![Field::Number(index)])
-        .unwrap()
-        .to_bytes()
+    Entry::new("test", vec![Field::Number(index)]).unwrap().to_bytes()
 }
 
 async fn tamper(log: &MerkleLog, sql: &str) {
     let mut tx = log.catalog().write().await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -118,47 +104,21 @@ async fn every_entry_and_every_older_size_is_proved() {
         assert_eq!(log.root(&mut tx, new.size).await.unwrap(), new.root);
         for index in 0..new.size {
             let proof = log.inclusion(&mut tx, index, new.size).await.unwrap();
-            assert!(verify_inclusion(
-                &leaf_hash(&numbered(index)),
-                index,
-                new.size,
-                &proof,
-                &new.root
-            ));
-            assert!(!verify_inclusion(
-                &leaf_hash(&numbered(99)),
-                index,
-                new.size,
-                &proof,
-                &new.root
-            ));
+            assert!(verify_inclusion(&leaf_hash(&numbered(index)), index, new.size, &proof, &new.root));
+            assert!(!verify_inclusion(&leaf_hash(&numbered(99)), index, new.size, &proof, &new.root));
         }
         for old in &signed {
             let old = old.checkpoint();
             if old.size <= new.size {
                 let proof = log.consistency(&mut tx, old.size, new.size).await.unwrap();
-                assert!(verify_consistency(
-                    old.size, &old.root, new.size, &new.root, &proof
-                ));
+                assert!(verify_consistency(old.size, &old.root, new.size, &new.root, &proof));
             }
         }
     }
-    assert!(matches!(
-        log.inclusion(&mut tx, 40, 40).await,
-        Err(LogError::OutOfRange)
-    ));
-    assert!(matches!(
-        log.inclusion(&mut tx, 0, 41).await,
-        Err(LogError::OutOfRange)
-    ));
-    assert!(matches!(
-        log.consistency(&mut tx, 5, 4).await,
-        Err(LogError::OutOfRange)
-    ));
-    assert!(matches!(
-        log.consistency(&mut tx, 5, u64::MAX).await,
-        Err(LogError::OutOfRange)
-    ));
+    assert!(matches!(log.inclusion(&mut tx, 40, 40).await, Err(LogError::OutOfRange)));
+    assert!(matches!(log.inclusion(&mut tx, 0, 41).await, Err(LogError::OutOfRange)));
+    assert!(matches!(log.consistency(&mut tx, 5, 4).await, Err(LogError::OutOfRange)));
+    assert!(matches!(log.consistency(&mut tx, 5, u64::MAX).await, Err(LogError::OutOfRange)));
     assert_eq!(log.latest(&mut tx).await.unwrap().as_ref(), signed.last());
 }
 
@@ -166,24 +126,10 @@ async fn every_entry_and_every_older_size_is_proved() {
 async fn an_entry_is_proved_inside_the_transaction_that_appends_it_and_gone_with_it() {
     let (place, log, signed) = twenty().await;
     let mut tx = log.catalog().write().await.unwrap();
-    assert_eq!(
-        log.append(&mut tx, &[numbered(20), numbered(21)])
-            .await
-            .unwrap(),
-        20..22
-    );
-    let new = log
-        .sign(&mut tx, &place.key, UnixMillis(100 * DAY))
-        .await
-        .unwrap();
+    assert_eq!(log.append(&mut tx, &[numbered(20), numbered(21)]).await.unwrap(), 20..22);
+    let new = log.sign(&mut tx, &place.key, UnixMillis(100 * DAY)).await.unwrap();
     let proof = log.inclusion(&mut tx, 21, 22).await.unwrap();
-    assert!(verify_inclusion(
-        &leaf_hash(&numbered(21)),
-        21,
-        22,
-        &proof,
-        &new.checkpoint().root
-    ));
+    assert!(verify_inclusion(&leaf_hash(&numbered(21)), 21, 22, &proof, &new.checkpoint().root));
     drop(tx);
     let log = place.reopen().await;
     assert_eq!(log.verify(&[signed[3].text()]).await.unwrap().size, 20);
@@ -194,27 +140,13 @@ async fn an_entry_is_proved_inside_the_transaction_that_appends_it_and_gone_with
 #[tokio::test]
 async fn a_checkpoint_of_another_log_or_key_is_not_compared_with() {
     let (place, log, signed) = twenty().await;
-    let other = MerkleLog::new(
-        log.catalog().clone(),
-        "clinic.example/access",
-        place.key.verifying_key(),
-    )
-    .unwrap();
-    assert!(matches!(
-        other.verify(&[signed[0].text()]).await,
-        Err(VerifyError::Against(CheckpointError::OtherLog))
-    ));
+    let other = MerkleLog::new(log.catalog().clone(), "clinic.example/access", place.key.verifying_key()).unwrap();
+    assert!(matches!(other.verify(&[signed[0].text()]).await, Err(VerifyError::Against(CheckpointError::OtherLog))));
     let key = SigningKey::from_bytes(&[6; 32]).verifying_key();
     let other = MerkleLog::new(log.catalog().clone(), ORIGIN, key).unwrap();
-    assert!(matches!(
-        other.verify(&[signed[0].text()]).await,
-        Err(VerifyError::Against(_))
-    ));
+    assert!(matches!(other.verify(&[signed[0].text()]).await, Err(VerifyError::Against(_))));
     let cut = &signed[0].text()[..40];
-    assert!(matches!(
-        log.verify(&[cut]).await,
-        Err(VerifyError::Against(CheckpointError::Malformed))
-    ));
+    assert!(matches!(log.verify(&[cut]).await, Err(VerifyError::Against(CheckpointError::Malformed))));
     assert!(MerkleLog::new(log.catalog().clone(), "two words", key).is_err());
 }
 
@@ -226,14 +158,7 @@ async fn a_log_longer_than_a_page_is_verified_and_its_late_fault_found() {
     tamper(&log, "UPDATE log_entry SET entry = x'00' WHERE idx = 2300").await;
     assert_eq!(finding(&log, &[]).await.first, 2300);
     tamper(&log, "DELETE FROM log_entry WHERE idx = 1024").await;
-    assert_eq!(
-        finding(&log, &[]).await,
-        Finding {
-            first: 1024,
-            last: 1024,
-            fault: Fault::Missing
-        }
-    );
+    assert_eq!(finding(&log, &[]).await, Finding { first: 1024, last: 1024, fault: Fault::Missing });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -270,10 +195,7 @@ async fn a_clock_that_goes_back_keeps_the_larger_checkpoint() {
     let (place, log, signed) = twenty().await;
     let mut tx = log.catalog().write().await.unwrap();
     log.append(&mut tx, &[numbered(20)]).await.unwrap();
-    let back = log
-        .sign(&mut tx, &place.key, UnixMillis(4 * DAY))
-        .await
-        .unwrap();
+    let back = log.sign(&mut tx, &place.key, UnixMillis(4 * DAY)).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = log.catalog().read().await.unwrap();
     assert_eq!(log.latest(&mut tx).await.unwrap(), Some(back));
@@ -287,26 +209,13 @@ async fn an_append_can_be_made_to_fail_and_an_entry_has_a_limit() {
     let (place, log, _) = twenty().await;
     log.catalog().close().await;
     let script = Script::new();
-    let options = Options {
-        faults: script.clone(),
-        ..Options::default()
-    };
-    let log = place.log(
-        Catalog::open_with(&place.path, SCHEMA, options)
-            .await
-            .unwrap(),
-    );
+    let options = Options { faults: script.clone(), ..Options::default() };
+    let log = place.log(Catalog::open_with(&place.path, SCHEMA, options).await.unwrap());
     script.fail(Step::LogAppend, rustix::io::Errno::NOSPC);
     let mut tx = log.catalog().write().await.unwrap();
-    assert!(matches!(
-        log.append(&mut tx, &[numbered(20)]).await,
-        Err(LogError::Catalog(CatalogError::Full))
-    ));
+    assert!(matches!(log.append(&mut tx, &[numbered(20)]).await, Err(LogError::Catalog(CatalogError::Full))));
     let long = vec![0; MAX_ENTRY_LEN + 1];
-    assert!(matches!(
-        log.append(&mut tx, &[long]).await,
-        Err(LogError::EntryTooLong)
-    ));
+    assert!(matches!(log.append(&mut tx, &[long]).await, Err(LogError::EntryTooLong)));
     assert_eq!(log.append(&mut tx, &[]).await.unwrap(), 20..20);
 }
 
@@ -319,30 +228,16 @@ async fn the_export_names_every_field_and_escapes_what_it_cannot_read() {
         DeviceId::from_bytes([3; 16]),
         UnixMillis(1_700_000_000_000),
     );
-    let refused = Entry::new(
-        "refused",
-        vec![
-            Field::Code("too-long".into()),
-            Field::Absent,
-            Field::Bytes(vec![9]),
-        ],
-    );
+    let refused = Entry::new("refused", vec![Field::Code("too-long".into()), Field::Absent, Field::Bytes(vec![9])]);
     let mut tx = log.catalog().write().await.unwrap();
-    let entries = [
-        capture.clone(),
-        refused.unwrap().to_bytes(),
-        b"\n\x1b[2J".to_vec(),
-    ];
+    let entries = [capture.clone(), refused.unwrap().to_bytes(), b"\n\x1b[2J".to_vec()];
     log.append(&mut tx, &entries).await.unwrap();
     tx.commit().await.unwrap();
 
     let mut out = Vec::new();
     assert_eq!(log.export(0, &mut out).await.unwrap(), 3);
     let text = String::from_utf8(out).unwrap();
-    let lines: Vec<serde_json::Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(
         lines[0],
         serde_json::json!({
@@ -355,10 +250,7 @@ async fn the_export_names_every_field_and_escapes_what_it_cannot_read() {
             "stored_at": 1_700_000_000_000_u64,
         })
     );
-    assert_eq!(
-        lines[1]["fields"],
-        serde_json::json!(["too-long", null, "09"])
-    );
+    assert_eq!(lines[1]["fields"], serde_json::json!(["too-long", null, "09"]));
     assert_eq!(lines[2]["unreadable"], "0a1b5b324a");
     let mut out = Vec::new();
     assert_eq!(log.export(2, &mut out).await.unwrap(), 1);

@@ -98,30 +98,17 @@ impl MerkleLog {
     /// # Errors
     /// [`VerifyError::Bad`] with the first bad entry.
     pub async fn verify(&self, against: &[&str]) -> Result<Verified, VerifyError> {
-        let parse =
-            |text: &str| SignedCheckpoint::parse_and_verify(text, self.origin(), self.key());
+        let parse = |text: &str| SignedCheckpoint::parse_and_verify(text, self.origin(), self.key());
         let mut checkpoints = Checkpoints::default();
         for text in against {
             checkpoints.add(parse(text).map_err(VerifyError::Against)?, Keeper::Outside);
         }
         let mut tx = self.catalog().read().await?;
-        for row in sqlx::query("SELECT size, note FROM log_checkpoint ORDER BY size")
-            .fetch_all(&mut *tx)
-            .await?
-        {
+        for row in sqlx::query("SELECT size, note FROM log_checkpoint ORDER BY size").fetch_all(&mut *tx).await? {
             let (size, note): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
-            let signed = parse(note)
-                .ok()
-                .filter(|signed| int(signed.checkpoint().size).ok() == Some(size));
+            let signed = parse(note).ok().filter(|signed| int(signed.checkpoint().size).ok() == Some(size));
             let first = u64::try_from(size).unwrap_or(0);
-            checkpoints.add(
-                signed.ok_or(Finding {
-                    first,
-                    last: first,
-                    fault: Fault::Forged,
-                })?,
-                Keeper::Log,
-            );
+            checkpoints.add(signed.ok_or(Finding { first, last: first, fault: Fault::Forged })?, Keeper::Log);
         }
         let mut walk = Walk::new(checkpoints);
         walk.check_root()?;
@@ -146,10 +133,7 @@ struct Checkpoints {
 impl Checkpoints {
     fn add(&mut self, signed: SignedCheckpoint, keeper: Keeper) {
         let checkpoint = signed.checkpoint();
-        self.roots
-            .entry(checkpoint.size)
-            .or_default()
-            .push((checkpoint.root, keeper));
+        self.roots.entry(checkpoint.size).or_default().push((checkpoint.root, keeper));
     }
 }
 
@@ -166,13 +150,7 @@ struct Walk {
 
 impl Walk {
     fn new(checkpoints: Checkpoints) -> Self {
-        Self {
-            checkpoints,
-            size: 0,
-            signed: 0,
-            vouched: 0,
-            edge: Nodes::default(),
-        }
+        Self { checkpoints, size: 0, signed: 0, vouched: 0, edge: Nodes::default() }
     }
 
     /// Takes in the next entries; false at the end.
@@ -180,12 +158,11 @@ impl Walk {
         let start = self.size;
         // Not "idx >= start" alone: a row before the beginning would never be looked at.
         let from = if start == 0 { i64::MIN } else { int(start)? };
-        let rows =
-            sqlx::query("SELECT idx, entry FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2")
-                .bind(from)
-                .bind(int(PAGE)?)
-                .fetch_all(&mut *connection)
-                .await?;
+        let rows = sqlx::query("SELECT idx, entry FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2")
+            .bind(from)
+            .bind(int(PAGE)?)
+            .fetch_all(&mut *connection)
+            .await?;
         let Ok(rows_len) = u64::try_from(rows.len()) else {
             return Err(CatalogError::OutOfRange.into());
         };
@@ -193,11 +170,7 @@ impl Walk {
         for row in &rows {
             let (index, entry): (i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
             if int(self.size).ok() != Some(index) {
-                let fault = if index < 0 {
-                    Fault::Changed
-                } else {
-                    Fault::Missing
-                };
+                let fault = if index < 0 { Fault::Changed } else { Fault::Missing };
                 return Err(self.here(fault).into());
             }
             self.take(entry, &stored)?;
@@ -207,28 +180,13 @@ impl Walk {
     }
 
     fn take(&mut self, entry: &[u8], stored: &BTreeMap<(u8, u64), Vec<u8>>) -> Result<(), Finding> {
-        let made = appended_nodes(self.size, leaf_hash(entry), |level, pos| {
-            self.edge.get(level, pos)
-        });
+        let made = appended_nodes(self.size, leaf_hash(entry), |level, pos| self.edge.get(level, pos));
         // The edge holds every node that is asked for, so this cannot be.
         let made = made.map_err(|_| self.here(Fault::Tree))?;
-        for Node {
-            level,
-            position,
-            hash,
-        } in made
-        {
+        for Node { level, position, hash } in made {
             if stored.get(&(level, position)).map(Vec::as_slice) != Some(hash.as_slice()) {
-                let fault = if level == 0 {
-                    Fault::Changed
-                } else {
-                    Fault::Tree
-                };
-                return Err(Finding {
-                    first: position << level,
-                    last: self.size,
-                    fault,
-                });
+                let fault = if level == 0 { Fault::Changed } else { Fault::Tree };
+                return Err(Finding { first: position << level, last: self.size, fault });
             }
             // Only the last node of a level can be asked for again.
             self.edge.0.remove(&(level, position.wrapping_sub(1)));
@@ -247,16 +205,8 @@ impl Walk {
         if let Some((_, keeper)) = roots.iter().find(|(signed, _)| *signed != root) {
             let last = self.size.saturating_sub(1);
             // Whoever rewrote entries could make the log's own checkpoints agree: they vouch for nothing here.
-            let good = if *keeper == Keeper::Outside {
-                self.vouched
-            } else {
-                self.signed
-            };
-            return Err(Finding {
-                first: good.min(last),
-                last,
-                fault: Fault::Rewritten,
-            });
+            let good = if *keeper == Keeper::Outside { self.vouched } else { self.signed };
+            return Err(Finding { first: good.min(last), last, fault: Fault::Rewritten });
         }
         if roots.iter().any(|(_, keeper)| *keeper == Keeper::Outside) {
             self.vouched = self.size;
@@ -270,27 +220,15 @@ impl Walk {
     async fn finish(self, connection: &mut AnyConnection) -> Result<Verified, VerifyError> {
         if let Some((beyond, _)) = self.checkpoints.roots.first_key_value() {
             let last = beyond.saturating_sub(1);
-            return Err(Finding {
-                first: self.size,
-                last,
-                fault: Fault::Truncated,
-            }
-            .into());
+            return Err(Finding { first: self.size, last, fault: Fault::Truncated }.into());
         }
-        let row = sqlx::query("SELECT COUNT(*) FROM log_node")
-            .fetch_one(connection)
-            .await?;
+        let row = sqlx::query("SELECT COUNT(*) FROM log_node").fetch_one(connection).await?;
         let expected = (0..LEVELS).fold(0_u64, |sum, level| sum.saturating_add(self.size >> level));
         if count(row.try_get(0)?)? != expected {
             return Err(self.here(Fault::Tail).into());
         }
         let root = self.root().map_err(|_| self.here(Fault::Tree))?;
-        Ok(Verified {
-            size: self.size,
-            root,
-            signed: self.signed,
-            checkpoints: self.checkpoints.agreed,
-        })
+        Ok(Verified { size: self.size, root, signed: self.signed, checkpoints: self.checkpoints.agreed })
     }
 
     fn root(&self) -> Result<Hash, LogError> {
@@ -298,11 +236,7 @@ impl Walk {
     }
 
     fn here(&self, fault: Fault) -> Finding {
-        Finding {
-            first: self.size,
-            last: self.size,
-            fault,
-        }
+        Finding { first: self.size, last: self.size, fault }
     }
 }
 
@@ -318,14 +252,12 @@ async fn stored_nodes(
         if positions.is_empty() {
             continue;
         }
-        let rows = sqlx::query(
-            "SELECT pos, hash FROM log_node WHERE level = $1 AND pos >= $2 AND pos < $3",
-        )
-        .bind(i64::from(level))
-        .bind(int(positions.start)?)
-        .bind(int(positions.end)?)
-        .fetch_all(&mut *connection)
-        .await?;
+        let rows = sqlx::query("SELECT pos, hash FROM log_node WHERE level = $1 AND pos >= $2 AND pos < $3")
+            .bind(i64::from(level))
+            .bind(int(positions.start)?)
+            .bind(int(positions.end)?)
+            .fetch_all(&mut *connection)
+            .await?;
         for row in rows {
             nodes.insert((level, count(row.try_get(0)?)?), row.try_get(1)?);
         }

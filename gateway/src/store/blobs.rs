@@ -34,10 +34,7 @@ pub trait Blobs: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BlobError::InUse`] while another holds it.
-    fn incoming<'a>(
-        &'a self,
-        name: &'a BlobKey,
-    ) -> BoxFuture<'a, Result<Box<dyn Incoming>, BlobError>>;
+    fn incoming<'a>(&'a self, name: &'a BlobKey) -> BoxFuture<'a, Result<Box<dyn Incoming>, BlobError>>;
 
     /// Opens a blob to read.
     ///
@@ -61,11 +58,7 @@ pub trait Blobs: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BlobError::Io`]; those removed before it are counted nowhere, but are gone.
-    fn sweep_incoming(
-        &self,
-        now: UnixMillis,
-        age: Duration,
-    ) -> BoxFuture<'_, Result<Swept, BlobError>>;
+    fn sweep_incoming(&self, now: UnixMillis, age: Duration) -> BoxFuture<'_, Result<Swept, BlobError>>;
 
     /// The flag that goes down when a write did not reach the disk.
     fn trust(&self) -> &Trust;

@@ -81,10 +81,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            page_size: sqlite::PAGE_SIZE,
-            faults: faults::none(),
-        }
+        Self { page_size: sqlite::PAGE_SIZE, faults: faults::none() }
     }
 }
 
@@ -103,10 +100,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::Exists`] if there is one already; nothing is changed then.
-    pub async fn create(
-        at: impl Into<Location>,
-        migrations: &[Migration],
-    ) -> Result<Self, CatalogError> {
+    pub async fn create(at: impl Into<Location>, migrations: &[Migration]) -> Result<Self, CatalogError> {
         Self::create_with(at, migrations, Options::default()).await
     }
 
@@ -137,10 +131,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Missing`] if there is none: an empty database in the place of a lost one would look
     /// healthy. [`CatalogError::Schema`] if a newer program wrote it, or another.
-    pub async fn open(
-        at: impl Into<Location>,
-        migrations: &[Migration],
-    ) -> Result<Self, CatalogError> {
+    pub async fn open(at: impl Into<Location>, migrations: &[Migration]) -> Result<Self, CatalogError> {
         Self::open_with(at, migrations, Options::default()).await
     }
 
@@ -177,19 +168,13 @@ impl Catalog {
         if !self.trust.holds() {
             return Err(CatalogError::StoreDistrusted);
         }
-        self.faults
-            .before(Step::Begin)
-            .map_err(CatalogError::from_step)?;
+        self.faults.before(Step::Begin).map_err(CatalogError::from_step)?;
         let begin = match self.dialect {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
             Dialect::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
         };
         let inner = self.writers.begin_with(begin).await?;
-        Ok(WriteTx {
-            inner,
-            trust: self.trust.clone(),
-            faults: Arc::clone(&self.faults),
-        })
+        Ok(WriteTx { inner, trust: self.trust.clone(), faults: Arc::clone(&self.faults) })
     }
 
     /// Begins a transaction that reads one consistent state, whatever is written meanwhile. An attempt to
@@ -202,9 +187,7 @@ impl Catalog {
             Dialect::Sqlite => "BEGIN DEFERRED",
             Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        Ok(ReadTx {
-            inner: self.readers.begin_with(begin).await?,
-        })
+        Ok(ReadTx { inner: self.readers.begin_with(begin).await? })
     }
 
     /// Reads the whole database and counts what is broken in it: 0 is sound. `Quick` leaves out the
@@ -232,9 +215,7 @@ impl Catalog {
         if self.dialect == Dialect::Postgres {
             return Ok(());
         }
-        self.faults
-            .before(Step::Truncate)
-            .map_err(CatalogError::from_step)?;
+        self.faults.before(Step::Truncate).map_err(CatalogError::from_step)?;
         let mut connection = self.writers.acquire().await?;
         let result = sqlite::truncate_log(&mut connection).await;
         if let Err(CatalogError::Disk { .. }) = result {
@@ -263,13 +244,7 @@ impl Catalog {
             }
             Location::Postgres(_) => return Err(CatalogError::NoDriver),
         };
-        Ok(Self {
-            dialect,
-            writers,
-            readers,
-            trust: Trust::default(),
-            faults: options.faults,
-        })
+        Ok(Self { dialect, writers, readers, trust: Trust::default(), faults: options.faults })
     }
 }
 

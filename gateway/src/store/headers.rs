@@ -58,11 +58,7 @@ pub trait Headers: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`HeaderError::Catalog`].
-    fn ids(
-        &self,
-        after: Option<HeaderId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<HeaderId>, HeaderError>>;
+    fn ids(&self, after: Option<HeaderId>, limit: u32) -> BoxFuture<'_, Result<Vec<HeaderId>, HeaderError>>;
 }
 
 /// A header with its place.
@@ -78,13 +74,7 @@ pub struct Header {
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Header({} {}, {} bytes)",
-            self.id,
-            self.kind.code(),
-            self.bytes.len()
-        )
+        write!(f, "Header({} {}, {} bytes)", self.id, self.kind.code(), self.bytes.len())
     }
 }
 
@@ -152,10 +142,7 @@ pub struct UnknownKind;
 impl FromStr for Kind {
     type Err = UnknownKind;
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.code() == text)
-            .ok_or(UnknownKind)
+        Self::ALL.into_iter().find(|kind| kind.code() == text).ok_or(UnknownKind)
     }
 }
 
@@ -175,9 +162,7 @@ pub enum HeaderError {
     #[error("the header is removed, but its bytes may still be on the disk: try again")]
     Lingering,
     /// The file was made with other settings and would leave bytes behind.
-    #[error(
-        "the header store has page size {0} and cannot promise deletion: restore it from a backup"
-    )]
+    #[error("the header store has page size {0} and cannot promise deletion: restore it from a backup")]
     PageSize(u64),
     /// The database.
     #[error(transparent)]

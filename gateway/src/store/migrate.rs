@@ -21,9 +21,7 @@ pub struct Migration {
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     /// A newer program has been here: an older one could misread what it wrote.
-    #[error(
-        "the database was written by a newer version (migration {number}, \"{name}\"): use that version"
-    )]
+    #[error("the database was written by a newer version (migration {number}, \"{name}\"): use that version")]
     Newer {
         /// The first migration that this program does not know.
         number: u64,
@@ -31,9 +29,7 @@ pub enum SchemaError {
         name: String,
     },
     /// The database is another one, or was changed by hand.
-    #[error(
-        "migration {number} of the database is not \"{expected}\": is this the right database?"
-    )]
+    #[error("migration {number} of the database is not \"{expected}\": is this the right database?")]
     Differs {
         /// The first migration that differs.
         number: u64,
@@ -46,21 +42,15 @@ pub enum SchemaError {
 }
 
 /// How many of `migrations` the database has, after comparing all that it says it has.
-pub(super) async fn applied(
-    catalog: &Catalog,
-    migrations: &[Migration],
-) -> Result<usize, CatalogError> {
-    let numbered = (1..)
-        .zip(migrations)
-        .all(|(number, migration)| migration.number == number);
+pub(super) async fn applied(catalog: &Catalog, migrations: &[Migration]) -> Result<usize, CatalogError> {
+    let numbered = (1..).zip(migrations).all(|(number, migration)| migration.number == number);
     if !numbered {
         return Err(SchemaError::Numbering.into());
     }
     let mut tx = catalog.write().await?;
     sqlx::raw_sql(TABLE).execute(&mut *tx).await?;
-    let rows = sqlx::query("SELECT number, name, digest FROM schema_migration ORDER BY number")
-        .fetch_all(&mut *tx)
-        .await?;
+    let rows =
+        sqlx::query("SELECT number, name, digest FROM schema_migration ORDER BY number").fetch_all(&mut *tx).await?;
     tx.commit().await?;
     for (at, row) in rows.iter().enumerate() {
         let number = count(row.try_get(0)?)?;
@@ -68,15 +58,8 @@ pub(super) async fn applied(
         let Some(expected) = migrations.get(at) else {
             return Err(SchemaError::Newer { number, name }.into());
         };
-        if number != u64::from(expected.number)
-            || name != expected.name
-            || digest != text_digest(expected)
-        {
-            return Err(SchemaError::Differs {
-                number,
-                expected: expected.name,
-            }
-            .into());
+        if number != u64::from(expected.number) || name != expected.name || digest != text_digest(expected) {
+            return Err(SchemaError::Differs { number, expected: expected.name }.into());
         }
     }
     Ok(rows.len())
@@ -84,11 +67,7 @@ pub(super) async fn applied(
 
 /// Applies what is missing, each migration in a transaction of its own together with its row, so that a
 /// crash leaves the schema before it or after it. Another process may be doing the same: the row decides.
-pub(super) async fn apply(
-    catalog: &Catalog,
-    migrations: &[Migration],
-    from: usize,
-) -> Result<(), CatalogError> {
+pub(super) async fn apply(catalog: &Catalog, migrations: &[Migration], from: usize) -> Result<(), CatalogError> {
     for migration in migrations.iter().skip(from) {
         let mut tx = catalog.write().await?;
         let done = sqlx::query("SELECT 1 FROM schema_migration WHERE number = $1")

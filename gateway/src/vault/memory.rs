@@ -7,9 +7,7 @@ use rustix::process::{Resource, getrlimit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MemoryNotLocked {
     /// With a limit, locking would let later allocations fail, so nothing was locked.
-    #[error(
-        "memory is not locked, so keys could reach the swap: set LimitMEMLOCK=infinity or encrypt the swap"
-    )]
+    #[error("memory is not locked, so keys could reach the swap: set LimitMEMLOCK=infinity or encrypt the swap")]
     Limited,
     /// The system refused.
     #[error("memory could not be locked, so keys could reach the swap: encrypt the swap")]
@@ -39,10 +37,7 @@ mod tests {
         match lock_memory() {
             Ok(()) => {
                 let status = std::fs::read_to_string("/proc/self/status").unwrap();
-                let locked = status
-                    .lines()
-                    .find(|line| line.starts_with("VmLck:"))
-                    .unwrap();
+                let locked = status.lines().find(|line| line.starts_with("VmLck:")).unwrap();
                 assert!(!locked.ends_with(" 0 kB"), "{locked}");
             }
             Err(reason) => assert_eq!(reason == MemoryNotLocked::Limited, limited),

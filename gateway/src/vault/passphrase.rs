@@ -139,11 +139,7 @@ pub fn prompt(question: &str) -> Result<Passphrase, PassphraseError> {
 pub fn prompt_new(question: &str, again: &str) -> Result<Passphrase, PassphraseError> {
     let first = prompt(question)?;
     let second = prompt(again)?;
-    if first.as_bytes() == second.as_bytes() {
-        Ok(first)
-    } else {
-        Err(PassphraseError::Differ)
-    }
+    if first.as_bytes() == second.as_bytes() { Ok(first) } else { Err(PassphraseError::Differ) }
 }
 
 #[cfg(test)]
@@ -161,18 +157,9 @@ mod tests {
         }
         let longest = vec![b'x'; MAX_LEN];
         assert_eq!(line(&longest).unwrap().len(), MAX_LEN);
-        assert_eq!(
-            line(&[&longest[..], b"\r\n"].concat()).unwrap().len(),
-            MAX_LEN
-        );
-        assert!(matches!(
-            line(&[&longest[..], b"x\n"].concat()),
-            Err(PassphraseError::TooLong)
-        ));
-        assert!(matches!(
-            line(&[b'x'; 100_000]),
-            Err(PassphraseError::TooLong)
-        ));
+        assert_eq!(line(&[&longest[..], b"\r\n"].concat()).unwrap().len(), MAX_LEN);
+        assert!(matches!(line(&[&longest[..], b"x\n"].concat()), Err(PassphraseError::TooLong)));
+        assert!(matches!(line(&[b'x'; 100_000]), Err(PassphraseError::TooLong)));
         assert!(matches!(line(b""), Err(PassphraseError::Empty)));
         assert!(matches!(line(b"\nsecond"), Err(PassphraseError::Empty)));
         assert!(matches!(line(b"\xff\n"), Err(PassphraseError::NotText)));

@@ -77,15 +77,9 @@ struct Page {
 impl Page {
     /// With room for the whole page, so that the text never moves and leaves no copy of the key behind.
     fn new(kit: &Kit<'_>) -> Self {
-        let variable: usize = kit
-            .fingerprints
-            .iter()
-            .map(|(of, fingerprint)| of.len() + fingerprint.len() + 64)
-            .sum();
+        let variable: usize = kit.fingerprints.iter().map(|(of, fingerprint)| of.len() + fingerprint.len() + 64).sum();
         let room = 8 * 1024 + 2 * (kit.clinic.len() + variable);
-        Self {
-            text: Zeroizing::new(String::with_capacity(room)),
-        }
+        Self { text: Zeroizing::new(String::with_capacity(room)) }
     }
 
     fn heading(&mut self, text: &str) {
@@ -124,10 +118,7 @@ impl Page {
 
     /// A comment, whatever the text: a line end in a name does not end it.
     fn line(&mut self, indent: &str, text: &str) {
-        let text: String = text
-            .chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .collect();
+        let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         let written = writeln!(self.text, "{}", format!("# {indent}{text}").trim_end());
         debug_assert!(written.is_ok(), "a String takes everything");
     }
@@ -142,50 +133,33 @@ mod tests {
 
     const KIT: Kit<'_> = Kit {
         clinic: "Skin clinic\nAGE-SECRET-KEY-1XXXX\r\u{2028}North",
-        fingerprints: &[(
-            "Certificate authority, SHA-256",
-            "00112233445566778899aabbccddeeff",
-        )],
+        fingerprints: &[("Certificate authority, SHA-256", "00112233445566778899aabbccddeeff")],
     };
 
     #[test]
     fn the_key_stands_alone_among_comments() {
         let identity = Identity::generate(&mut SysRng).unwrap();
         let page = kit_text(&identity, &KIT);
-        let bare: Vec<&str> = page
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-            .collect();
+        let bare: Vec<&str> = page.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
         assert_eq!(bare, [identity.to_text().as_str()]);
         assert!(page.contains("age -d -i recovery.txt"));
         assert!(page.contains("00112233445566778899aabbccddeeff"));
         assert!(page.contains(&identity.to_recipient().to_string()));
-        assert!(
-            page.lines().all(|line| line.chars().count() <= 80),
-            "{}",
-            *page
-        );
+        assert!(page.lines().all(|line| line.chars().count() <= 80), "{}", *page);
     }
 
     #[test]
     fn the_page_is_written_without_moving() {
         let identity = Identity::generate(&mut SysRng).unwrap();
         let long = "x".repeat(5000);
-        let kit = Kit {
-            clinic: &long,
-            fingerprints: &[(&long, &long), ("a", "b")],
-        };
+        let kit = Kit { clinic: &long, fingerprints: &[(&long, &long), ("a", "b")] };
         let room = Page::new(&kit).text.capacity();
         assert_eq!(kit_text(&identity, &kit).capacity(), room);
     }
 
     #[test]
     fn age_takes_the_page_for_an_identity_file() {
-        if !Command::new("age")
-            .arg("--version")
-            .output()
-            .is_ok_and(|age| age.status.success())
-        {
+        if !Command::new("age").arg("--version").output().is_ok_and(|age| age.status.success()) {
             println!("SKIPPED age_takes_the_page_for_an_identity_file: `age` is not installed");
             return;
         }
@@ -195,12 +169,7 @@ mod tests {
         write_kit(&kit, &kit_text(&identity, &KIT)).unwrap();
         let file = seal_bytes(b"picture", &[identity.to_recipient()], &mut SysRng).unwrap();
         std::fs::write(&sealed, file).unwrap();
-        let output = Command::new("age")
-            .arg("-d")
-            .arg("-i")
-            .arg(&kit)
-            .arg(&sealed)
-            .output();
+        let output = Command::new("age").arg("-d").arg("-i").arg(&kit).arg(&sealed).output();
         assert_eq!(output.unwrap().stdout, b"picture");
     }
 }

@@ -7,8 +7,7 @@ use std::path::Path;
 
 use rand_core::TryCryptoRng;
 use safelight_core::seal::{
-    self, Header, HeaderError, Identity, MANIFEST_TAG, OpenError, Recipient, SealError, Stanza,
-    passphrase,
+    self, Header, HeaderError, Identity, MANIFEST_TAG, OpenError, Recipient, SealError, Stanza, passphrase,
 };
 use zeroize::Zeroizing;
 
@@ -64,18 +63,12 @@ impl Unlocked {
         if file.len() as u64 > MAX_FILE_LEN {
             return Err(UnlockError::Damaged);
         }
-        let text =
-            passphrase::decrypt(&file, passphrase.as_bytes(), MAX_LOG_N).map_err(|error| {
-                match error {
-                    OpenError::WrongPassphrase => UnlockError::WrongPassphrase,
-                    OpenError::Header(HeaderError::WorkFactor) => UnlockError::WorkFactor,
-                    _ => UnlockError::Damaged,
-                }
-            })?;
-        let identities = std::str::from_utf8(&text)
-            .ok()
-            .and_then(parse)
-            .ok_or(UnlockError::Damaged)?;
+        let text = passphrase::decrypt(&file, passphrase.as_bytes(), MAX_LOG_N).map_err(|error| match error {
+            OpenError::WrongPassphrase => UnlockError::WrongPassphrase,
+            OpenError::Header(HeaderError::WorkFactor) => UnlockError::WorkFactor,
+            _ => UnlockError::Damaged,
+        })?;
+        let identities = std::str::from_utf8(&text).ok().and_then(parse).ok_or(UnlockError::Damaged)?;
         Ok(Self { identities })
     }
 
@@ -95,12 +88,7 @@ impl Unlocked {
     /// Opens a picture, bit by bit and in constant memory; gives the length of the plaintext.
     ///
     /// When it fails, what has been written to `out` is authentic but not whole: discard it.
-    pub fn open(
-        &self,
-        header: &[u8],
-        payload: impl Read,
-        out: impl Write,
-    ) -> Result<u64, OpenError> {
+    pub fn open(&self, header: &[u8], payload: impl Read, out: impl Write) -> Result<u64, OpenError> {
         let file_key = Header::parse_whole(header)?.unwrap_key(&self.identities())?;
         seal::open_to(&file_key, payload, out)
     }
@@ -123,10 +111,7 @@ impl Unlocked {
     ) -> Result<Vec<u8>, RewrapError> {
         let header = Header::parse_whole(header).map_err(OpenError::from)?;
         let file_key = header.unwrap_key(&self.identities())?;
-        let named = header
-            .stanzas()
-            .iter()
-            .filter(|stanza| stanza.tag == MANIFEST_TAG);
+        let named = header.stanzas().iter().filter(|stanza| stanza.tag == MANIFEST_TAG);
         if !named.eq(manifest) {
             return Err(RewrapError::OtherManifest);
         }
@@ -191,8 +176,7 @@ mod tests {
     fn picture(to: &[Recipient], stanzas: &[Stanza]) -> (Vec<u8>, Vec<u8>) {
         let plain = vec![7; 100_000];
         let parts = std::iter::once(&plain[..]);
-        let payload =
-            seal::seal_payload(parts, plain.len(), NonZeroUsize::MIN, &mut SysRng).unwrap();
+        let payload = seal::seal_payload(parts, plain.len(), NonZeroUsize::MIN, &mut SysRng).unwrap();
         let header = payload.header(stanzas, to, &mut SysRng).unwrap();
         (header, payload.into_bytes())
     }
@@ -207,10 +191,7 @@ mod tests {
         let wrong = Unlocked::unlock(&path, &words("open barley"));
         assert!(matches!(wrong, Err(UnlockError::WrongPassphrase)));
         let too_much = make(&words("x"), &path, MAX_LOG_N + 1, &mut SysRng);
-        assert!(matches!(
-            too_much,
-            Err(MakeError::Seal(SealError::WorkFactor))
-        ));
+        assert!(matches!(too_much, Err(MakeError::Seal(SealError::WorkFactor))));
         let again = make(&words("x"), &path, LOG_N, &mut SysRng);
         assert!(matches!(again, Err(MakeError::Exists)));
     }
@@ -223,15 +204,8 @@ mod tests {
         std::fs::write(&path, &genuine[..genuine.len() - 1]).unwrap();
         assert!(matches!(unlock(), Err(UnlockError::Damaged)));
         let for_key = seal::seal_bytes(b"x", &[recipient], &mut SysRng).unwrap();
-        let no_identity =
-            passphrase::encrypt(b"# nothing\n", b"open sesame", LOG_N, &mut SysRng).unwrap();
-        for file in [
-            Vec::new(),
-            b"text".to_vec(),
-            for_key,
-            no_identity,
-            vec![b'a'; 70_000],
-        ] {
+        let no_identity = passphrase::encrypt(b"# nothing\n", b"open sesame", LOG_N, &mut SysRng).unwrap();
+        for file in [Vec::new(), b"text".to_vec(), for_key, no_identity, vec![b'a'; 70_000]] {
             std::fs::write(&path, file).unwrap();
             assert!(matches!(unlock(), Err(UnlockError::Damaged)));
         }
@@ -248,35 +222,26 @@ mod tests {
         let vault = Unlocked::unlock(&path, &words("open sesame")).unwrap();
         let (header, payload) = picture(&[recipient], &[]);
         let mut plain = Vec::new();
-        assert_eq!(
-            vault.open(&header, &payload[..], &mut plain).unwrap(),
-            100_000
-        );
+        assert_eq!(vault.open(&header, &payload[..], &mut plain).unwrap(), 100_000);
         assert!(plain == [7; 100_000]);
         let label = seal::seal_bytes(b"label", &[recipient], &mut SysRng).unwrap();
         assert_eq!(*vault.open_small(&label).unwrap(), b"label");
         let trailing = [&header[..], b"x"].concat();
         let opened = vault.open(&trailing, &payload[..], std::io::sink());
-        assert!(matches!(
-            opened,
-            Err(OpenError::Header(HeaderError::Trailing))
-        ));
+        assert!(matches!(opened, Err(OpenError::Header(HeaderError::Trailing))));
     }
 
     #[test]
     fn a_rewrapped_header_is_for_the_clinics_keys_whoever_was_named_before() {
         let (_folder, path, vault_key) = vault();
         let vault = Unlocked::unlock(&path, &words("open sesame")).unwrap();
-        let [recovery, stranger] =
-            std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
+        let [recovery, stranger] = std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
         let manifest = Stanza::manifest(4, &[9; 32]);
         // A phone that lies: a stranger in the place of the recovery key.
         let stanzas = std::slice::from_ref(&manifest);
         let (old, payload) = picture(&[vault_key, stranger.to_recipient()], stanzas);
         let to = [vault_key, recovery.to_recipient()];
-        let new = vault
-            .rewrap(&old, Some(&manifest), &to, &mut SysRng)
-            .unwrap();
+        let new = vault.rewrap(&old, Some(&manifest), &to, &mut SysRng).unwrap();
 
         let header = Header::parse_whole(&new).unwrap();
         assert_eq!(header.manifest(), Some((4, [9; 32])));
@@ -284,10 +249,7 @@ mod tests {
         assert!(vault.open(&new, &payload[..], std::io::sink()).is_ok());
         let file_key = header.unwrap_key(&[&recovery]).unwrap();
         assert!(seal::open_payload(&file_key, &payload).is_ok());
-        assert!(matches!(
-            header.unwrap_key(&[&stranger]),
-            Err(OpenError::NoMatch)
-        ));
+        assert!(matches!(header.unwrap_key(&[&stranger]), Err(OpenError::NoMatch)));
     }
 
     #[test]
@@ -312,19 +274,14 @@ mod tests {
         }
         let (header, _) = picture(&[to], &[]);
         let nobody = vault.rewrap(&header, None, &[], &mut SysRng);
-        assert!(matches!(
-            nobody,
-            Err(RewrapError::Seal(SealError::NoRecipient))
-        ));
+        assert!(matches!(nobody, Err(RewrapError::Seal(SealError::NoRecipient))));
     }
 
     #[test]
     fn every_epoch_opens_what_was_sealed_to_it() {
         let [first, third] = std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap());
         let text = identity_text(&[(1, &first), (3, &third)]);
-        let vault = Unlocked {
-            identities: parse(&text).unwrap(),
-        };
+        let vault = Unlocked { identities: parse(&text).unwrap() };
         assert_eq!(vault.newest(), Some((3, third.to_recipient())));
         for identity in [&first, &third] {
             let file = seal::seal_bytes(b"x", &[identity.to_recipient()], &mut SysRng).unwrap();
@@ -337,20 +294,11 @@ mod tests {
     fn identity_files_are_read_as_age_reads_them() {
         let [a, b] = std::array::from_fn(|_| Identity::generate(&mut SysRng).unwrap().to_text());
         let epochs = |text: &str| parse(text).map(|found| found.into_keys().collect::<Vec<_>>());
-        assert_eq!(
-            epochs(&format!("# created: x\n{}\n\n{}\n", *a, *b)),
-            Some(vec![1, 2])
-        );
-        assert_eq!(
-            epochs(&format!("# epoch: 9\n{}\n{}", *a, *b)),
-            Some(vec![9, 10])
-        );
+        assert_eq!(epochs(&format!("# created: x\n{}\n\n{}\n", *a, *b)), Some(vec![1, 2]));
+        assert_eq!(epochs(&format!("# epoch: 9\n{}\n{}", *a, *b)), Some(vec![9, 10]));
         assert_eq!(epochs(""), None);
         assert_eq!(epochs("AGE-SECRET-KEY-1QQ\n"), None);
         assert_eq!(epochs(&format!("# epoch: x\n{}\n", *a)), None);
-        assert_eq!(
-            epochs(&format!("# epoch: 2\n{}\n# epoch: 2\n{}\n", *a, *b)),
-            None
-        );
+        assert_eq!(epochs(&format!("# epoch: 2\n{}\n# epoch: 2\n{}\n", *a, *b)), None);
     }
 }

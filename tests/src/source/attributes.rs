@@ -5,18 +5,8 @@ use super::tokens::Kind;
 /// `#[test]`, `#[something::test]`, or a `cfg` that only tests meet.
 pub(super) fn is_test_attribute(body: &[Kind]) -> bool {
     match body {
-        [
-            Kind::Word(w),
-            Kind::Sign('('),
-            predicate @ ..,
-            Kind::Sign(')'),
-        ] if w == "cfg" => requires_test(predicate),
-        [.., Kind::Word(last)] => {
-            last == "test"
-                && body
-                    .iter()
-                    .all(|k| matches!(k, Kind::Word(_) | Kind::Colons))
-        }
+        [Kind::Word(w), Kind::Sign('('), predicate @ .., Kind::Sign(')')] if w == "cfg" => requires_test(predicate),
+        [.., Kind::Word(last)] => last == "test" && body.iter().all(|k| matches!(k, Kind::Word(_) | Kind::Colons)),
         _ => false,
     }
 }

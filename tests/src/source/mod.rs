@@ -56,12 +56,7 @@ pub fn read_crate(src: &Path, crate_name: &str) -> io::Result<Vec<SourceFile>> {
         let read = paths::read(&text, &module, crate_name);
         test_only.extend(read.test_modules);
         exports.extend(read.exports);
-        parsed.push(SourceFile {
-            name,
-            module,
-            lines: text.lines().count(),
-            references: read.references,
-        });
+        parsed.push(SourceFile { name, module, lines: text.lines().count(), references: read.references });
     }
     parsed.retain(|file| !test_only.iter().any(|test| file.module.starts_with(test)));
     for file in &mut parsed {
@@ -86,10 +81,7 @@ pub fn files_with_extension(folder: &Path, extension: &str) -> io::Result<Vec<Pa
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(next)? {
             let path = entry?.path();
-            let name = path
-                .file_name()
-                .map(|n| n.to_string_lossy().into_owned())
-                .unwrap_or_default();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             if path.is_dir() && name != "target" && !name.starts_with('.') {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == extension) {
@@ -107,11 +99,7 @@ fn relative_name(src: &Path, file: &Path) -> String {
 }
 
 fn module_of(name: &str) -> Vec<String> {
-    let mut module: Vec<String> = name
-        .trim_end_matches(".rs")
-        .split('/')
-        .map(str::to_owned)
-        .collect();
+    let mut module: Vec<String> = name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     let is_root = module.len() == 1 && module.first().is_some_and(|m| m == "lib" || m == "main");
     if is_root || module.last().is_some_and(|m| m == "mod") {
         module.pop();

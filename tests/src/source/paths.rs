@@ -26,12 +26,7 @@ impl Reference {
     /// Whether this names `target` (as in `std::fs`) or something inside it, or imports it by a `*` above it.
     pub fn reaches(&self, target: &str) -> bool {
         let target: Vec<&str> = target.split("::").collect();
-        let shared = self
-            .path
-            .iter()
-            .zip(&target)
-            .take_while(|(a, b)| a == *b)
-            .count();
+        let shared = self.path.iter().zip(&target).take_while(|(a, b)| a == *b).count();
         shared == target.len() || (self.glob && shared == self.path.len())
     }
 }
@@ -72,20 +67,13 @@ impl Export {
         }
         let mut path = self.target.path.clone();
         path.extend_from_slice(rest);
-        Some(Reference {
-            path,
-            ..reference.clone()
-        })
+        Some(Reference { path, ..reference.clone() })
     }
 }
 
 /// Reads one file as the module `module` of the crate that calls itself `crate_name`.
 pub(super) fn read(text: &str, module: &[String], crate_name: &str) -> Read {
-    let Found {
-        named,
-        imports,
-        test_modules,
-    } = walk(text, module, crate_name);
+    let Found { named, imports, test_modules } = walk(text, module, crate_name);
 
     let mut aliases: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
     for import in &imports {
@@ -95,25 +83,11 @@ pub(super) fn read(text: &str, module: &[String], crate_name: &str) -> Read {
         }
     }
     let resolve = |named: &Named| -> Vec<Reference> {
-        let paths = if named.absolute {
-            vec![named.path.clone()]
-        } else {
-            expand(&named.path, &aliases, MAX_HOPS)
-        };
-        paths
-            .into_iter()
-            .map(|path| Reference {
-                path,
-                glob: named.glob,
-                line: named.line,
-            })
-            .collect()
+        let paths = if named.absolute { vec![named.path.clone()] } else { expand(&named.path, &aliases, MAX_HOPS) };
+        paths.into_iter().map(|path| Reference { path, glob: named.glob, line: named.line }).collect()
     };
 
-    let mut read = Read {
-        test_modules,
-        ..Read::default()
-    };
+    let mut read = Read { test_modules, ..Read::default() };
     for import in imports.iter().filter(|i| !i.is_child) {
         let targets = resolve(&import.named);
         if import.public {
@@ -152,11 +126,7 @@ pub(super) fn follow_exports(references: &mut Vec<Reference>, exports: &[Export]
     }
 }
 
-fn expand(
-    path: &[String],
-    aliases: &BTreeMap<String, BTreeSet<Vec<String>>>,
-    hops: usize,
-) -> Vec<Vec<String>> {
+fn expand(path: &[String], aliases: &BTreeMap<String, BTreeSet<Vec<String>>>, hops: usize) -> Vec<Vec<String>> {
     let Some((first, rest)) = path.split_first() else {
         return Vec::new();
     };

@@ -24,11 +24,7 @@ pub(super) enum Kind {
 /// Splits a source text into tokens. Comments vanish. Text that is not Rust gives some tokens, never a panic.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
-    let mut reader = Reader {
-        chars: &chars,
-        at: 0,
-        line: 1,
-    };
+    let mut reader = Reader { chars: &chars, at: 0, line: 1 };
     let mut found = Vec::new();
     while let Some(token) = reader.next_token() {
         found.push(token);
@@ -219,10 +215,7 @@ mod tests {
 
     #[test]
     fn lifetimes_do_not_swallow_code() {
-        assert_eq!(
-            words("fn f<'a>(x: &'a str) -> &'static A<'_> { b }"),
-            ["fn", "f", "x", "str", "A", "b"]
-        );
+        assert_eq!(words("fn f<'a>(x: &'a str) -> &'static A<'_> { b }"), ["fn", "f", "x", "str", "A", "b"]);
         assert_eq!(words("'outer: loop { break 'outer; }"), ["loop", "break"]);
     }
 
@@ -233,16 +226,8 @@ mod tests {
 
     #[test]
     fn lines_are_counted_through_literals() {
-        let last = tokens("\"one\ntwo\"\n/* three\n */ four")
-            .pop()
-            .expect("a token");
-        assert_eq!(
-            last,
-            Token {
-                kind: Kind::Word("four".into()),
-                line: 4
-            }
-        );
+        let last = tokens("\"one\ntwo\"\n/* three\n */ four").pop().expect("a token");
+        assert_eq!(last, Token { kind: Kind::Word("four".into()), line: 4 });
     }
 
     #[test]

@@ -49,17 +49,8 @@ pub(super) fn walk(text: &str, module: &[String], crate_name: &str) -> Found {
         test_modules: Vec::new(),
     };
     walk.run();
-    let Walk {
-        named,
-        imports,
-        test_modules,
-        ..
-    } = walk;
-    Found {
-        named,
-        imports,
-        test_modules,
-    }
+    let Walk { named, imports, test_modules, .. } = walk;
+    Found { named, imports, test_modules }
 }
 
 struct Walk<'a> {
@@ -126,12 +117,7 @@ impl Walk<'_> {
 
     /// Something that takes code from where this reading does not follow.
     fn hidden(&mut self, what: &str) {
-        self.named.push(Named {
-            path: vec![what.to_owned()],
-            glob: false,
-            line: self.line(),
-            absolute: true,
-        });
+        self.named.push(Named { path: vec![what.to_owned()], glob: false, line: self.line(), absolute: true });
         self.at += 1;
     }
 
@@ -144,13 +130,8 @@ impl Walk<'_> {
             return;
         }
         let end = self.matching(self.at + open);
-        let body: Vec<Kind> = self
-            .tokens
-            .get(self.at + open + 1..end)
-            .unwrap_or_default()
-            .iter()
-            .map(|t| t.kind.clone())
-            .collect();
+        let body: Vec<Kind> =
+            self.tokens.get(self.at + open + 1..end).unwrap_or_default().iter().map(|t| t.kind.clone()).collect();
         if !is_test_attribute(&body) {
             if body.first() == Some(&Kind::Word("path".to_owned())) {
                 self.hidden("#[path]");
@@ -245,12 +226,7 @@ impl Walk<'_> {
         full.extend_from_slice(&self.scope);
         full.push(name.clone());
         self.imports.push(Import {
-            named: Named {
-                path: full,
-                glob: false,
-                line,
-                absolute: true,
-            },
+            named: Named { path: full, glob: false, line, absolute: true },
             name: Some(name.clone()),
             scope: self.scope.clone(),
             public: false,
@@ -275,18 +251,10 @@ impl Walk<'_> {
             Some("as") => self.word(4).map(str::to_owned),
             _ => None,
         };
-        let path = if name == "self" || name == self.crate_name {
-            vec!["crate".to_owned()]
-        } else {
-            vec![name.clone()]
-        };
+        let path =
+            if name == "self" || name == self.crate_name { vec!["crate".to_owned()] } else { vec![name.clone()] };
         self.imports.push(Import {
-            named: Named {
-                path,
-                glob: false,
-                line,
-                absolute: true,
-            },
+            named: Named { path, glob: false, line, absolute: true },
             name: Some(alias.unwrap_or(name)),
             scope: self.scope.clone(),
             public: false,
@@ -297,9 +265,7 @@ impl Walk<'_> {
 
     fn use_item(&mut self) {
         let public = self.at.checked_sub(1).is_some_and(|before| {
-            self.tokens.get(before).is_some_and(|t| {
-                t.kind == Kind::Word("pub".to_owned()) || t.kind == Kind::Sign(')')
-            })
+            self.tokens.get(before).is_some_and(|t| t.kind == Kind::Word("pub".to_owned()) || t.kind == Kind::Sign(')'))
         });
         self.at += 1;
         let absolute = self.token(0) == Some(&Kind::Colons);
@@ -324,8 +290,7 @@ impl Walk<'_> {
                 Some(Kind::Sign('*')) => glob = true,
                 Some(Kind::Sign('{')) => {
                     self.at += 1;
-                    while !self.is_sign(0, '}') && !self.is_sign(0, ';') && self.token(0).is_some()
-                    {
+                    while !self.is_sign(0, '}') && !self.is_sign(0, ';') && self.token(0).is_some() {
                         let absolute = absolute || self.token(0) == Some(&Kind::Colons);
                         self.use_tree(&path, absolute, public);
                         if self.is_sign(0, ',') {
@@ -399,21 +364,11 @@ impl Walk<'_> {
             rest = others;
         }
         let Some(base) = base else {
-            return Named {
-                path,
-                glob,
-                line,
-                absolute,
-            };
+            return Named { path, glob, line, absolute };
         };
         let mut full = vec!["crate".to_owned()];
         full.extend(base);
         full.extend_from_slice(rest);
-        Named {
-            path: full,
-            glob,
-            line,
-            absolute: true,
-        }
+        Named { path: full, glob, line, absolute: true }
     }
 }

@@ -43,14 +43,7 @@ impl PinnedAuthority {
 /// chain, is refused in the handshake, before the token is sent.
 pub fn enrol_config(ca_sha256: [u8; 32], clinic: ClinicId) -> Result<EnrolTls, TlsConfigError> {
     let authority = PinnedAuthority::default();
-    let trust = Trust::Pinned {
-        ca_sha256,
-        authority: authority.clone(),
-    };
+    let trust = Trust::Pinned { ca_sha256, authority: authority.clone() };
     let config = finished(builder(trust, clinic)?.with_no_client_auth(), ALPN_ENROL);
-    Ok(EnrolTls {
-        config,
-        server_name: clinic.server_name(),
-        authority,
-    })
+    Ok(EnrolTls { config, server_name: clinic.server_name(), authority })
 }

@@ -54,18 +54,12 @@ impl KeyFailures {
 ///
 /// The key signs inside the handshake, on the thread that drives the connection: a keystore that asks its user
 /// holds that thread up until it answers.
-pub fn main_config(
-    identity: &ClientIdentity,
-    roots: &[Vec<u8>],
-    clinic: ClinicId,
-) -> Result<MainTls, TlsConfigError> {
+pub fn main_config(identity: &ClientIdentity, roots: &[Vec<u8>], clinic: ClinicId) -> Result<MainTls, TlsConfigError> {
     let key_failures = KeyFailures::default();
     let certified = certified_key(identity, key_failures.clone())?;
     let mut store = RootCertStore::empty();
     for root in roots {
-        store
-            .add(CertificateDer::from(root.as_slice()).into_owned())
-            .map_err(|_| TlsConfigError::Roots)?;
+        store.add(CertificateDer::from(root.as_slice()).into_owned()).map_err(|_| TlsConfigError::Roots)?;
     }
     if store.is_empty() {
         return Err(TlsConfigError::Roots);
@@ -73,20 +67,12 @@ pub fn main_config(
     let builder = builder(Trust::Roots(store), clinic)?;
     let config = builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     let config = finished(config, ALPN_MAIN);
-    Ok(MainTls {
-        config,
-        server_name: clinic.server_name(),
-        key_failures,
-    })
+    Ok(MainTls { config, server_name: clinic.server_name(), key_failures })
 }
 
-fn certified_key(
-    identity: &ClientIdentity,
-    failures: KeyFailures,
-) -> Result<CertifiedKey, TlsConfigError> {
+fn certified_key(identity: &ClientIdentity, failures: KeyFailures) -> Result<CertifiedKey, TlsConfigError> {
     let own = identity.chain.first().ok_or(TlsConfigError::Certificate)?;
-    let (rest, certificate) =
-        X509Certificate::from_der(own).map_err(|_| TlsConfigError::Certificate)?;
+    let (rest, certificate) = X509Certificate::from_der(own).map_err(|_| TlsConfigError::Certificate)?;
     if !rest.is_empty() {
         return Err(TlsConfigError::Certificate);
     }
@@ -94,16 +80,8 @@ fn certified_key(
     if certified.subject_public_key.data.as_ref() != identity.key.public_key()?.to_sec1() {
         return Err(TlsConfigError::KeyMismatch);
     }
-    let key = TlsKey {
-        key: Arc::clone(&identity.key),
-        spki: certified.raw.to_vec(),
-        failures,
-    };
-    let chain = identity
-        .chain
-        .iter()
-        .map(|der| CertificateDer::from(der.clone()))
-        .collect();
+    let key = TlsKey { key: Arc::clone(&identity.key), spki: certified.raw.to_vec(), failures };
+    let chain = identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
     Ok(CertifiedKey::new(chain, Arc::new(key)))
 }
 
@@ -116,9 +94,7 @@ struct TlsKey {
 
 impl SigningKey for TlsKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        offered
-            .contains(&SignatureScheme::ECDSA_NISTP256_SHA256)
-            .then(|| Box::new(self.clone()) as Box<dyn Signer>)
+        offered.contains(&SignatureScheme::ECDSA_NISTP256_SHA256).then(|| Box::new(self.clone()) as Box<dyn Signer>)
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {

@@ -59,9 +59,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 #[must_use]
 pub fn foreign_as_unknown(error: Error) -> Error {
     match error {
-        Error::InvalidCertificate(CertificateError::BadSignature) => {
-            CertificateError::UnknownIssuer.into()
-        }
+        Error::InvalidCertificate(CertificateError::BadSignature) => CertificateError::UnknownIssuer.into(),
         error => error,
     }
 }
@@ -71,9 +69,7 @@ type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 /// ES256 alone, out of what the provider has: certificates and handshakes here know nothing else.
 fn es256() -> WebPkiSupportedAlgorithms {
     static ALL: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLock::new(|| {
-        let every = aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .all;
+        let every = aws_lc_rs::default_provider().signature_verification_algorithms.all;
         every
             .iter()
             .copied()
@@ -85,10 +81,7 @@ fn es256() -> WebPkiSupportedAlgorithms {
     });
     static MAPPING: LazyLock<[(SignatureScheme, Algorithms); 1]> =
         LazyLock::new(|| [(SignatureScheme::ECDSA_NISTP256_SHA256, ALL.as_slice())]);
-    WebPkiSupportedAlgorithms {
-        all: ALL.as_slice(),
-        mapping: MAPPING.as_slice(),
-    }
+    WebPkiSupportedAlgorithms { all: ALL.as_slice(), mapping: MAPPING.as_slice() }
 }
 
 #[cfg(test)]
@@ -100,13 +93,8 @@ mod tests {
         let device = DeviceId::from_bytes([0xab; 16]);
         let uri = device_uri(device);
         assert_eq!(device_of_uri(&uri), Some(device));
-        let spelt = [
-            uri.to_uppercase(),
-            format!("{uri} "),
-            uri.replace("ab", "AB"),
-            uri.replace(':', "/"),
-            String::new(),
-        ];
+        let spelt =
+            [uri.to_uppercase(), format!("{uri} "), uri.replace("ab", "AB"), uri.replace(':', "/"), String::new()];
         for other in spelt {
             assert_eq!(device_of_uri(&other), None, "{other}");
         }
@@ -115,26 +103,15 @@ mod tests {
     #[test]
     fn one_group_one_signature_and_aes_128_first() {
         let provider = provider();
-        let groups: Vec<_> = provider
-            .kx_groups
-            .iter()
-            .map(|group| group.name())
-            .collect();
+        let groups: Vec<_> = provider.kx_groups.iter().map(|group| group.name()).collect();
         assert_eq!(groups, [rustls::NamedGroup::X25519MLKEM768]);
         assert_eq!(provider.signature_verification_algorithms.all.len(), 1);
         assert_eq!(
-            provider
-                .signature_verification_algorithms
-                .supported_schemes(),
+            provider.signature_verification_algorithms.supported_schemes(),
             [SignatureScheme::ECDSA_NISTP256_SHA256]
         );
         let first = provider.cipher_suites[0].suite();
         assert_eq!(first, rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
-        assert!(
-            provider
-                .cipher_suites
-                .iter()
-                .all(|suite| suite.tls13().is_some())
-        );
+        assert!(provider.cipher_suites.iter().all(|suite| suite.tls13().is_some()));
     }
 }

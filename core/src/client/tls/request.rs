@@ -12,9 +12,7 @@ pub const MAX_DEVICE_NAME_CHARS: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum CsrError {
     /// The name is empty, too long or has control characters.
-    #[error(
-        "the device's name must have 1 to {MAX_DEVICE_NAME_CHARS} characters and no control characters"
-    )]
+    #[error("the device's name must have 1 to {MAX_DEVICE_NAME_CHARS} characters and no control characters")]
     Name,
     /// The keystore did not sign.
     #[error(transparent)]
@@ -27,23 +25,17 @@ pub enum CsrError {
 /// A PKCS#10 request in DER (RFC 2986), signed by `key`, with `device_name` as its common name and nothing else.
 /// The clinic takes the public key from it and ignores the rest.
 pub fn make_csr(key: &dyn DeviceKey, device_name: &str) -> Result<Vec<u8>, CsrError> {
-    if !(1..=MAX_DEVICE_NAME_CHARS).contains(&device_name.chars().count())
-        || device_name.chars().any(char::is_control)
+    if !(1..=MAX_DEVICE_NAME_CHARS).contains(&device_name.chars().count()) || device_name.chars().any(char::is_control)
     {
         return Err(CsrError::Name);
     }
     let signer = CertificateSigner::new(key)?;
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, device_name);
+    params.distinguished_name.push(DnType::CommonName, device_name);
     match params.serialize_request(&signer) {
         Ok(request) => Ok(request.der().to_vec()),
-        Err(error) => Err(signer
-            .failures
-            .take()
-            .map_or(CsrError::Encoding(error), CsrError::Key)),
+        Err(error) => Err(signer.failures.take().map_or(CsrError::Encoding(error), CsrError::Key)),
     }
 }
 
@@ -55,9 +47,7 @@ pub struct CertificateKey {
 
 impl From<&PublicKey> for CertificateKey {
     fn from(key: &PublicKey) -> Self {
-        Self {
-            sec1: key.to_sec1(),
-        }
+        Self { sec1: key.to_sec1() }
     }
 }
 
@@ -83,11 +73,7 @@ impl<'a> CertificateSigner<'a> {
     /// Around `key`, if it tells its public half.
     pub fn new(key: &'a dyn DeviceKey) -> Result<Self, DeviceKeyError> {
         let public = CertificateKey::from(&key.public_key()?);
-        Ok(Self {
-            key,
-            public,
-            failures: KeyFailures::default(),
-        })
+        Ok(Self { key, public, failures: KeyFailures::default() })
     }
 }
 
@@ -132,10 +118,7 @@ mod tests {
         assert!(rest.is_empty());
         let info = &request.certification_request_info;
         let public = key.public_key().unwrap();
-        assert_eq!(
-            info.subject_pki.subject_public_key.data.as_ref(),
-            public.to_sec1()
-        );
+        assert_eq!(info.subject_pki.subject_public_key.data.as_ref(), public.to_sec1());
         assert_eq!(info.subject.to_string(), "CN=Room 3");
         assert_eq!(info.attributes().len(), 0);
         assert!(public.verifies_der(info.raw, &request.signature_value.data));
@@ -144,15 +127,8 @@ mod tests {
     #[test]
     fn a_name_is_short_and_plain() {
         assert!(make_csr(&key(), &"ä".repeat(MAX_DEVICE_NAME_CHARS)).is_ok());
-        for name in [
-            String::new(),
-            "ä".repeat(MAX_DEVICE_NAME_CHARS + 1),
-            "a\nb".into(),
-        ] {
-            assert!(
-                matches!(make_csr(&key(), &name), Err(CsrError::Name)),
-                "{name:?}"
-            );
+        for name in [String::new(), "ä".repeat(MAX_DEVICE_NAME_CHARS + 1), "a\nb".into()] {
+            assert!(matches!(make_csr(&key(), &name), Err(CsrError::Name)), "{name:?}");
         }
     }
 
@@ -172,9 +148,6 @@ mod tests {
             }
         }
         let refused = make_csr(&Failing(key()), "Room 3");
-        assert!(
-            matches!(refused, Err(CsrError::Key(DeviceKeyError::NotAuthorised))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(CsrError::Key(DeviceKeyError::NotAuthorised))), "{refused:?}");
     }
 }

@@ -37,8 +37,7 @@ impl Validity {
     #[must_use]
     pub fn of_certificate(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let moment =
-            |seconds: i64| Some(UnixMillis(u64::try_from(seconds).ok()?.checked_mul(1000)?));
+        let moment = |seconds: i64| Some(UnixMillis(u64::try_from(seconds).ok()?.checked_mul(1000)?));
         Some(Self {
             not_before: moment(certificate.validity().not_before.timestamp())?,
             not_after: moment(certificate.validity().not_after.timestamp())?,
@@ -49,11 +48,7 @@ impl Validity {
     #[must_use]
     pub fn state(self, now: UnixMillis) -> ValidityState {
         // In whole seconds, as rustls reckons, so that the handshake and the step after it agree.
-        let (now, start, end) = (
-            now.0 / 1000,
-            self.not_before.0 / 1000,
-            self.not_after.0 / 1000,
-        );
+        let (now, start, end) = (now.0 / 1000, self.not_before.0 / 1000, self.not_after.0 / 1000);
         if now < start {
             ValidityState::NotYetValid
         } else if now <= end {
@@ -80,10 +75,7 @@ mod tests {
     const DAY: u64 = 24 * 60 * 60 * 1000;
 
     fn validity() -> Validity {
-        Validity {
-            not_before: UnixMillis(1_000 * DAY),
-            not_after: UnixMillis(1_030 * DAY),
-        }
+        Validity { not_before: UnixMillis(1_000 * DAY), not_after: UnixMillis(1_030 * DAY) }
     }
 
     #[test]

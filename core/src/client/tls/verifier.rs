@@ -7,10 +7,7 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, PeerIncompatible, RootCertStore,
-    SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 
 use super::enrolment::PinnedAuthority;
@@ -32,10 +29,7 @@ pub(super) enum Trust {
 
 impl Trust {
     /// The pinned certificate among those that the server has shown.
-    fn find_pinned<'a>(
-        ca_sha256: &[u8; 32],
-        shown: &'a [CertificateDer<'a>],
-    ) -> Result<&'a [u8], Error> {
+    fn find_pinned<'a>(ca_sha256: &[u8; 32], shown: &'a [CertificateDer<'a>]) -> Result<&'a [u8], Error> {
         shown
             .iter()
             .find(|certificate| Sha256::digest(certificate).as_slice() == ca_sha256)
@@ -54,12 +48,7 @@ pub(super) struct GatewayVerifier {
 }
 
 impl GatewayVerifier {
-    fn verify(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        roots: &RootCertStore,
-        now: UnixTime,
-    ) -> Result<(), Error> {
+    fn verify(&self, end_entity: &CertificateDer<'_>, roots: &RootCertStore, now: UnixTime) -> Result<(), Error> {
         let end_entity = ParsedCertificate::try_from(end_entity)?;
         // The authority signs the end entity itself: nothing else that was shown is looked at.
         let algorithms = self.provider.signature_verification_algorithms.all;
@@ -80,10 +69,7 @@ impl ServerCertVerifier for GatewayVerifier {
     ) -> Result<ServerCertVerified, Error> {
         match &self.trust {
             Trust::Roots(roots) => self.verify(end_entity, roots, now)?,
-            Trust::Pinned {
-                ca_sha256,
-                authority,
-            } => {
+            Trust::Pinned { ca_sha256, authority } => {
                 let pinned = Trust::find_pinned(ca_sha256, intermediates)?;
                 let mut roots = RootCertStore::empty();
                 roots.add(CertificateDer::from(pinned))?;
@@ -109,17 +95,10 @@ impl ServerCertVerifier for GatewayVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

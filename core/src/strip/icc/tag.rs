@@ -16,27 +16,21 @@ pub(super) enum Role {
 /// What a signature is there for; `None` for everything that is left out (ICC.1:2022 section 9.2).
 pub(super) fn role(signature: [u8; 4]) -> Option<Role> {
     const COLOUR: &[&[u8; 4]] = &[
-        b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", b"wtpt", b"bkpt", b"chad",
-        b"cicp", b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"D2B0", b"D2B1", b"D2B2",
-        b"D2B3", b"B2D0", b"B2D1", b"B2D2", b"B2D3",
+        b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", b"wtpt", b"bkpt", b"chad", b"cicp", b"A2B0",
+        b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"B2D0", b"B2D1", b"B2D2",
+        b"B2D3",
     ];
     if COLOUR.contains(&&signature) {
         return Some(Role::Colour);
     }
-    [*b"desc", *b"cprt"]
-        .contains(&signature)
-        .then_some(Role::RequiredText)
+    [*b"desc", *b"cprt"].contains(&signature).then_some(Role::RequiredText)
 }
 
 /// The content of a tag in the new profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// `len` bytes from `from` of the old profile, the reserved bytes of their head zeroed.
-    Colour {
-        from: usize,
-        len: usize,
-        head: [u8; 12],
-    },
+    Colour { from: usize, len: usize, head: [u8; 12] },
     /// A neutral text.
     Text(&'static [u8]),
 }
@@ -60,12 +54,7 @@ const TEXT: &[u8; 10] = b"text\0\0\0\0-\0";
 const LOCALISED: &[u8; 30] = b"mluc\0\0\0\0\0\0\0\x01\0\0\0\x0CenUS\0\0\0\x02\0\0\0\x1C\0-";
 
 /// Reads the tag at a stretch of the profile.
-pub(super) fn read(
-    profile: &Profile<'_>,
-    role: Role,
-    from: usize,
-    len: usize,
-) -> Result<Content, ProfileError> {
+pub(super) fn read(profile: &Profile<'_>, role: Role, from: usize, len: usize) -> Result<Content, ProfileError> {
     let kind = profile.array::<4>(from);
     if role == Role::RequiredText {
         return Ok(Content::Text(match kind {
@@ -83,11 +72,7 @@ pub(super) fn read(
     if needed > len {
         return Err(ProfileError::Tag);
     }
-    Ok(Content::Colour {
-        from,
-        len: needed,
-        head: without_reserved(head),
-    })
+    Ok(Content::Colour { from, len: needed, head: without_reserved(head) })
 }
 
 /// How long a tag's content is by its own account (ICC.1:2022 section 10), whatever the table claims.
@@ -100,9 +85,7 @@ fn content_len(profile: &Profile<'_>, from: usize, len: usize, head: &[u8; 12]) 
         b"cicp" => Some(12),
         b"sf32" => Some(8 + 9 * 4),
         b"curv" => number.checked_mul(2)?.checked_add(12),
-        b"para" => [1, 3, 4, 5, 7]
-            .get(number >> 16)
-            .map(|count| 12 + 4 * count),
+        b"para" => [1, 3, 4, 5, 7].get(number >> 16).map(|count| 12 + 4 * count),
         b"mft1" => {
             let table = grid.checked_pow(u32::from(n0))?.checked_mul(outputs)?;
             table.checked_add(48 + 256 * (inputs + outputs))
@@ -112,10 +95,7 @@ fn content_len(profile: &Profile<'_>, from: usize, len: usize, head: &[u8; 12]) 
             let input = usize::from(u16::from_be_bytes([i1, i0])) * inputs;
             let output = usize::from(u16::from_be_bytes([o1, o0])) * outputs;
             let table = grid.checked_pow(u32::from(n0))?.checked_mul(outputs)?;
-            table
-                .checked_add(input + output)?
-                .checked_mul(2)?
-                .checked_add(52)
+            table.checked_add(input + output)?.checked_mul(2)?.checked_add(52)
         }
         b"mAB " | b"mBA " | b"mpet" => Some(len),
         _ => None,
@@ -141,19 +121,13 @@ impl Content {
         }
     }
 
-    pub(super) fn write<'a>(
-        &self,
-        profile: &Profile<'a>,
-        out: &mut Pieces<'a>,
-    ) -> Result<(), StripError> {
+    pub(super) fn write<'a>(&self, profile: &Profile<'a>, out: &mut Pieces<'a>) -> Result<(), StripError> {
         match self {
             Content::Text(text) => out.build(text),
             Content::Colour { from, len, head } => {
                 out.build(head)?;
                 let rest = len.saturating_sub(head.len());
-                profile
-                    .slices(from + head.len(), rest)
-                    .try_for_each(|slice| out.borrow(slice))
+                profile.slices(from + head.len(), rest).try_for_each(|slice| out.borrow(slice))
             }
         }
     }

@@ -1,7 +1,4 @@
-#![allow(
-    clippy::cast_possible_truncation,
-    reason = "a test's lengths are small"
-)]
+#![allow(clippy::cast_possible_truncation, reason = "a test's lengths are small")]
 
 use super::*;
 
@@ -66,11 +63,8 @@ fn typical() -> Vec<u8> {
 /// Rebuilds a profile that lies in parts of `part` bytes.
 fn rebuilt(bytes: &[u8], part: usize) -> Result<Option<Vec<u8>>, StripError> {
     let total = bytes.len().div_ceil(part) as u8;
-    let parts: Vec<Vec<u8>> = bytes
-        .chunks(part)
-        .enumerate()
-        .map(|(at, chunk)| [&[at as u8 + 1, total], chunk].concat())
-        .collect();
+    let parts: Vec<Vec<u8>> =
+        bytes.chunks(part).enumerate().map(|(at, chunk)| [&[at as u8 + 1, total], chunk].concat()).collect();
     let mut profile = Profile::default();
     for part in parts.iter().rev() {
         profile.add(part)?;
@@ -86,19 +80,11 @@ fn only_colour_is_left_however_the_profile_is_cut() {
     assert!(new.len() < old.len());
     assert!(!new.windows(4).any(|window| window == b"CANA"));
     assert!(!new.contains(&0xAA) || new[68..80] == [0xAA; 12]);
-    assert_eq!(
-        new.iter().filter(|byte| **byte == 0xAA).count(),
-        12,
-        "only the illuminant"
-    );
+    assert_eq!(new.iter().filter(|byte| **byte == 0xAA).count(), 12, "only the illuminant");
     for part in [4, 7, 13, 100] {
         assert_eq!(rebuilt(&old, part).unwrap().unwrap(), new);
     }
-    assert_eq!(
-        rebuilt(&new, new.len()).unwrap().unwrap(),
-        new,
-        "a second time changes nothing"
-    );
+    assert_eq!(rebuilt(&new, new.len()).unwrap().unwrap(), new, "a second time changes nothing");
 }
 
 #[test]
@@ -131,33 +117,15 @@ fn damage_that_readers_judge_differently_is_refused() {
         refused(&bytes)
     };
     let profile = StripError::Profile;
-    assert_eq!(
-        refused(&old[..old.len() - 1]),
-        profile(ProfileError::CutOff)
-    );
+    assert_eq!(refused(&old[..old.len() - 1]), profile(ProfileError::CutOff));
     assert_eq!(changed(12, b"link"), profile(ProfileError::Kind));
     assert_eq!(changed(16, b"YCbr"), profile(ProfileError::Kind));
-    assert_eq!(
-        changed(128, &101u32.to_be_bytes()),
-        profile(ProfileError::TooManyTags)
-    );
+    assert_eq!(changed(128, &101u32.to_be_bytes()), profile(ProfileError::TooManyTags));
     let red = 132 + 4 * 12;
-    assert_eq!(
-        changed(red + 4, &u32::MAX.to_be_bytes()),
-        profile(ProfileError::Tag)
-    );
-    assert_eq!(
-        changed(red + 4, &4u32.to_be_bytes()),
-        profile(ProfileError::Tag)
-    );
-    assert_eq!(
-        changed(red + 8, &u32::MAX.to_be_bytes()),
-        profile(ProfileError::Tag)
-    );
-    assert_eq!(
-        changed(red + 8, &19u32.to_be_bytes()),
-        profile(ProfileError::Tag)
-    );
+    assert_eq!(changed(red + 4, &u32::MAX.to_be_bytes()), profile(ProfileError::Tag));
+    assert_eq!(changed(red + 4, &4u32.to_be_bytes()), profile(ProfileError::Tag));
+    assert_eq!(changed(red + 8, &u32::MAX.to_be_bytes()), profile(ProfileError::Tag));
+    assert_eq!(changed(red + 8, &19u32.to_be_bytes()), profile(ProfileError::Tag));
 }
 
 #[test]
@@ -168,13 +136,8 @@ fn parts_must_be_complete_and_single() {
         profile.order()
     };
     assert_eq!(refused(&[&[2, 2, 0], &[1, 2, 0]]), Ok(()));
-    for parts in [
-        &[&[1u8, 2, 0][..]][..],
-        &[&[1, 1, 0], &[1, 1, 0]],
-        &[&[0, 1, 0]],
-        &[&[1, 2, 0], &[2, 3, 0]],
-        &[&[1]],
-    ] {
+    for parts in [&[&[1u8, 2, 0][..]][..], &[&[1, 1, 0], &[1, 1, 0]], &[&[0, 1, 0]], &[&[1, 2, 0], &[2, 3, 0]], &[&[1]]]
+    {
         assert_eq!(refused(parts), Err(ProfileError::Parts));
     }
 }

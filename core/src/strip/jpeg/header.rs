@@ -53,18 +53,12 @@ impl<'a> Header<'a> {
                 return Ok(());
             }
             APP2 if content.starts_with(ICC) && before_scans => {
-                self.profile
-                    .add(content.get(ICC.len()..).unwrap_or_default())?;
+                self.profile.add(content.get(ICC.len()..).unwrap_or_default())?;
                 return Ok(());
             }
             APP0 if content.starts_with(JFXX) => Removed::Thumbnail,
             // CIFF, the block of Canon's first cameras.
-            APP0 if content
-                .get(6..)
-                .is_some_and(|ciff| ciff.starts_with(b"HEAPJPGM")) =>
-            {
-                Removed::MakerNote
-            }
+            APP0 if content.get(6..).is_some_and(|ciff| ciff.starts_with(b"HEAPJPGM")) => Removed::MakerNote,
             APP1 if content.starts_with(b"http://ns.adobe.com/x") => Removed::Xmp,
             APP2 if content.starts_with(b"MPF\0") => Removed::FurtherPictures,
             APP11 if content.starts_with(b"JP") => Removed::ContentCredentials,
@@ -79,19 +73,13 @@ impl<'a> Header<'a> {
 
     /// JFIF 1.02: name, version, units, densities, thumbnail. Shorter ones are no JFIF to decoders.
     fn read_jfif(&mut self, content: &[u8], report: &mut Report) {
-        let fixed = content
-            .get(JFIF.len()..)
-            .and_then(|rest| rest.first_chunk::<9>());
+        let fixed = content.get(JFIF.len()..).and_then(|rest| rest.first_chunk::<9>());
         let Some(&[_, _, units, x1, x0, y1, y0, _, _]) = fixed else {
             report.add(Removed::OtherSegments);
             return;
         };
         let sound = units <= 2 && [x1, x0] != [0, 0] && [y1, y0] != [0, 0];
-        let density = if sound {
-            [units, x1, x0, y1, y0]
-        } else {
-            [0, 0, 1, 0, 1]
-        };
+        let density = if sound { [units, x1, x0, y1, y0] } else { [0, 0, 1, 0, 1] };
         self.density = Some(density);
         if content.len() > JFIF.len() + 9 {
             report.add(Removed::Thumbnail);

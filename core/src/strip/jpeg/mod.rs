@@ -6,9 +6,7 @@ mod tables;
 
 use super::pieces::Pieces;
 use super::{Removed, Report, StripError};
-use crate::photo::jpeg::{
-    APP0, APP15, COM, DAC, DHT, DQT, DRI, EOI, Frame, JpegError, SOI, SOS, Segments, is_frame,
-};
+use crate::photo::jpeg::{APP0, APP15, COM, DAC, DHT, DQT, DRI, EOI, Frame, JpegError, SOI, SOS, Segments, is_frame};
 use header::Header;
 use tables::{TableKind, Tables};
 
@@ -21,11 +19,7 @@ enum Item<'a> {
     /// Kept as it stands.
     Bytes(&'a [u8]),
     /// One table without the header of its segment, kept if a scan uses it.
-    Table {
-        kind: TableKind,
-        bytes: &'a [u8],
-        used: bool,
-    },
+    Table { kind: TableKind, bytes: &'a [u8], used: bool },
     /// The restart interval from here on.
     RestartInterval(u16),
 }
@@ -123,11 +117,7 @@ impl<'a> Body<'a> {
             let (slot, len) = tables::measure(kind, rest)?;
             let (bytes, after) = rest.split_at_checked(len).ok_or(JpegError::Table)?;
             self.tables.bind(kind, slot, self.items.len());
-            self.push(Item::Table {
-                kind,
-                bytes,
-                used: false,
-            })?;
+            self.push(Item::Table { kind, bytes, used: false })?;
             rest = after;
         }
         Ok(())
@@ -165,9 +155,9 @@ impl<'a> Body<'a> {
                 }
                 Item::Table { kind, bytes, .. } => {
                     run.push(bytes);
-                    let joined = items.peek().is_some_and(
-                        |next| matches!(next, Item::Table { kind: other, .. } if *other == kind),
-                    );
+                    let joined = items
+                        .peek()
+                        .is_some_and(|next| matches!(next, Item::Table { kind: other, .. } if *other == kind));
                     if !joined {
                         let len = 2 + run.iter().map(|table| table.len()).sum::<usize>();
                         let len = u16::try_from(len).map_err(|_| JpegError::Table)?;

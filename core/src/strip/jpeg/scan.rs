@@ -26,30 +26,21 @@ impl Body<'_> {
 
     fn mark_tables(&mut self, header: &ScanHeader, frame: &Frame) -> Result<(), JpegError> {
         // The first scan fixes what decoders need at the start: every component's quantisation table.
-        let of_frame = frame
-            .components()
-            .iter()
-            .copied()
-            .filter(|_| self.scans == 0);
+        let of_frame = frame.components().iter().copied().filter(|_| self.scans == 0);
         let of_scan = header.components().map(|(component, _)| component);
         for component in of_frame.chain(of_scan) {
             let slot = component.quantisation_table;
-            if !self
-                .tables
-                .mark(TableKind::Quantisation, slot, &mut self.items)
-            {
+            if !self.tables.mark(TableKind::Quantisation, slot, &mut self.items) {
                 return Err(JpegError::Table);
             }
         }
         for (_, slots) in header.components() {
             // A missing Huffman table is none of our business: Motion JPEG leaves out the standard ones.
             if header.first_coefficient == 0 || !frame.progressive {
-                self.tables
-                    .mark(TableKind::Huffman, slots >> 4, &mut self.items);
+                self.tables.mark(TableKind::Huffman, slots >> 4, &mut self.items);
             }
             if header.last_coefficient > 0 || !frame.progressive {
-                self.tables
-                    .mark(TableKind::Huffman, (slots & 0x0F) + AC, &mut self.items);
+                self.tables.mark(TableKind::Huffman, (slots & 0x0F) + AC, &mut self.items);
             }
         }
         Ok(())
@@ -154,20 +145,13 @@ impl ScanHeader {
             let &[id, slots] = selector else {
                 return Err(JpegError::Scan);
             };
-            let found = frame
-                .components()
-                .iter()
-                .find(|component| component.id == id);
+            let found = frame.components().iter().find(|component| component.id == id);
             if slots >> 4 > 3 || slots & 0x0F > 3 {
                 return Err(JpegError::Scan);
             }
             *place = Some((*found.ok_or(JpegError::Scan)?, slots));
         }
-        Ok(ScanHeader {
-            listed,
-            first_coefficient,
-            last_coefficient,
-        })
+        Ok(ScanHeader { listed, first_coefficient, last_coefficient })
     }
 
     fn components(&self) -> impl Iterator<Item = (Component, u8)> {
@@ -183,11 +167,7 @@ impl ScanHeader {
     /// The scan's number of minimum coded units.
     fn units(&self, frame: &Frame) -> u64 {
         let all = frame.components();
-        let widest = all
-            .iter()
-            .map(|c| u64::from(c.horizontal))
-            .max()
-            .unwrap_or(1);
+        let widest = all.iter().map(|c| u64::from(c.horizontal)).max().unwrap_or(1);
         let tallest = all.iter().map(|c| u64::from(c.vertical)).max().unwrap_or(1);
         let (width, height) = (u64::from(frame.width), u64::from(frame.height));
         let mut scanned = self.components();
@@ -205,10 +185,7 @@ impl ScanHeader {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::cast_possible_truncation,
-        reason = "a test's lengths are small"
-    )]
+    #![allow(clippy::cast_possible_truncation, reason = "a test's lengths are small")]
 
     use super::*;
 
@@ -229,11 +206,7 @@ mod tests {
             assert_eq!(find_marker(&data), None);
             for at in 0..len {
                 data[at] = 0xFF;
-                assert_eq!(
-                    find_marker(&data),
-                    (at + 1 < len).then_some(at),
-                    "{at} of {len}"
-                );
+                assert_eq!(find_marker(&data), (at + 1 < len).then_some(at), "{at} of {len}");
                 if at + 1 < len {
                     data[at + 1] = 0;
                     assert_eq!(find_marker(&data), None, "stuffed at {at} of {len}");
@@ -264,11 +237,7 @@ mod tests {
                 let restart = pair[1] & !7 == RST0 && !must_stop;
                 assert!(skipped <= at || !must_stop, "{pair:X?} at {at} is skipped");
                 assert!(skipped + 256 > if must_stop { at } else { data.len() });
-                assert_eq!(
-                    seen,
-                    u64::from(restart && at < skipped),
-                    "{pair:X?} at {at}"
-                );
+                assert_eq!(seen, u64::from(restart && at < skipped), "{pair:X?} at {at}");
             }
         }
     }
@@ -307,10 +276,7 @@ mod tests {
             &[1, 1, 0, 0, 63, 0, 0],
             &[5, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 63, 0],
         ] {
-            assert_eq!(
-                ScanHeader::parse(content, &frame).err(),
-                Some(JpegError::Scan)
-            );
+            assert_eq!(ScanHeader::parse(content, &frame).err(), Some(JpegError::Scan));
         }
     }
 }

@@ -87,14 +87,8 @@ mod tests {
     fn tables_are_measured() {
         assert_eq!(measure(TableKind::Quantisation, &[0x02]), Ok((2, 65)));
         assert_eq!(measure(TableKind::Quantisation, &[0x13]), Ok((3, 129)));
-        assert_eq!(
-            measure(TableKind::Quantisation, &[0x21]),
-            Err(JpegError::Table)
-        );
-        assert_eq!(
-            measure(TableKind::Quantisation, &[0x04]),
-            Err(JpegError::Table)
-        );
+        assert_eq!(measure(TableKind::Quantisation, &[0x21]), Err(JpegError::Table));
+        assert_eq!(measure(TableKind::Quantisation, &[0x04]), Err(JpegError::Table));
         let mut huffman = [0u8; 17];
         huffman[0] = 0x11;
         huffman[3] = 5;
@@ -102,10 +96,7 @@ mod tests {
         assert_eq!(measure(TableKind::Huffman, &huffman), Ok((5, 24)));
         huffman[1] = 255;
         assert_eq!(measure(TableKind::Huffman, &huffman), Err(JpegError::Table));
-        assert_eq!(
-            measure(TableKind::Huffman, &huffman[..16]),
-            Err(JpegError::Table)
-        );
+        assert_eq!(measure(TableKind::Huffman, &huffman[..16]), Err(JpegError::Table));
         assert_eq!(measure(TableKind::Huffman, &[]), Err(JpegError::Table));
     }
 }

@@ -28,7 +28,7 @@ fn permissions(layout: &Layout) -> Finding {
             exposed.push(folder.clone());
         }
     }
-    for folder in &folders[..2] {
+    for folder in [layout.ingest(), layout.clinic()] {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MAX_ENTRIES);
         exposed.extend(entries.map(|entry| entry.path()).filter(|path| is_exposed_file(path)));
     }

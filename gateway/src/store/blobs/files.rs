@@ -19,9 +19,7 @@ use rustix::fs::FlockOperation;
 use safelight_core::ids::UnixMillis;
 
 use self::incoming::FileIncoming;
-use super::{
-    Blob, BlobError, BlobKey, Blobs, BoxFuture, Incoming, Listed, Listing, MAX_PIECE, Swept,
-};
+use super::{Blob, BlobError, BlobKey, Blobs, BoxFuture, Incoming, Listed, Listing, MAX_PIECE, Swept};
 use crate::store::faults::{self, Faults, Step};
 use crate::store::trust::Trust;
 
@@ -39,13 +37,10 @@ impl FileBlobs {
     /// [`BlobError::Exists`] if one of them is there.
     pub fn create(root: &Path) -> Result<Self, BlobError> {
         for name in [BLOBS, INCOMING] {
-            DirBuilder::new()
-                .mode(FOLDER_MODE)
-                .create(root.join(name))
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => BlobError::Exists,
-                    _ => error.into(),
-                })?;
+            DirBuilder::new().mode(FOLDER_MODE).create(root.join(name)).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => BlobError::Exists,
+                _ => error.into(),
+            })?;
         }
         File::open(root)?.sync_all()?;
         Self::open(root)
@@ -80,10 +75,7 @@ impl FileBlobs {
 }
 
 impl Blobs for FileBlobs {
-    fn incoming<'a>(
-        &'a self,
-        name: &'a BlobKey,
-    ) -> BoxFuture<'a, Result<Box<dyn Incoming>, BlobError>> {
+    fn incoming<'a>(&'a self, name: &'a BlobKey) -> BoxFuture<'a, Result<Box<dyn Incoming>, BlobError>> {
         let (folders, name) = (Arc::clone(&self.0), name.clone());
         off_thread(move || Ok(Box::new(FileIncoming::open(folders, &name)?) as Box<dyn Incoming>))
     }
@@ -93,10 +85,7 @@ impl Blobs for FileBlobs {
         off_thread(move || {
             let file = File::open(path)?;
             let len = file.metadata()?.len();
-            Ok(Box::new(FileBlob {
-                file: Arc::new(file),
-                len,
-            }) as Box<dyn Blob>)
+            Ok(Box::new(FileBlob { file: Arc::new(file), len }) as Box<dyn Blob>)
         })
     }
 
@@ -110,11 +99,7 @@ impl Blobs for FileBlobs {
         off_thread(move || list(&folder))
     }
 
-    fn sweep_incoming(
-        &self,
-        now: UnixMillis,
-        age: Duration,
-    ) -> BoxFuture<'_, Result<Swept, BlobError>> {
+    fn sweep_incoming(&self, now: UnixMillis, age: Duration) -> BoxFuture<'_, Result<Swept, BlobError>> {
         let folders = Arc::clone(&self.0);
         off_thread(move || folders.sweep(now, age))
     }
@@ -145,47 +130,33 @@ impl Folders {
     }
 
     fn check_trust(&self) -> Result<(), BlobError> {
-        if self.trust.holds() {
-            Ok(())
-        } else {
-            Err(BlobError::StoreDistrusted)
-        }
+        if self.trust.holds() { Ok(()) } else { Err(BlobError::StoreDistrusted) }
     }
 
     /// A step that can fail without casting doubt on what was written before.
     fn step<T>(&self, step: Step, action: impl FnOnce() -> io::Result<T>) -> Result<T, BlobError> {
-        self.faults
-            .before(step)
-            .and_then(|()| action())
-            .map_err(BlobError::from)
+        self.faults.before(step).and_then(|()| action()).map_err(BlobError::from)
     }
 
     /// A step after whose failure the kernel may have forgotten what it had not yet written.
     fn sync(&self, step: Step, action: impl FnOnce() -> io::Result<()>) -> Result<(), BlobError> {
-        self.faults
-            .before(step)
-            .and_then(|()| action())
-            .map_err(|_| {
-                self.trust.lose();
-                BlobError::StoreDistrusted
-            })
+        self.faults.before(step).and_then(|()| action()).map_err(|_| {
+            self.trust.lose();
+            BlobError::StoreDistrusted
+        })
     }
 
     /// The shard's folder, there and durable. That it is there does not show that it is durable: the
     /// process that made it may have died before its fsync.
     fn shard(&self, key: &BlobKey) -> Result<PathBuf, BlobError> {
         let folder = self.blobs.join(key.shard());
-        let durable = usize::from_str_radix(key.shard(), 16)
-            .ok()
-            .and_then(|at| self.durable_shards.get(at));
+        let durable = usize::from_str_radix(key.shard(), 16).ok().and_then(|at| self.durable_shards.get(at));
         if durable.is_some_and(|durable| durable.load(Ordering::Acquire)) {
             return Ok(folder);
         }
-        self.step(Step::CreateShard, || {
-            match DirBuilder::new().mode(FOLDER_MODE).create(&folder) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                other => other,
-            }
+        self.step(Step::CreateShard, || match DirBuilder::new().mode(FOLDER_MODE).create(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
         })?;
         self.sync(Step::FsyncRoot, || sync_folder(&self.blobs))?;
         if let Some(durable) = durable {
@@ -257,10 +228,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn modified(metadata: &fs::Metadata) -> UnixMillis {
-    let since = metadata
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     UnixMillis(0).plus(since.unwrap_or_default())
 }
 
@@ -278,17 +246,10 @@ fn list(folder: &Path) -> Result<Listing, BlobError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other?,
         };
-        let key = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<BlobKey>().ok());
+        let key = entry.file_name().to_str().and_then(|name| name.parse::<BlobKey>().ok());
         match key.filter(|key| metadata.is_file() && shard == Some(key.shard().as_ref())) {
             Some(key) => {
-                listing.blobs.push(Listed {
-                    key,
-                    len: metadata.len(),
-                    modified: modified(&metadata),
-                });
+                listing.blobs.push(Listed { key, len: metadata.len(), modified: modified(&metadata) });
             }
             None => listing.foreign += 1,
         }
@@ -310,10 +271,7 @@ impl Blob for FileBlob {
     fn read(&self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, BlobError>> {
         let (file, end) = (Arc::clone(&self.file), self.len);
         off_thread(move || {
-            let wanted = range
-                .end
-                .checked_sub(range.start)
-                .ok_or(BlobError::OutOfRange)?;
+            let wanted = range.end.checked_sub(range.start).ok_or(BlobError::OutOfRange)?;
             if range.end > end {
                 return Err(BlobError::OutOfRange);
             }
@@ -335,9 +293,7 @@ fn off_thread<T: Send + 'static>(
     Box::pin(async move {
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
-            Err(_) => Err(BlobError::Io(io::Error::other(
-                "the runtime is shutting down",
-            ))),
+            Err(_) => Err(BlobError::Io(io::Error::other("the runtime is shutting down"))),
         }
     })
 }

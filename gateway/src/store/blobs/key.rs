@@ -48,11 +48,7 @@ impl FromStr for BlobKey {
             && bytes.iter().all(|byte| digit(byte) || *byte == b'-')
             && bytes.first().is_some_and(digit)
             && bytes.iter().rev().take(2).all(digit);
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BlobKeyError)
-        }
+        if fits { Ok(Self(text.to_owned())) } else { Err(BlobKeyError) }
     }
 }
 
@@ -74,11 +70,7 @@ mod tests {
 
     #[test]
     fn only_digests_and_ids_are_keys() {
-        for good in [
-            "00000000",
-            "0198c0de-aaaa-7bbb-8ccc-0123456789ab",
-            &"f".repeat(64),
-        ] {
+        for good in ["00000000", "0198c0de-aaaa-7bbb-8ccc-0123456789ab", &"f".repeat(64)] {
             assert_eq!(good.parse::<BlobKey>().unwrap().to_string(), good);
         }
         for bad in [
@@ -105,10 +97,7 @@ mod tests {
     fn captures_of_one_day_spread_over_the_shards() {
         let shards: std::collections::HashSet<String> = (0..=255)
             .map(|byte| {
-                let id = CaptureId::new(
-                    UnixMillis(1_760_000_000_000),
-                    &[7, 7, 7, 7, 7, 7, 7, 7, 7, byte],
-                );
+                let id = CaptureId::new(UnixMillis(1_760_000_000_000), &[7, 7, 7, 7, 7, 7, 7, 7, 7, byte]);
                 BlobKey::from(id).shard().to_owned()
             })
             .collect();

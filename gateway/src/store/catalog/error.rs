@@ -99,9 +99,7 @@ impl CatalogError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
-            _ => Self::Disk {
-                code: i64::from(error.raw_os_error().unwrap_or(0)),
-            },
+            _ => Self::Disk { code: i64::from(error.raw_os_error().unwrap_or(0)) },
         }
     }
 }
@@ -113,9 +111,9 @@ impl From<sqlx::Error> for CatalogError {
                 let code = error.code().unwrap_or_default().into_owned();
                 match error.kind() {
                     ErrorKind::UniqueViolation => Self::Duplicate,
-                    ErrorKind::ForeignKeyViolation
-                    | ErrorKind::NotNullViolation
-                    | ErrorKind::CheckViolation => Self::Constraint,
+                    ErrorKind::ForeignKeyViolation | ErrorKind::NotNullViolation | ErrorKind::CheckViolation => {
+                        Self::Constraint
+                    }
                     _ => Self::from_code(code),
                 }
             }
@@ -173,23 +171,11 @@ mod tests {
     #[test]
     fn codes_fall_into_their_classes() {
         let class = |code: &str| CatalogError::from_code(code.to_owned());
-        assert!(
-            matches!(class("1034"), CatalogError::Disk { code: 1034 }),
-            "SQLITE_IOERR_FSYNC"
-        );
-        assert!(
-            matches!(class("517"), CatalogError::Busy),
-            "SQLITE_BUSY_SNAPSHOT"
-        );
+        assert!(matches!(class("1034"), CatalogError::Disk { code: 1034 }), "SQLITE_IOERR_FSYNC");
+        assert!(matches!(class("517"), CatalogError::Busy), "SQLITE_BUSY_SNAPSHOT");
         assert!(matches!(class("13"), CatalogError::Full));
-        assert!(
-            matches!(class("779"), CatalogError::Corrupt),
-            "SQLITE_CORRUPT_INDEX"
-        );
-        assert!(
-            matches!(class("26"), CatalogError::Corrupt),
-            "SQLITE_NOTADB"
-        );
+        assert!(matches!(class("779"), CatalogError::Corrupt), "SQLITE_CORRUPT_INDEX");
+        assert!(matches!(class("26"), CatalogError::Corrupt), "SQLITE_NOTADB");
         assert!(matches!(class("40001"), CatalogError::Serialization));
         assert!(matches!(class("08006"), CatalogError::Unavailable));
         assert!(matches!(class("42601"), CatalogError::Other(_)));
@@ -197,10 +183,7 @@ mod tests {
 
     #[test]
     fn numbers_that_a_column_cannot_hold_are_refused() {
-        assert_eq!(
-            count(int(u64::from(u32::MAX)).unwrap()).unwrap(),
-            u64::from(u32::MAX)
-        );
+        assert_eq!(count(int(u64::from(u32::MAX)).unwrap()).unwrap(), u64::from(u32::MAX));
         assert!(matches!(int(1 << 63), Err(CatalogError::OutOfRange)));
         assert!(matches!(count(-1), Err(CatalogError::OutOfRange)));
     }

@@ -30,12 +30,7 @@ const FILE_MODE: u32 = 0o600;
 
 /// Makes the file, empty and durable, unless it is there.
 pub(super) fn create_file(path: &Path) -> Result<(), CatalogError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(FILE_MODE)
-        .open(path)
-        .map_err(CatalogError::File)?;
+    let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path).map_err(CatalogError::File)?;
     restrict(&file)
         .and_then(|()| file.sync_all())
         .and_then(|()| File::open(parent(path)).and_then(|folder| folder.sync_all()))
@@ -61,23 +56,16 @@ pub(super) async fn pools(path: &Path, page_size: u32) -> Result<(AnyPool, AnyPo
     let options = connect_options(path)?;
     // A pool would try again and again and at last say "busy", whatever the reason.
     let mut first = AnyConnection::connect_with(&options).await?;
-    sqlx::raw_sql(AssertSqlSafe(settings(page_size, false)))
-        .execute(&mut first)
-        .await?;
+    sqlx::raw_sql(AssertSqlSafe(settings(page_size, false))).execute(&mut first).await?;
     check_settings(&mut first).await?;
     first.close().await?;
-    let writers = pool(1, settings(page_size, false))
-        .connect_with(options.clone())
-        .await?;
+    let writers = pool(1, settings(page_size, false)).connect_with(options.clone()).await?;
     let readers = pool(READERS, settings(page_size, true)).connect_lazy_with(options);
     Ok((writers, readers))
 }
 
 /// See [`super::Catalog::problems`].
-pub(super) async fn problems(
-    connection: &mut AnyConnection,
-    check: Check,
-) -> Result<u64, CatalogError> {
+pub(super) async fn problems(connection: &mut AnyConnection, check: Check) -> Result<u64, CatalogError> {
     let check = match check {
         Check::Quick => "PRAGMA quick_check(100)",
         Check::Full => "PRAGMA integrity_check(100)",
@@ -86,22 +74,14 @@ pub(super) async fn problems(
     for row in sqlx::query(check).fetch_all(&mut *connection).await? {
         problems += u64::from(row.try_get::<String, _>(0)? != "ok");
     }
-    let orphans = sqlx::query("SELECT COUNT(*) FROM pragma_foreign_key_check")
-        .fetch_one(connection)
-        .await?;
+    let orphans = sqlx::query("SELECT COUNT(*) FROM pragma_foreign_key_check").fetch_one(connection).await?;
     Ok(problems.saturating_add(super::count(orphans.try_get(0)?)?))
 }
 
 /// See [`super::Catalog::truncate_log`].
 pub(super) async fn truncate_log(connection: &mut AnyConnection) -> Result<(), CatalogError> {
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .fetch_one(connection)
-        .await?;
-    if row.try_get::<i64, _>(0)? == 0 {
-        Ok(())
-    } else {
-        Err(CatalogError::Busy)
-    }
+    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    if row.try_get::<i64, _>(0)? == 0 { Ok(()) } else { Err(CatalogError::Busy) }
 }
 
 fn pool(size: u32, settings: String) -> AnyPoolOptions {
@@ -114,9 +94,7 @@ fn pool(size: u32, settings: String) -> AnyPoolOptions {
         .after_connect(move |connection, _| {
             let settings = settings.clone();
             Box::pin(async move {
-                sqlx::raw_sql(AssertSqlSafe(settings))
-                    .execute(connection)
-                    .await?;
+                sqlx::raw_sql(AssertSqlSafe(settings)).execute(connection).await?;
                 Ok(())
             })
         })
@@ -138,10 +116,7 @@ fn settings(page_size: u32, read_only: bool) -> String {
 /// A pragma that is misspelt or not possible is ignored by SQLite: ask for the ones that durability and
 /// deletion rest on.
 async fn check_settings(connection: &mut AnyConnection) -> Result<(), CatalogError> {
-    let journal: String = sqlx::query("PRAGMA journal_mode")
-        .fetch_one(&mut *connection)
-        .await?
-        .try_get(0)?;
+    let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await?.try_get(0)?;
     if journal != "wal" {
         return Err(CatalogError::Setting("journal_mode"));
     }
@@ -150,10 +125,7 @@ async fn check_settings(connection: &mut AnyConnection) -> Result<(), CatalogErr
         ("secure_delete", "PRAGMA secure_delete", 1),
         ("foreign_keys", "PRAGMA foreign_keys", 1),
     ] {
-        let value: i64 = sqlx::query(sql)
-            .fetch_one(&mut *connection)
-            .await?
-            .try_get(0)?;
+        let value: i64 = sqlx::query(sql).fetch_one(&mut *connection).await?.try_get(0)?;
         if value != wanted {
             return Err(CatalogError::Setting(name));
         }
@@ -178,9 +150,7 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
         }
     }
     address.push_str("?mode=rw");
-    Ok(address
-        .parse::<AnyConnectOptions>()?
-        .disable_statement_logging())
+    Ok(address.parse::<AnyConnectOptions>()?.disable_statement_logging())
 }
 
 fn restrict(file: &File) -> io::Result<()> {

@@ -58,10 +58,7 @@ impl SqliteHeaders {
     ///
     /// # Errors
     /// As [`SqliteHeaders::open`].
-    pub async fn open_with(
-        path: impl Into<Location>,
-        options: Options,
-    ) -> Result<Self, HeaderError> {
+    pub async fn open_with(path: impl Into<Location>, options: Options) -> Result<Self, HeaderError> {
         Self::checked(Catalog::open_with(path, MIGRATIONS, options).await?).await
     }
 
@@ -71,9 +68,7 @@ impl SqliteHeaders {
     }
 
     async fn checked(catalog: Catalog) -> Result<Self, HeaderError> {
-        let row = sqlx::query("PRAGMA page_size")
-            .fetch_one(&mut *catalog.read().await?)
-            .await?;
+        let row = sqlx::query("PRAGMA page_size").fetch_one(&mut *catalog.read().await?).await?;
         let page_size = count(row.try_get(0)?)?;
         if page_size > u64::from(PAGE_SIZE) {
             return Err(HeaderError::PageSize(page_size));
@@ -93,10 +88,7 @@ impl SqliteHeaders {
 }
 
 fn options() -> Options {
-    Options {
-        page_size: PAGE_SIZE,
-        ..Options::default()
-    }
+    Options { page_size: PAGE_SIZE, ..Options::default() }
 }
 
 impl Headers for SqliteHeaders {
@@ -104,11 +96,10 @@ impl Headers for SqliteHeaders {
         Box::pin(async move {
             let mut tx = self.0.write().await?;
             for header in headers {
-                let insert =
-                    sqlx::query("INSERT INTO header (id, kind, padded) VALUES ($1, $2, $3)")
-                        .bind(header.id.as_bytes().as_slice())
-                        .bind(header.kind.code())
-                        .bind(padded(&header.bytes)?);
+                let insert = sqlx::query("INSERT INTO header (id, kind, padded) VALUES ($1, $2, $3)")
+                    .bind(header.id.as_bytes().as_slice())
+                    .bind(header.kind.code())
+                    .bind(padded(&header.bytes)?);
                 match insert.execute(&mut *tx).await.map_err(CatalogError::from) {
                     Ok(_) => {}
                     Err(CatalogError::Duplicate) => return Err(HeaderError::Exists),
@@ -167,25 +158,18 @@ impl Headers for SqliteHeaders {
         })
     }
 
-    fn ids(
-        &self,
-        after: Option<HeaderId>,
-        limit: u32,
-    ) -> BoxFuture<'_, Result<Vec<HeaderId>, HeaderError>> {
+    fn ids(&self, after: Option<HeaderId>, limit: u32) -> BoxFuture<'_, Result<Vec<HeaderId>, HeaderError>> {
         Box::pin(async move {
             // No blob is smaller than the empty one.
             let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-            let rows =
-                sqlx::query("SELECT DISTINCT id FROM header WHERE id > $1 ORDER BY id LIMIT $2")
-                    .bind(after)
-                    .bind(i64::from(limit.min(MAX_IDS)))
-                    .fetch_all(&mut *self.0.read().await?)
-                    .await?;
+            let rows = sqlx::query("SELECT DISTINCT id FROM header WHERE id > $1 ORDER BY id LIMIT $2")
+                .bind(after)
+                .bind(i64::from(limit.min(MAX_IDS)))
+                .fetch_all(&mut *self.0.read().await?)
+                .await?;
             let id = |row: &sqlx::any::AnyRow| {
                 let bytes: &[u8] = row.try_get(0)?;
-                Ok(HeaderId::from_bytes(
-                    bytes.try_into().map_err(|_| CatalogError::Malformed)?,
-                ))
+                Ok(HeaderId::from_bytes(bytes.try_into().map_err(|_| CatalogError::Malformed)?))
             };
             rows.iter().map(id).collect()
         })

@@ -12,8 +12,7 @@ use rustix::fs::Advice;
 use sha2::{Digest, Sha256};
 
 use super::{
-    BlobError, BlobKey, BoxFuture, FILE_MODE, Folders, Incoming, MAX_PIECE, Step, lock, off_thread,
-    sync_folder,
+    BlobError, BlobKey, BoxFuture, FILE_MODE, Folders, Incoming, MAX_PIECE, Step, lock, off_thread, sync_folder,
 };
 
 /// How much is written before the kernel is asked to begin bringing it to the disk, so that the fsync at
@@ -39,13 +38,7 @@ impl FileIncoming {
         let path = folders.incoming.join(name.as_str());
         for _ in 0..ATTEMPTS {
             let file = folders.step(Step::OpenIncoming, || {
-                OpenOptions::new()
-                    .read(true)
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .mode(FILE_MODE)
-                    .open(&path)
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&path)
             })?;
             if !lock(&file)? {
                 return Err(BlobError::InUse);
@@ -56,14 +49,7 @@ impl FileIncoming {
                 .is_ok_and(|named| (named.dev(), named.ino()) == (metadata.dev(), metadata.ino()));
             if same {
                 let len = metadata.len();
-                return Ok(Self {
-                    folders,
-                    file: Arc::new(file),
-                    path,
-                    len,
-                    handed_over: len,
-                    broken: false,
-                });
+                return Ok(Self { folders, file: Arc::new(file), path, len, handed_over: len, broken: false });
             }
         }
         Err(BlobError::InUse)
@@ -105,9 +91,7 @@ impl Incoming for FileIncoming {
             let mut piece = vec![0; MAX_PIECE];
             let mut at = 0;
             while at < len {
-                let left = usize::try_from(len - at)
-                    .unwrap_or(usize::MAX)
-                    .min(MAX_PIECE);
+                let left = usize::try_from(len - at).unwrap_or(usize::MAX).min(MAX_PIECE);
                 let piece = piece.get_mut(..left).ok_or(BlobError::TooLong)?;
                 file.read_exact_at(piece, at)?;
                 hash.update(&*piece);
@@ -133,11 +117,7 @@ impl Incoming for FileIncoming {
             let pending = (self.handed_over, at.saturating_add(added));
             let handed_over = off_thread(move || {
                 write(&folders, &file, &piece, at)?;
-                Ok(if pending.1 - pending.0 >= WRITEBACK {
-                    begin_writeback(&file, pending)
-                } else {
-                    pending.0
-                })
+                Ok(if pending.1 - pending.0 >= WRITEBACK { begin_writeback(&file, pending) } else { pending.0 })
             })
             .await?;
             self.len = self.len.saturating_add(added);
@@ -155,24 +135,18 @@ impl Incoming for FileIncoming {
     fn abort(self: Box<Self>) -> BoxFuture<'static, Result<(), BlobError>> {
         off_thread(move || {
             // Still locked, so nobody else can have opened it.
-            self.folders
-                .step(Step::Abort, || fs::remove_file(&self.path))
+            self.folders.step(Step::Abort, || fs::remove_file(&self.path))
         })
     }
 }
 
 fn write(folders: &Folders, file: &File, piece: &[u8], at: u64) -> Result<(), BlobError> {
-    let written = folders
-        .faults
-        .before(Step::Write)
-        .and_then(|()| file.write_all_at(piece, at));
+    let written = folders.faults.before(Step::Write).and_then(|()| file.write_all_at(piece, at));
     written.map_err(|error| {
         // Half a piece is of no use to anybody who resumes. If this fails, resuming finds it by its digest.
         let _ = file.set_len(at);
         match BlobError::from(error) {
-            BlobError::Io(error)
-                if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) =>
-            {
+            BlobError::Io(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 folders.trust.lose();
                 BlobError::StoreDistrusted
             }
@@ -185,7 +159,6 @@ fn write(folders: &Folders, file: &File, piece: &[u8], at: u64) -> Result<(), Bl
 /// (mm/fadvise.c); its answer is of no consequence, since the fsync at the end reports what went wrong.
 fn begin_writeback(file: &File, range: (u64, u64)) -> u64 {
     let len = NonZeroU64::new(range.1.saturating_sub(range.0));
-    let _: io::Result<()> =
-        rustix::fs::fadvise(file, range.0, len, Advice::DontNeed).map_err(io::Error::from);
+    let _: io::Result<()> = rustix::fs::fadvise(file, range.0, len, Advice::DontNeed).map_err(io::Error::from);
     range.1
 }

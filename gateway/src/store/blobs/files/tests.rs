@@ -27,11 +27,7 @@ impl Place {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path)
-                } else {
-                    files.push(path)
-                }
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
             }
         }
         files
@@ -78,51 +74,27 @@ async fn the_steps_come_in_the_order_that_a_power_cut_demands() {
     try_store(&blobs, "00000000aa").await.unwrap();
     assert_eq!(script.take_seen(), STORING);
     try_store(&blobs, "11111111aa").await.unwrap();
-    let known = STORING
-        .into_iter()
-        .filter(|step| !matches!(step, Step::CreateShard | Step::FsyncRoot));
-    assert_eq!(
-        script.take_seen(),
-        known.collect::<Vec<_>>(),
-        "the shard is known to be durable"
-    );
+    let known = STORING.into_iter().filter(|step| !matches!(step, Step::CreateShard | Step::FsyncRoot));
+    assert_eq!(script.take_seen(), known.collect::<Vec<_>>(), "the shard is known to be durable");
     let blobs = place.with(&script);
     try_store(&blobs, "22222222aa").await.unwrap();
-    assert_eq!(
-        script.take_seen(),
-        STORING,
-        "a new process does not know that"
-    );
+    assert_eq!(script.take_seen(), STORING, "a new process does not know that");
     blobs.delete(&key("00000000aa")).await.unwrap();
     assert_eq!(script.take_seen(), [Step::Delete, Step::FsyncDelete]);
 }
 
 #[tokio::test]
 async fn d05_a_full_disk_at_any_step_stores_nothing_and_passes() {
-    for step in [
-        Step::OpenIncoming,
-        Step::Write,
-        Step::CreateShard,
-        Step::Rename,
-    ] {
+    for step in [Step::OpenIncoming, Step::Write, Step::CreateShard, Step::Rename] {
         let (place, script) = (Place::new(), Script::new());
         let blobs = place.with(&script);
         script.fail(step, Errno::NOSPC);
         let full = try_store(&blobs, "00000000aa").await;
         assert!(matches!(full, Err(BlobError::Full)), "{step:?}: {full:?}");
-        assert!(matches!(
-            blobs.open(&key("00000000aa")).await,
-            Err(BlobError::NotFound)
-        ));
+        assert!(matches!(blobs.open(&key("00000000aa")).await, Err(BlobError::NotFound)));
         assert!(blobs.trust().holds(), "{step:?}");
         // What was left is given up; then the same upload succeeds.
-        blobs
-            .incoming(&key("00000000aa"))
-            .await
-            .unwrap()
-            .abort()
-            .await
-            .unwrap();
+        blobs.incoming(&key("00000000aa")).await.unwrap().abort().await.unwrap();
         assert_eq!(place.files(), [] as [PathBuf; 0], "{step:?}");
         assert_eq!(try_store(&blobs, "00000000aa").await.unwrap(), 6);
     }
@@ -130,12 +102,7 @@ async fn d05_a_full_disk_at_any_step_stores_nothing_and_passes() {
 
 #[tokio::test]
 async fn d06_a_failed_fsync_at_any_step_ends_all_writing_and_leaves_nothing() {
-    for step in [
-        Step::FsyncFile,
-        Step::FsyncRoot,
-        Step::FsyncShard,
-        Step::FsyncIncoming,
-    ] {
+    for step in [Step::FsyncFile, Step::FsyncRoot, Step::FsyncShard, Step::FsyncIncoming] {
         for errno in [Errno::IO, Errno::NOSPC] {
             let (place, script) = (Place::new(), Script::new());
             let blobs = place.with(&script);
@@ -143,67 +110,25 @@ async fn d06_a_failed_fsync_at_any_step_ends_all_writing_and_leaves_nothing() {
             let mut running = blobs.incoming(&key("00000000cc")).await.unwrap();
             script.fail(step, errno);
             let failed = try_store(&blobs, "00000000aa").await;
-            assert!(
-                matches!(failed, Err(BlobError::StoreDistrusted)),
-                "{step:?}: {failed:?}"
-            );
+            assert!(matches!(failed, Err(BlobError::StoreDistrusted)), "{step:?}: {failed:?}");
 
-            let refused =
-                |result: Result<_, BlobError>| matches!(result, Err(BlobError::StoreDistrusted));
+            let refused = |result: Result<_, BlobError>| matches!(result, Err(BlobError::StoreDistrusted));
             assert!(refused(running.append(Bytes::from_static(b"x")).await));
-            assert!(refused(
-                running.commit(&key("00000000cc")).await.map(|_| ())
-            ));
-            assert!(refused(
-                blobs.incoming(&key("00000000dd")).await.map(|_| ())
-            ));
+            assert!(refused(running.commit(&key("00000000cc")).await.map(|_| ())));
+            assert!(refused(blobs.incoming(&key("00000000dd")).await.map(|_| ())));
             assert!(refused(blobs.delete(&key("00000000bb")).await.map(|_| ())));
-            assert!(refused(
-                blobs
-                    .sweep_incoming(UnixMillis(0), Duration::ZERO)
-                    .await
-                    .map(|_| ())
-            ));
-            assert_eq!(
-                blobs.open(&key("00000000bb")).await.unwrap().len(),
-                6,
-                "reading goes on"
-            );
+            assert!(refused(blobs.sweep_incoming(UnixMillis(0), Duration::ZERO).await.map(|_| ())));
+            assert_eq!(blobs.open(&key("00000000bb")).await.unwrap().len(), 6, "reading goes on");
 
             let blobs = place.with(&script);
-            assert!(
-                matches!(
-                    blobs.open(&key("00000000aa")).await,
-                    Err(BlobError::NotFound)
-                ),
-                "{step:?}"
-            );
+            assert!(matches!(blobs.open(&key("00000000aa")).await, Err(BlobError::NotFound)), "{step:?}");
             if step == Step::FsyncFile {
                 let left = blobs.incoming(&key("00000000aa")).await.unwrap().len();
-                assert_eq!(
-                    left, 0,
-                    "nobody may resume on pages that the kernel may have dropped"
-                );
-                blobs
-                    .incoming(&key("00000000aa"))
-                    .await
-                    .unwrap()
-                    .abort()
-                    .await
-                    .unwrap();
+                assert_eq!(left, 0, "nobody may resume on pages that the kernel may have dropped");
+                blobs.incoming(&key("00000000aa")).await.unwrap().abort().await.unwrap();
             }
-            blobs
-                .incoming(&key("00000000aa"))
-                .await
-                .unwrap()
-                .abort()
-                .await
-                .unwrap();
-            assert_eq!(
-                try_store(&blobs, "00000000aa").await.unwrap(),
-                6,
-                "after a restart it works"
-            );
+            blobs.incoming(&key("00000000aa")).await.unwrap().abort().await.unwrap();
+            assert_eq!(try_store(&blobs, "00000000aa").await.unwrap(), 6, "after a restart it works");
         }
     }
 }
@@ -215,27 +140,15 @@ async fn a_failed_write_breaks_its_writer_and_leaves_what_was_whole() {
     let mut incoming = blobs.incoming(&key("00000000aa")).await.unwrap();
     incoming.append(Bytes::from_static(b"whole")).await.unwrap();
     script.fail(Step::Write, Errno::NOSPC);
-    assert!(matches!(
-        incoming.append(Bytes::from_static(b"half")).await,
-        Err(BlobError::Full)
-    ));
-    assert!(matches!(
-        incoming.append(Bytes::from_static(b"half")).await,
-        Err(BlobError::Broken)
-    ));
-    assert!(matches!(
-        incoming.commit(&key("00000000aa")).await,
-        Err(BlobError::Broken)
-    ));
+    assert!(matches!(incoming.append(Bytes::from_static(b"half")).await, Err(BlobError::Full)));
+    assert!(matches!(incoming.append(Bytes::from_static(b"half")).await, Err(BlobError::Broken)));
+    assert!(matches!(incoming.commit(&key("00000000aa")).await, Err(BlobError::Broken)));
     assert_eq!(blobs.incoming(&key("00000000aa")).await.unwrap().len(), 5);
     assert!(blobs.trust().holds());
 
     let mut incoming = blobs.incoming(&key("00000000aa")).await.unwrap();
     script.fail(Step::Write, Errno::IO);
-    assert!(matches!(
-        incoming.append(Bytes::from_static(b"x")).await,
-        Err(BlobError::StoreDistrusted)
-    ));
+    assert!(matches!(incoming.append(Bytes::from_static(b"x")).await, Err(BlobError::StoreDistrusted)));
     assert!(!blobs.trust().holds());
 }
 
@@ -247,10 +160,7 @@ async fn a_real_full_file_system_is_a_full_disk() {
     let error = fs::write("/dev/full", b"x").unwrap_err();
     assert!(matches!(BlobError::from(error), BlobError::Full));
     let opened = place.open().incoming(&key("00000000aa")).await;
-    assert!(
-        opened.is_err(),
-        "a link in the place of an incoming file is not followed"
-    );
+    assert!(opened.is_err(), "a link in the place of an incoming file is not followed");
 }
 
 #[tokio::test]
@@ -285,13 +195,7 @@ async fn what_does_not_belong_is_counted_and_not_touched() {
 #[test]
 fn a_store_is_neither_made_over_another_nor_out_of_nothing() {
     let place = Place::new();
-    assert!(matches!(
-        FileBlobs::create(place.0.path()),
-        Err(BlobError::Exists)
-    ));
+    assert!(matches!(FileBlobs::create(place.0.path()), Err(BlobError::Exists)));
     fs::remove_dir(place.0.path().join("blobs")).unwrap();
-    assert!(matches!(
-        FileBlobs::open(place.0.path()),
-        Err(BlobError::Missing)
-    ));
+    assert!(matches!(FileBlobs::open(place.0.path()), Err(BlobError::Missing)));
 }

@@ -149,11 +149,11 @@ async fn a_gateway_is_never_made_over_anything() {
 async fn a_failure_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let kit = folder.path().join("kit.txt");
-    let failing = |plan: Plan<'_>| Plan { clinic_name: "\n".to_owned(), ..plan };
+    let failing = Plan { clinic_name: "\n".to_owned(), ..plan(&kit) };
     let (new, old) = (folder.path().join("new"), folder.path().join("old"));
     std::fs::create_dir(&old).unwrap();
     for data in [&new, &old] {
-        assert!(matches!(make(data, &failing(plan(&kit)), now(), &mut SysRng).await, Err(SetupError::Config(_))));
+        assert!(matches!(make(data, &failing, now(), &mut SysRng).await, Err(SetupError::Config(_))));
         let nowhere = folder.path().join("none/kit.txt");
         assert!(matches!(make(data, &plan(&nowhere), now(), &mut SysRng).await, Err(SetupError::Recovery { .. })));
         // The source of randomness fails in the middle.
