@@ -134,6 +134,26 @@ impl Talking {
     }
 }
 
+/// Arguments of a command.
+pub(super) struct Args(pub(super) Vec<OsString>);
+
+/// The words to begin with.
+pub(super) fn args(words: &[&str]) -> Args {
+    Args(words.iter().map(Into::into).collect())
+}
+
+impl Args {
+    pub(super) fn flag(mut self, flag: &str) -> Self {
+        self.0.push(flag.into());
+        self
+    }
+
+    pub(super) fn path(mut self, path: &Path) -> Self {
+        self.0.push(path.into());
+        self
+    }
+}
+
 fn failed<S: AsRef<OsStr>>(arguments: &[S], finished: &Finished) -> DemoError {
     let said = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
     DemoError::Command { name: name(arguments), said: if said.is_empty() { finished.status.to_string() } else { said } }

@@ -5,9 +5,11 @@
 //! | `story` | plays it: the commands that a user would give, and the phone's client |
 //! | `patients` | who is photographed |
 //! | [`photos`] | their photographs, with planted metadata |
+//! | `pixels` | compares two pictures as a viewer sees them |
 //! | [`search`] | looks for what should not be there |
 //! | `control` | shows that the search finds what is there |
 //! | `figures` | the table, and what must hold for the demo to succeed |
+//! | `next` | what to try next |
 //! | `children` | this program's commands as processes |
 //!
 //! Every figure is computed from what happened. One that does not hold makes the demo fail.
@@ -18,6 +20,7 @@ mod figures;
 mod next;
 mod patients;
 pub mod photos;
+mod pixels;
 pub mod search;
 mod story;
 

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use image::{ImageDecoder, ImageReader};
 use safelight_core::client::Options;
 use safelight_core::photo::Photo;
 use safelight_core::strip;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::children::{Gateway, Program};
+use super::children::{Gateway, Program, args};
 use super::figures::{Figures, Photograph};
 use super::patients::{self, Patient};
 use super::photos;
+use super::pixels::Decoded;
 use super::search::{Search, Searched};
 use super::{DemoError, control};
 use crate::cli::outcome::Output;
@@ -306,8 +306,8 @@ impl Story {
         let before = Decoded::of(&reference.original).map_err(failed)?;
         let after = Decoded::of(&from_vault).map_err(failed)?;
         let different = before.differing_pixels(&after);
-        let figure = different
-            .map_or("another size".to_owned(), |count| format!("{count} of {} pixels differ", after.pixels.len() / 3));
+        let figure =
+            different.map_or("another size".to_owned(), |count| format!("{count} of {} pixels differ", after.count()));
         figures.check("its pixels are those of the original", different == Some(0), figure);
         figures.check(
             "it is turned the same way",
@@ -407,48 +407,6 @@ impl Story {
         }
         sleep(LOOK_EVERY).await;
         Ok(())
-    }
-}
-
-/// A picture as a viewer sees it.
-struct Decoded {
-    size: (u32, u32),
-    orientation: image::metadata::Orientation,
-    pixels: Vec<u8>,
-}
-
-impl Decoded {
-    fn of(jpeg: &[u8]) -> Result<Self, image::ImageError> {
-        let mut decoder = ImageReader::new(std::io::Cursor::new(jpeg)).with_guessed_format()?.into_decoder()?;
-        let orientation = decoder.orientation()?;
-        let size = decoder.dimensions();
-        let pixels = image::DynamicImage::from_decoder(decoder)?.into_rgb8().into_raw();
-        Ok(Self { size, orientation, pixels })
-    }
-
-    /// How many pixels differ; `None` if the sizes do.
-    fn differing_pixels(&self, other: &Self) -> Option<usize> {
-        let pairs = self.pixels.chunks_exact(3).zip(other.pixels.chunks_exact(3));
-        (self.size == other.size).then(|| pairs.filter(|(one, other)| one != other).count())
-    }
-}
-
-/// Arguments of a command.
-struct Args(Vec<std::ffi::OsString>);
-
-fn args(words: &[&str]) -> Args {
-    Args(words.iter().map(Into::into).collect())
-}
-
-impl Args {
-    fn flag(mut self, flag: &str) -> Self {
-        self.0.push(flag.into());
-        self
-    }
-
-    fn path(mut self, path: &Path) -> Self {
-        self.0.push(path.into());
-        self
     }
 }
 
