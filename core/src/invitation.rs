@@ -184,7 +184,7 @@ pub fn split_address(address: &str) -> Option<(&str, u16)> {
     let port = port.parse().ok()?;
     if let Some(inner) = host.strip_prefix('[') {
         let inner = inner.strip_suffix(']')?;
-        return inner.parse::<std::net::Ipv6Addr>().is_ok().then_some((inner, port));
+        return inner.parse::<core::net::Ipv6Addr>().is_ok().then_some((inner, port));
     }
     let is_label = |label: &str| {
         (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

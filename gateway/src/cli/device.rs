@@ -18,7 +18,7 @@ use super::outcome::{CliError, Exit, Output};
 use super::{DataArgs, duration, health, time};
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::devices::{self, Device, InvitationRow, Status};
-use crate::clinic::{Clinic, ClinicError};
+use crate::clinic::{Clinic, ClinicError, pictures};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::enrol::qr;
@@ -200,10 +200,23 @@ struct Listed {
     revoked_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate_until: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Missing>,
+}
+
+/// Gaps that are looked for.
+const MAX_GAPS: u32 = 1000;
+
+/// Sequence numbers of a device that did not arrive although later ones did.
+#[derive(Debug, Serialize)]
+struct Missing {
+    first: u64,
+    last: u64,
 }
 
 async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
     let opened = Opened::open(data).await?;
+    let gaps = pictures::gaps(&opened.clinic.catalog, MAX_GAPS).await?;
     let mut listed = Vec::new();
     for device in devices::list(&opened.clinic.catalog).await? {
         let newest = devices::certificates(&opened.clinic.catalog, device.id).await?.into_iter().next();
@@ -219,6 +232,11 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
             approved_at: device.approved_at.map(time::rfc3339),
             revoked_at: device.revoked_at.map(time::rfc3339),
             certificate_until: newest.map(|certificate| time::rfc3339(certificate.not_after)),
+            missing: gaps
+                .iter()
+                .filter(|gap| gap.device == device.id)
+                .map(|gap| Missing { first: gap.first, last: gap.last })
+                .collect(),
         });
     }
     output.print(&listed, |listed| shown_list(listed))
@@ -243,6 +261,9 @@ fn shown_list(listed: &[Listed]) -> String {
         if let Some(words) = &device.words {
             let _ = writeln!(text, "  words:  {words}   (does the phone show the same?)");
             let _ = writeln!(text, "  if so:  safelight device approve {}", device.id);
+        }
+        for missing in &device.missing {
+            let _ = writeln!(text, "  pictures that did not arrive: number {} to {}", missing.first, missing.last);
         }
         if let (Some(until), "active") = (&device.certificate_until, device.status) {
             let _ = writeln!(text, "  certificate until {until}, renewed by itself");
@@ -369,6 +390,7 @@ mod tests {
             approved_at: None,
             revoked_at: None,
             certificate_until: Some(time::rfc3339(UnixMillis(0))),
+            missing: vec![Missing { first: 3, last: 4 }],
         }
     }
 

@@ -6,7 +6,7 @@ use safelight_core::ids::UnixMillis;
 use super::Finding;
 use crate::cli::outcome::CliError;
 use crate::cli::time;
-use crate::clinic::{Clinic, HEADERS_FILE};
+use crate::clinic::{Clinic, HEADERS_FILE, pictures};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::ingest::inbox;
@@ -15,6 +15,9 @@ use crate::keyfile;
 use crate::store::catalog::{Catalog, Check};
 use crate::store::headers::SqliteHeaders;
 use crate::vault::Passphrase;
+
+/// Gaps in devices' numbering that are looked for.
+const MAX_GAPS: u32 = 1000;
 
 pub(super) async fn examine(
     layout: &Layout,
@@ -44,6 +47,7 @@ pub(super) async fn examine(
             findings.push(ca_certificate(&clinic, now));
             findings.push(database("clinic-db", "clinic.db", &clinic.catalog).await);
             findings.push(addresses(&clinic, config));
+            findings.push(sequences(&clinic).await);
             findings.push(vault(&clinic, passphrase));
         }
         Err(error) => findings.push(Finding::fail(
@@ -131,6 +135,31 @@ fn addresses(clinic: &Clinic, config: &Config) -> Finding {
             config.addresses().join(", ")
         ),
         "Go back to the old addresses: those in the key set cannot be changed yet.",
+    )
+}
+
+/// Sequence numbers that never arrived: the only sign of a picture that was kept from the clinic.
+async fn sequences(clinic: &Clinic) -> Finding {
+    let gaps = match pictures::gaps(&clinic.catalog, MAX_GAPS).await {
+        Ok(gaps) => gaps,
+        Err(error) => return broken("sequence", "clinic.db", &error),
+    };
+    let Some(first) = gaps.first() else {
+        return Finding::ok("sequence", "No device's numbering of its pictures has a gap.");
+    };
+    let which = if first.first == first.last {
+        format!("number {}", first.first)
+    } else {
+        format!("numbers {} to {}", first.first, first.last)
+    };
+    let more = match gaps.len() {
+        1 => String::new(),
+        gaps => format!(" ({gaps} gaps in all)"),
+    };
+    Finding::warn(
+        "sequence",
+        format!("Of device {} the clinic lacks {which}{more}.", first.device),
+        "A picture is still on its way, was discarded on the device, or was kept from the clinic: ask whoever has it.",
     )
 }
 
