@@ -33,7 +33,7 @@ pub(super) struct Photograph {
     pub(super) says_after: Vec<&'static str>,
     /// What stripping says that it removed.
     pub(super) removed: Vec<&'static str>,
-    #[serde(serialize_with = "milliseconds")]
+    #[serde(rename = "shutter_to_receipt_ms", serialize_with = "milliseconds")]
     pub(super) shutter_to_receipt: Duration,
     pub(super) receipt_index: u64,
 }
@@ -51,9 +51,9 @@ struct Check {
 pub(super) struct Figures {
     pub(super) photographs: Vec<Photograph>,
     megapixels: f64,
-    #[serde(serialize_with = "milliseconds")]
+    #[serde(rename = "shutter_to_receipt_p50_ms", serialize_with = "milliseconds")]
     shutter_to_receipt_p50: Duration,
-    #[serde(serialize_with = "milliseconds")]
+    #[serde(rename = "shutter_to_receipt_p99_ms", serialize_with = "milliseconds")]
     shutter_to_receipt_p99: Duration,
     checks: Vec<Check>,
     all_hold: bool,
