@@ -83,13 +83,6 @@ const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
     patient, captured_at, stored_at, log_index FROM picture";
 
-/// The newest inbox entry that has been taken over, 0 if none.
-pub async fn newest_seq(catalog: &Catalog) -> Result<u64, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM picture").fetch_one(&mut *tx).await?;
-    Ok(count(row.try_get(0)?)?)
-}
-
 /// What an inbox entry says of itself: believed only as far as it names the picture.
 #[derive(Debug, Clone)]
 pub struct Claimed {
@@ -115,13 +108,16 @@ pub async fn insert(
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
     let state = if quarantined.is_some() { State::Quarantined } else { State::Received };
+    // The clinic's own count: ingest's begins anew if ingest does.
+    let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) FROM picture").fetch_one(&mut **tx).await?;
+    let seq = count(row.try_get(0)?)?.saturating_add(1);
     let done = sqlx::query(
         "INSERT INTO picture (capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label,
              captured_at, stored_at, log_index, pulled_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (capture) DO NOTHING",
     )
     .bind(entry.capture_id.as_bytes().to_vec())
-    .bind(int(entry.seq)?)
+    .bind(int(seq)?)
     .bind(state.name())
     .bind(quarantined.unwrap_or_default().to_owned())
     .bind(claimed.device.as_bytes().to_vec())
@@ -156,11 +152,12 @@ pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<P
     rows.iter().map(picture_of).collect()
 }
 
-/// Pictures that wait to be judged, oldest first.
-pub async fn received(catalog: &Catalog, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+/// Pictures that wait to be judged, oldest first: up to `limit` after `seq`.
+pub async fn received(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("{COLUMNS} WHERE state = 'received' ORDER BY seq LIMIT $1");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    let sql = format!("{COLUMNS} WHERE state = 'received' AND seq > $1 ORDER BY seq LIMIT $2");
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
     rows.iter().map(picture_of).collect()
 }
 

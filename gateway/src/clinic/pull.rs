@@ -45,9 +45,6 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>) -> Result<(), Cli
     let mut enrolments = Enrolments::default();
     let mut pushed = Pushed::default();
     let mut relay_after = 0;
-    let mut inbox_after = pictures::newest_seq(&running.clinic.catalog).await?;
-    // Entries below the newest may be unsettled, if this process ended between taking one over and saying so.
-    settle_known(running, &mut link).await?;
     loop {
         let now = running.clock.now();
         pushed.bring_up_to_date(&running.clinic, &mut link, now).await?;
@@ -59,15 +56,13 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>) -> Result<(), Cli
         linked.send_replace(true);
         let wait_ms = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
         let unlocked = running.vault.is_some();
-        let Answer::Events { inbox, relay } =
-            link.ask(&Ask::Poll { inbox_after, relay_after, wait_ms, unlocked }).await?
-        else {
+        let Answer::Events { inbox, relay } = link.ask(&Ask::Poll { relay_after, wait_ms, unlocked }).await? else {
             return Err(LinkError::Unexpected.into());
         };
         for entry in &inbox {
             take_over(running, entry).await?;
-            inbox_after = inbox_after.max(entry.seq);
         }
+        // What is settled is not shown again.
         settle(&mut link, &inbox).await?;
         for message in relay {
             relay_after = relay_after.max(message.seq);
@@ -171,26 +166,4 @@ async fn settle(link: &mut Link, entries: &[InboxEntry]) -> Result<(), ClinicErr
     }
     let ids = entries.iter().map(|entry| entry.capture_id).collect();
     Ok(link.tell(&Ask::Settled(ids)).await?)
-}
-
-/// Settles what this process holds already and ingest still keeps.
-async fn settle_known(running: &Running, link: &mut Link) -> Result<(), ClinicError> {
-    let mut after = 0;
-    loop {
-        let ask = Ask::Poll {
-            inbox_after: after,
-            relay_after: u64::from(u32::MAX),
-            wait_ms: 0,
-            unlocked: running.vault.is_some(),
-        };
-        let Answer::Events { inbox, .. } = link.ask(&ask).await? else {
-            return Err(LinkError::Unexpected.into());
-        };
-        let Some(last) = inbox.last() else { return Ok(()) };
-        after = last.seq;
-        for entry in &inbox {
-            take_over(running, entry).await?;
-        }
-        settle(link, &inbox).await?;
-    }
 }

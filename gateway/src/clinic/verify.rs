@@ -51,25 +51,26 @@ impl<E: Into<ClinicError>> From<E> for Fault {
 pub(super) async fn run(running: Arc<Running>) {
     let Some(vault) = &running.vault else { return };
     loop {
-        match round(&running, vault).await {
-            Ok(0) => {
-                let _ = timeout(IDLE, running.pulled.notified()).await;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "pictures could not be judged");
-                tokio::time::sleep(IDLE).await;
-            }
+        if let Err(error) = pass(&running, vault).await {
+            tracing::error!(%error, "pictures could not be judged");
         }
+        let _ = timeout(IDLE, running.pulled.notified()).await;
     }
 }
 
-async fn round(running: &Running, vault: &Unlocked) -> Result<usize, ClinicError> {
-    let waiting = pictures::received(&running.clinic.catalog, BATCH).await?;
-    for picture in &waiting {
-        judge(&running.clinic, vault, picture, running.clock.now()).await?;
+/// Judges everything that waits. One picture that cannot be judged now does not keep the others waiting; the next pass tries it again.
+async fn pass(running: &Running, vault: &Unlocked) -> Result<(), ClinicError> {
+    let mut after = 0;
+    loop {
+        let waiting = pictures::received(&running.clinic.catalog, after, BATCH).await?;
+        let Some(last) = waiting.last() else { return Ok(()) };
+        after = last.seq;
+        for picture in &waiting {
+            if let Err(error) = judge(&running.clinic, vault, picture, running.clock.now()).await {
+                tracing::error!(capture = %picture.capture, %error, "a picture could not be judged");
+            }
+        }
     }
-    Ok(waiting.len())
 }
 
 /// Judges one received picture.

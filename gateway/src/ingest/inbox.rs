@@ -26,7 +26,8 @@ use super::keys::IngestKeys;
 use crate::clock::Clock;
 use crate::link::{DeviceRecord, InboxEntry, MAX_INBOX_ENTRIES};
 use crate::log::{LogError, MerkleLog};
-use crate::store::catalog::{Catalog, CatalogError, count, int};
+use crate::store::blobs::{BlobKey, payload_key};
+use crate::store::catalog::{Catalog, CatalogError, count};
 use crate::store::headers::{HeaderError, HeaderId, Headers, Kind, SqliteHeaders};
 
 /// Why the inbox cannot be used.
@@ -154,6 +155,14 @@ impl Inbox {
         })
     }
 
+    /// Whether a stored capture's payload has this key.
+    pub(super) async fn holds(&self, key: &BlobKey) -> Result<bool, InboxError> {
+        let Some(capture) = key.capture() else { return Ok(true) };
+        let mut tx = self.catalog.read().await?;
+        let stored = find(&mut tx, capture).await?;
+        Ok(stored.is_some_and(|stored| payload_key(capture, &stored.manifest_hash) == *key))
+    }
+
     /// Commits a capture whose payload is durable already. When this returns, all of it would survive a power cut.
     pub(super) async fn store(&self, received: Received) -> Result<Stored, RefusalCode> {
         let (reply, stored) = tokio::sync::oneshot::channel();
@@ -210,15 +219,14 @@ impl Inbox {
         Ok((newest.text().as_bytes().to_vec(), consistency))
     }
 
-    /// Captures after `seq` that the clinic process has not settled.
-    pub(super) async fn after(&self, seq: u64) -> Result<Vec<InboxEntry>, InboxError> {
+    /// Captures that the clinic process has not settled, oldest first, as many as one answer holds.
+    pub(super) async fn unsettled(&self) -> Result<Vec<InboxEntry>, InboxError> {
         let rows = {
             let mut tx = self.catalog.read().await?;
             sqlx::query(
                 "SELECT seq, capture, manifest, label_payload, stored_at, log_index FROM inbox
-                 WHERE seq > $1 AND settled = 0 ORDER BY seq LIMIT $2",
+                 WHERE settled = 0 ORDER BY seq LIMIT $1",
             )
-            .bind(int(seq)?)
             .bind(i64::try_from(MAX_INBOX_ENTRIES).unwrap_or(1))
             .fetch_all(&mut *tx)
             .await?

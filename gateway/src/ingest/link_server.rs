@@ -28,30 +28,39 @@ pub(super) async fn serve(ingest: Arc<Ingest>, listener: LinkListener, phones: S
 }
 
 async fn converse(ingest: Arc<Ingest>, mut link: Link, port: u16, enrol_port: u16) {
-    loop {
-        let ask = match link.next_ask().await {
-            Ok(Some(ask)) => ask,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%error, "the link broke");
-                return;
-            }
-        };
-        let answer = match ask {
-            Ask::Status => status(&ingest, port, enrol_port).await,
-            ask => answer(&ingest, ask).await,
-        };
-        if link.answer(&answer.unwrap_or_else(Answer::Failed)).await.is_err() {
-            return;
-        }
+    let mut polled = false;
+    if let Err(error) = answer_all(&ingest, &mut link, port, enrol_port, &mut polled).await {
+        tracing::warn!(%error, "the link broke");
     }
+    if polled {
+        // Whoever comes next knows nothing of these conversations.
+        ingest.relay.abandon();
+    }
+}
+
+async fn answer_all(
+    ingest: &Ingest,
+    link: &mut Link,
+    port: u16,
+    enrol_port: u16,
+    polled: &mut bool,
+) -> Result<(), LinkError> {
+    while let Some(ask) = link.next_ask().await? {
+        *polled |= matches!(ask, Ask::Poll { .. });
+        let answer = match ask {
+            Ask::Status => status(ingest, port, enrol_port).await,
+            ask => answer(ingest, ask).await,
+        };
+        link.answer(&answer.unwrap_or_else(Answer::Failed)).await?;
+    }
+    Ok(())
 }
 
 async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
     match ask {
-        Ask::Poll { inbox_after, relay_after, wait_ms, unlocked } => {
+        Ask::Poll { relay_after, wait_ms, unlocked } => {
             ingest.clinic_seen(unlocked);
-            poll(ingest, inbox_after, relay_after, wait_ms).await
+            poll(ingest, relay_after, wait_ms).await
         }
         Ask::Settled(captures) => {
             ingest.inbox.settle(&captures).await.map_err(|_| Failure::Store)?;
@@ -96,14 +105,14 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
     }
 }
 
-async fn poll(ingest: &Ingest, inbox_after: u64, relay_after: u64, wait_ms: u32) -> Result<Answer, Failure> {
+async fn poll(ingest: &Ingest, relay_after: u64, wait_ms: u32) -> Result<Answer, Failure> {
     let deadline = Instant::now() + Duration::from_millis(wait_ms.min(MAX_POLL_WAIT_MS).into());
     loop {
         // Registered before looking, so that news between the look and the wait is not missed.
         let news = ingest.news.notified();
         tokio::pin!(news);
         news.as_mut().enable();
-        let inbox = ingest.inbox.after(inbox_after).await.map_err(|_| Failure::Store)?;
+        let inbox = ingest.inbox.unsettled().await.map_err(|_| Failure::Store)?;
         let relay = ingest.relay.after(relay_after);
         let late = Instant::now() >= deadline;
         if late || !inbox.is_empty() || !relay.is_empty() {

@@ -51,6 +51,9 @@ const MAX_UPLOADS: usize = 256;
 /// How long running uploads have to end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long they then have to write down what has arrived.
+const AFTER_CUT: Duration = Duration::from_secs(2);
+
 /// Why ingest could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -117,7 +120,10 @@ pub(crate) struct Ingest {
     /// The invitations have changed.
     invited: Notify,
     enrol_open: AtomicBool,
+    /// No new requests are taken.
     stop: watch::Sender<bool>,
+    /// Running uploads are ended too.
+    cut: watch::Sender<bool>,
     uploads: AtomicUsize,
     clinic_seen: AtomicU64,
     clinic_unlocked: AtomicBool,
@@ -132,6 +138,18 @@ impl Ingest {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
+    async fn cut_off(&self) {
+        let _ = self.cut.subscribe().wait_for(|cut| *cut).await;
+    }
+
+    /// Ends the process once the store can no longer be trusted: a restart looks at what is really there.
+    fn stop_if_distrusted(&self) {
+        if !self.inbox.is_trusted() || !self.blobs.trust().holds() {
+            self.stop.send_replace(true);
+            self.cut.send_replace(true);
+        }
+    }
+
     /// A place among the uploads, given back when it is dropped.
     fn try_reserve_upload(&self) -> Result<UploadPlace<'_>, RefusalCode> {
         let place = UploadPlace(&self.uploads);
@@ -141,9 +159,7 @@ impl Ingest {
     /// The refusal for a failure of the store. One that makes the store untrustworthy ends the process.
     fn store_failed(&self, error: &BlobError) -> RefusalCode {
         tracing::error!(%error, "the store failed");
-        if matches!(error, BlobError::StoreDistrusted) {
-            self.stop.send_replace(true);
-        }
+        self.stop_if_distrusted();
         RefusalCode::StoreUnavailable
     }
 
@@ -215,6 +231,7 @@ pub async fn run(
         news,
         reconfigured: Notify::new(),
         stop: watch::Sender::new(false),
+        cut: watch::Sender::new(false),
         uploads: AtomicUsize::new(0),
         clinic_seen: AtomicU64::new(0),
         clinic_unlocked: AtomicBool::new(false),
@@ -255,10 +272,16 @@ async fn recall(ingest: &Ingest) -> Result<(), IngestError> {
     Ok(())
 }
 
+/// Lets running uploads end by themselves for a while, then ends them: what has arrived stays, and the phones go on from there.
 async fn drain(ingest: &Ingest) {
-    let deadline = tokio::time::Instant::now() + DRAIN;
-    while ingest.uploads.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    for (cut, patience) in [(false, DRAIN), (true, AFTER_CUT)] {
+        if cut {
+            ingest.cut.send_replace(true);
+        }
+        let deadline = tokio::time::Instant::now() + patience;
+        while ingest.uploads.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -275,8 +298,28 @@ async fn sweep(ingest: Arc<Ingest>) {
             Ok(swept) => tracing::info!(count = swept.removed, "interrupted uploads removed"),
             Err(error) => tracing::warn!(%error, "interrupted uploads could not be swept"),
         }
+        match sweep_payloads(&ingest).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "payloads that were never acknowledged removed"),
+            Err(error) => tracing::warn!(%error, "payloads could not be swept"),
+        }
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }
+}
+
+/// Removes payloads without an inbox row, left by a process that ended between the rename and the commit. Only old ones: a
+/// young one may be on its way into the inbox.
+async fn sweep_payloads(ingest: &Ingest) -> Result<u64, IngestError> {
+    let mut removed = 0u64;
+    for shard in 0..=u8::MAX {
+        for blob in ingest.blobs.list(shard).await?.blobs {
+            let old = ingest.clock.now().since(blob.modified) >= PART_LIFETIME;
+            if old && !ingest.inbox.holds(&blob.key).await? && ingest.blobs.delete(&blob.key).await? {
+                removed = removed.saturating_add(1);
+            }
+        }
+    }
+    Ok(removed)
 }
 
 fn lock(folder: &std::path::Path) -> Result<std::fs::File, IngestError> {

@@ -76,6 +76,13 @@ impl Relay {
         sender.try_send(Reply { message, last }).map_err(|_| Failure::NoConversation)
     }
 
+    /// Ends every conversation: the clinic process that held them is gone.
+    pub(super) fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.open.clear();
+        inner.waiting.clear();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -92,7 +92,13 @@ pub(super) async fn upload(
         Err(BlobError::Exists) => {}
         Err(error) => return Err(ingest.store_failed(&error)),
     }
-    let stored = ingest.inbox.store(received).await?;
+    let stored = match ingest.inbox.store(received).await {
+        Ok(stored) => stored,
+        Err(code) => {
+            ingest.stop_if_distrusted();
+            return Err(code);
+        }
+    };
     ingest.news.notify_waiters();
     ingest.inbox.receipt(&stored, known).await
 }
@@ -124,7 +130,7 @@ async fn take_payload(
         let read = tokio::select! {
             biased;
             () = claim.superseded() => break Err(End::Interrupted(RefusalCode::Superseded)),
-            () = ingest.stopping() => break Err(End::Interrupted(RefusalCode::ShuttingDown)),
+            () = ingest.cut_off() => break Err(End::Interrupted(RefusalCode::ShuttingDown)),
             read = timeout(RATE_WINDOW, recv.read_chunk(READ_LEN, true)) => read,
         };
         let now = ingest.clock.now();

@@ -19,8 +19,6 @@ const MAX_CHECKPOINT_LEN: usize = 4096;
 pub enum Ask {
     /// See the protocol's table; likewise the others.
     Poll {
-        /// Entries up to this one are known.
-        inbox_after: u64,
         /// Messages up to this one are known.
         relay_after: u64,
         /// Longest wait in milliseconds.
@@ -100,12 +98,9 @@ impl Ask {
     pub fn to_bytes(&self) -> Vec<u8> {
         let map = MapWriter::new();
         match self {
-            Self::Poll { inbox_after, relay_after, wait_ms, unlocked } => map
-                .uint(1, 1)
-                .uint(2, *inbox_after)
-                .uint(3, *relay_after)
-                .uint(4, u64::from(*wait_ms))
-                .bool(5, *unlocked),
+            Self::Poll { relay_after, wait_ms, unlocked } => {
+                map.uint(1, 1).uint(2, *relay_after).uint(3, u64::from(*wait_ms)).bool(4, *unlocked)
+            }
             Self::Settled(ids) => map.uint(1, 2).array(2, list(ids, |id| bytes_value(id.as_bytes()))),
             Self::Devices { generation, devices } => {
                 map.uint(1, 3).uint(2, *generation).array(3, list(devices, DeviceRecord::to_value))
@@ -130,10 +125,9 @@ impl Ask {
         let mut fields = Fields::decode(body, MAX_LINK_FRAME)?;
         let ask = match fields.take(1)?.uint()? {
             1 => Self::Poll {
-                inbox_after: fields.take(2)?.uint()?,
-                relay_after: fields.take(3)?.uint()?,
-                wait_ms: fields.take(4)?.uint32()?,
-                unlocked: fields.take(5)?.bool()?,
+                relay_after: fields.take(2)?.uint()?,
+                wait_ms: fields.take(3)?.uint32()?,
+                unlocked: fields.take(4)?.bool()?,
             },
             2 => {
                 let ids = fields.take(2)?.array(0..=MAX_INBOX_ENTRIES)?;

@@ -11,7 +11,7 @@ fn asks() -> Vec<Ask> {
         DeviceRecord { id: DeviceId::from_bytes([1; 16]), state: DeviceState::Revoked, serials: vec![[2; 16]] };
     let open = OpenInvitation { id: InvitationId::from_bytes([3; 16]), token_hash: [4; 32], expires_at: UnixMillis(5) };
     vec![
-        Ask::Poll { inbox_after: 1, relay_after: 2, wait_ms: 3, unlocked: true },
+        Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true },
         Ask::Settled(vec![CaptureId::from_bytes([5; 16])]),
         Ask::Devices { generation: 9, devices: vec![device] },
         Ask::Invitations(vec![open]),

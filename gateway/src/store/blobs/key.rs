@@ -22,6 +22,12 @@ impl BlobKey {
         &self.0
     }
 
+    /// The capture in a key that [`payload_key`] made; `None` for any other.
+    pub fn capture(&self) -> Option<CaptureId> {
+        let bytes = data_encoding::HEXLOWER.decode(self.0.as_bytes()).ok()?;
+        CaptureId::from_slice(bytes.get(..16)?)
+    }
+
     /// Its last two digits, by which blobs are spread over folders. Not its first: those of a UUIDv7 are
     /// the time's highest and stay the same for 34 years.
     pub(super) fn shard(&self) -> &str {
