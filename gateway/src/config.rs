@@ -129,7 +129,7 @@ impl Config {
         if self.hosts.is_empty() || self.hosts.len() > 8 {
             return Err(ConfigError::Value("hosts: 1 to 8 names or addresses are expected"));
         }
-        if self.hosts.iter().any(|host| host.is_empty() || host.len() > 253 || host.contains(['/', ' ', '@'])) {
+        if self.hosts.iter().any(|host| !is_host(host)) {
             return Err(ConfigError::Value("hosts: names or addresses without port are expected"));
         }
         if self.listen.port() == 0 || self.enrol_listen.port() == 0 {
@@ -160,6 +160,13 @@ impl Config {
     pub fn enrol_addresses(&self) -> Vec<String> {
         with_port(&self.hosts, self.enrol_listen.port())
     }
+}
+
+/// A name or an address, without a port.
+fn is_host(host: &str) -> bool {
+    let is_name = (1..=253).contains(&host.len())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    is_name || host.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 fn with_port(hosts: &[String], port: u16) -> Vec<String> {
@@ -251,6 +258,9 @@ mod tests {
         assert!(Config { enrol_listen: example().listen, ..example() }.check().is_err());
         assert!(Config { listen: "0.0.0.0:0".parse().unwrap(), ..example() }.check().is_err());
         assert!(Config { clinic_name: "a\nb".to_owned(), ..example() }.check().is_err());
+        for host in ["127.0.0.1:4433", "a/b", "", "[::1]", "a b"] {
+            assert!(Config { hosts: vec![host.to_owned()], ..example() }.check().is_err(), "{host}");
+        }
     }
 
     #[test]

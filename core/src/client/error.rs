@@ -50,7 +50,7 @@ pub enum ClientError {
     #[error("the gateway's answer was not understood: update the app")]
     Protocol,
     /// The caller cancelled.
-    #[error("cancelled: the picture is still held")]
+    #[error("cancelled")]
     Cancelled,
     /// Enrolment: the invitation is past its time on this device's clock.
     #[error("the invitation has expired: ask your clinic's IT for a new QR code (and check this device's clock)")]

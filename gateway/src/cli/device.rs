@@ -162,9 +162,11 @@ async fn invite(args: InviteArgs, output: Output) -> Result<(), CliError> {
         addresses: invitation.addresses,
         expires_at: time::rfc3339(expires_at),
     };
+    // A phone that comes before ingest has heard would be told that there is no such invitation.
+    let heard = ingest_has_heard(&opened).await?;
     output.print(&invited, |invited| shown_invitation(invited, &drawn, expires_at))?;
-    if health::ask(&opened.layout).await.is_err() {
-        tracing::warn!("the gateway does not run: the phone can enrol once `safelight serve` does");
+    if !heard {
+        tracing::warn!("ingest has not heard of the invitation: the phone can enrol once `safelight serve` runs");
     }
     Ok(())
 }

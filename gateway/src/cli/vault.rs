@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use safelight_core::ids::CaptureId;
-use safelight_core::label::Label;
+use safelight_core::label::{Consent, Label};
 use serde::Serialize;
 
 use super::outcome::{CliError, Exit, Output};
@@ -89,6 +89,12 @@ struct Row {
     birth_date: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,7 +128,7 @@ async fn list(args: ListArgs, output: Output) -> Result<(), CliError> {
 }
 
 async fn open(args: OpenArgs, output: Output) -> Result<(), CliError> {
-    refuse_existing(&args.out)?;
+    refuse_unusable(&args.out)?;
     let clock = Clock::system();
     let clinic = opened(&args.data, &clock).await?;
     let vault = clinic.unlock(&args.passphrase.require()?)?;
@@ -132,7 +138,7 @@ async fn open(args: OpenArgs, output: Output) -> Result<(), CliError> {
 }
 
 async fn export(args: ExportArgs, output: Output) -> Result<(), CliError> {
-    refuse_existing(&args.out)?;
+    refuse_unusable(&args.out)?;
     let clock = Clock::system();
     let clinic = opened(&args.data, &clock).await?;
     let file = reading::export(&clinic, args.id, &Actor::shell(), clock.now()).await?;
@@ -169,6 +175,17 @@ fn row(listed: Listed) -> Row {
         name: of_label(|label| Some(label.name.clone())),
         birth_date: of_label(|label| Some(label.birth_date.as_str().to_owned())),
         site: of_label(|label| Some(site(label))),
+        view: of_label(|label| label.view.clone()),
+        consent: label.as_ref().and_then(|label| label.consent).map(consent),
+        note: of_label(|label| label.note.clone()),
+    }
+}
+
+fn consent(consent: Consent) -> &'static str {
+    match consent {
+        Consent::Record => "record",
+        Consent::Teaching => "teaching",
+        Consent::Publication => "publication",
     }
 }
 
@@ -184,15 +201,34 @@ fn table(rows: &[Row]) -> String {
     }
     let lines = rows.iter().map(|row| {
         let state = row.reason.as_ref().map_or(row.state.to_owned(), |reason| format!("{} ({reason})", row.state));
-        let first = format!("{}  {}  {state}  by {}", row.id, row.captured_at, row.operator);
-        match (&row.patient, &row.name, &row.birth_date, &row.site) {
-            (Some(patient), Some(name), Some(birth_date), Some(site)) => {
-                format!("{first}\n    {patient}  {name}  born {birth_date}  {site}")
+        let first = format!("{}  {state}\n    {} by {}", row.id, row.captured_at, row.operator);
+        match (&row.patient, &row.issuer, &row.name, &row.birth_date, &row.site) {
+            (Some(patient), Some(issuer), Some(name), Some(birth_date), Some(site)) => {
+                let view = row.view.as_ref().map(|view| format!(", {view}")).unwrap_or_default();
+                let consent = row.consent.map(|consent| format!("\n    consent: {consent}")).unwrap_or_default();
+                let note = row.note.as_ref().map(|note| format!("\n    note: {note}")).unwrap_or_default();
+                format!("{first}\n    {patient} ({issuer})  {name}, born {birth_date}\n    {site}{view}{consent}{note}")
             }
             _ => first,
         }
     });
-    lines.collect::<Vec<_>>().join("\n")
+    let mut text = lines.collect::<Vec<_>>().join("\n");
+    if rows.iter().all(|row| row.patient.is_none()) {
+        text.push_str("\nWho the patients are is sealed: give --passphrase-file to see it. The look is put on record.");
+    }
+    text
+}
+
+/// Before anything is put on record: a file that could not be written must not leave an entry that says it was.
+fn refuse_unusable(out: &Path) -> Result<(), CliError> {
+    if out == Path::new("-") {
+        return Err(CliError::new(Exit::Usage, "-o: a file is expected, a picture is not written to standard output"));
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(CliError::new(Exit::Usage, format_args!("{}: there is no such folder", folder.display())));
+    }
+    refuse_existing(out)
 }
 
 fn refuse_existing(out: &Path) -> Result<(), CliError> {

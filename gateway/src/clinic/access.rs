@@ -64,6 +64,8 @@ pub enum Event<'a> {
     CertificateIssued(DeviceId, [u8; 16]),
     /// Ingest got a TLS certificate.
     IngestCertified([u8; 16]),
+    /// A key set of this number is about to be signed.
+    KeySetSigned(u64),
     /// The vault was unlocked.
     VaultUnlocked,
     /// A capture was taken over from ingest.
@@ -98,6 +100,7 @@ impl Event<'_> {
             Self::DeviceRevoked(device) => ("device-revoked", vec![id(device.as_bytes())]),
             Self::CertificateIssued(device, serial) => ("certificate-issued", vec![id(device.as_bytes()), id(serial)]),
             Self::IngestCertified(serial) => ("ingest-certified", vec![id(serial)]),
+            Self::KeySetSigned(number) => ("key-set-signed", vec![Field::Number(*number)]),
             Self::VaultUnlocked => ("vault-unlocked", vec![]),
             Self::Pulled(capture) => ("pulled", vec![id(capture.as_bytes())]),
             Self::Verified(capture, patient) => ("verified", vec![id(capture.as_bytes()), id(patient)]),

@@ -6,14 +6,14 @@ use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit, Mac};
 use safelight_core::device_key::SoftwareKey;
 use safelight_core::ids::{ClinicId, UnixMillis};
-use safelight_core::keyset::{KeyCertificate, SignedKeySet, VerifiedKeySet, root_key};
+use safelight_core::keyset::{KeyCertificate, KeySet, Overlap, SignedKeySet, VerifiedKeySet, root_key};
 use safelight_core::label::{Label, RecordNumberRules};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::ClinicError;
 use super::pictures::Handle;
-use crate::config::RecordNumbers;
+use crate::config::{Config, RecordNumbers};
 use crate::enrol::ca::Ca;
 use crate::keyfile::{self, KeyFileError};
 
@@ -106,6 +106,35 @@ impl ClinicKeys {
         let envelope = keyfile::read(&folder.join(KEY_SET_FILE)).map_err(ClinicKeysError::from)?;
         let root = root_key(ca.certificate())?;
         Ok(SignedKeySet::parse(&envelope)?.verify(&[root], self.clinic_id, now, 0)?)
+    }
+}
+
+/// A key set that was replaced is taken for so long after: longer than a phone is away that is used at all, and as long as a device
+/// certificate holds.
+const OVERLAP: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+
+impl ClinicKeys {
+    /// The key set that follows `held`, with this clinic's name and addresses of today, signed and written down.
+    pub(super) fn next_key_set(
+        &self,
+        folder: &Path,
+        ca: &Ca,
+        held: &VerifiedKeySet,
+        config: &Config,
+        now: UnixMillis,
+    ) -> Result<VerifiedKeySet, ClinicError> {
+        let held = held.key_set();
+        let next = KeySet {
+            clinic_name: config.clinic_name.clone(),
+            addresses: config.addresses(),
+            number: held.number.saturating_add(1),
+            previous: Some(Overlap { number: held.number, until: now.plus(OVERLAP) }),
+            issued_at: now,
+            ..held.clone()
+        };
+        let signed = next.sign(&self.clinic, &self.certificate)?;
+        keyfile::replace(&folder.join(KEY_SET_FILE), 0o600, signed.bytes()).map_err(ClinicKeysError::from)?;
+        self.load_key_set(folder, ca, now)
     }
 }
 

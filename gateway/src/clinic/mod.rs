@@ -190,6 +190,19 @@ impl Clinic {
         Ok(Unlocked::unlock(&self.vault_file(), passphrase)?)
     }
 
+    /// Signs a new key set if name or addresses have been configured anew: phones learn them from there.
+    async fn follow_configuration(&mut self, config: &Config, clock: &Clock) -> Result<(), ClinicError> {
+        let held = self.key_set.key_set();
+        if held.clinic_name == config.clinic_name && held.addresses == config.addresses() {
+            return Ok(());
+        }
+        let number = held.number.saturating_add(1);
+        record(self, clock, &[Event::KeySetSigned(number)]).await?;
+        self.key_set = self.keys.next_key_set(&self.folder, &self.ca, &self.key_set, config, clock.now())?;
+        tracing::info!(number, "a new key set tells phones the configured name and addresses");
+        Ok(())
+    }
+
     fn key_set_envelope(&self) -> &[u8] {
         self.key_set.bytes()
     }
@@ -220,7 +233,8 @@ pub async fn run(
     ready: impl FnOnce(),
 ) -> Result<(), ClinicError> {
     let _lock = lock(&layout.clinic())?;
-    let clinic = Clinic::open(layout, config, &clock).await?;
+    let mut clinic = Clinic::open(layout, config, &clock).await?;
+    clinic.follow_configuration(config, &clock).await?;
     let vault = match passphrase {
         Some(passphrase) => Some(clinic.unlock(&passphrase)?),
         None => None,

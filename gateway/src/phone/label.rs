@@ -20,8 +20,8 @@ pub enum LabelInputError {
     )]
     Malformed,
     /// Something is missing.
-    #[error("{0} is missing: give it as a flag or in the label file")]
-    Missing(&'static str),
+    #[error("of the patient is missing: {0}. Give it as a flag or in the label file")]
+    Missing(String),
     /// Not a word for a consent.
     #[error("the consent is not one of: record, teaching, publication")]
     Consent,
@@ -90,12 +90,18 @@ impl LabelInput {
     /// # Errors
     /// Any [`LabelInputError`] but [`LabelInputError::Malformed`].
     pub fn into_label(mut self) -> Result<Label, LabelInputError> {
-        let record_number =
-            self.patient.take().ok_or(LabelInputError::Missing("the patient's record number (patient)"))?;
-        let name = self.name.take().ok_or(LabelInputError::Missing("the patient's name (name)"))?;
-        let birth_date =
-            self.birth_date.as_deref().ok_or(LabelInputError::Missing("the date of birth (birth_date)"))?;
-        let site = self.site.as_deref().ok_or(LabelInputError::Missing("the body site (site)"))?;
+        let needed = [
+            (self.patient.is_none(), "the record number (patient)"),
+            (self.name.is_none(), "the name (name)"),
+            (self.birth_date.is_none(), "the date of birth (birth_date)"),
+            (self.site.is_none(), "the body site (site)"),
+        ];
+        let absent: Vec<&str> = needed.iter().filter(|(absent, _)| *absent).map(|(_, what)| *what).collect();
+        let (Some(record_number), Some(name), Some(birth_date), Some(site)) =
+            (self.patient.take(), self.name.take(), self.birth_date.as_deref(), self.site.as_deref())
+        else {
+            return Err(LabelInputError::Missing(absent.join(", ")));
+        };
         let (body_site, laterality) = BodySite::from_text(site)?;
         let label = Label {
             issuer: self.issuer.take().unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
@@ -156,7 +162,7 @@ mod tests {
             let mut json: serde_json::Value = serde_json::from_str(FILE).unwrap();
             json.as_object_mut().unwrap().remove(field);
             let refusal = LabelInput::parse(json.to_string().as_bytes()).unwrap().into_label().unwrap_err();
-            assert!(matches!(refusal, LabelInputError::Missing(named) if named.contains(field)), "{field}: {refusal}");
+            assert!(matches!(&refusal, LabelInputError::Missing(named) if named.contains(field)), "{field}: {refusal}");
         }
     }
 

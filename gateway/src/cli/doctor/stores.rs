@@ -134,7 +134,7 @@ fn addresses(clinic: &Clinic, config: &Config) -> Finding {
             told.join(", "),
             config.addresses().join(", ")
         ),
-        "Go back to the old addresses: those in the key set cannot be changed yet.",
+        "Restart the gateway: it signs a new key set, which phones fetch when they next connect (at an old address).",
     )
 }
 

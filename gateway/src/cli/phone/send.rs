@@ -17,7 +17,7 @@ use crate::cli::outcome::{CliError, Exit, Output};
 use crate::cli::time;
 use crate::clock::Clock;
 use crate::phone::camera;
-use crate::phone::label::{LabelInput, MAX_INPUT_LEN};
+use crate::phone::label::{LabelInput, LabelInputError, MAX_INPUT_LEN};
 use crate::phone::send::{SendError, Sender, Sent};
 
 /// Send photographs of one patient.
@@ -113,7 +113,10 @@ pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliErr
     }
     let (all, sent) = (args.photos.len(), rows.len());
     let left = format!("{} of {all} photographs were not sent", all.saturating_sub(sent));
-    outcome.map_err(|error: CliError| CliError { message: format!("{error} ({left})"), exit: error.exit })?;
+    outcome.map_err(|error: CliError| CliError {
+        message: format!("{error} ({left}; one that was on its way may have arrived all the same)"),
+        exit: error.exit,
+    })?;
     closed?;
     if sent < all {
         return Err(CliError::new(Exit::BadInput, format!("{left}, for the reasons above")));
@@ -160,7 +163,9 @@ fn row(path: &Path, sent: &Sent) -> Row {
 }
 
 fn table(rows: &[Row]) -> String {
-    let line = |row: &Row| format!("{}  stored, receipt {}\n    removed: {}", row.id, row.receipt_index, row.words);
+    let line = |row: &Row| {
+        format!("{}\n    {}  stored, receipt {}\n    removed: {}", row.photo, row.id, row.receipt_index, row.words)
+    };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -179,7 +184,10 @@ fn label(args: &mut SendArgs) -> Result<Label, CliError> {
         consent: args.consent.take(),
         note: args.note.take(),
     };
-    let bad = |error| CliError::new(Exit::BadInput, error);
+    let bad = |error| match error {
+        LabelInputError::Missing(_) => CliError::new(Exit::Usage, error),
+        _ => CliError::new(Exit::BadInput, error),
+    };
     let input = match &args.label_file {
         Some(path) => flags.over(LabelInput::parse(&label_file(path)?).map_err(bad)?),
         None => flags,
