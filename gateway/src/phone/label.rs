@@ -12,7 +12,7 @@ pub const MAX_INPUT_LEN: usize = 64 * 1024;
 pub const DEFAULT_ISSUER: &str = "clinic";
 
 /// Why there is no label. It names the field, never its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelInputError {
     /// Not JSON with these fields.
     #[error(
