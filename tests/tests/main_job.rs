@@ -370,3 +370,21 @@ fn a_command_on_a_folder_without_a_gateway_says_so() {
         assert!(said.stderr.contains("safelight init"), "{said}");
     }
 }
+
+/// Somebody lists, while somebody else does, while the clinic process verifies what comes in.
+#[test]
+fn commands_at_the_same_time_do_not_fail_for_each_other() {
+    let gateway = Gateway::serving();
+    let phone = gateway.enrol("phone");
+    let photo = photographs(&gateway, 1);
+    let photo = photo[0].to_str().expect("UTF-8");
+    let sending = phone.start_send(&[photo; 6]);
+    let list = || (0..15).map(|_| gateway.run(&["vault", "list", "--data", "D", "--json"])).filter(|said| said.code != Some(0)).collect::<Vec<_>>();
+    let failed: Vec<_> = std::thread::scope(|scope| {
+        let lists: Vec<_> = (0..3).map(|_| scope.spawn(list)).collect();
+        lists.into_iter().flat_map(|list| list.join().expect("no panic")).collect()
+    });
+    sending.wait().ok();
+    assert!(failed.is_empty(), "{} of 45 commands failed, the first: {}", failed.len(), failed[0]);
+    gateway.pictures_in(&["verified"], 6);
+}
