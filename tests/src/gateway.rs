@@ -54,7 +54,8 @@ impl Gateway {
     pub fn init() -> Self {
         let folder = tempfile::Builder::new().prefix("safelight-test-").tempdir().expect("a temporary folder");
         fs::write(folder.path().join("passphrase"), format!("{PASSPHRASE}\n")).expect("a passphrase file");
-        fs::set_permissions(folder.path().join("passphrase"), fs::Permissions::from_mode(0o600)).expect("a private file");
+        fs::set_permissions(folder.path().join("passphrase"), fs::Permissions::from_mode(0o600))
+            .expect("a private file");
         let mut gateway = Self { said_by_init: Value::Null, port: 0, service: None, folder };
         let args = ["init", "--data", "D", "--passphrase-file", "P", "--recovery-out", "R", "--host", "127.0.0.1"];
         let any_port = ["--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--json"];
@@ -170,7 +171,8 @@ impl Gateway {
     #[track_caller]
     pub fn invite(&self, name: &str, qr: &str) -> Value {
         let qr = self.path(qr);
-        let invite = ["device", "invite", "--data", "D", "--name", name, "--person", "clinician1", "--qr-png", &qr, "--json"];
+        let invite =
+            ["device", "invite", "--data", "D", "--name", name, "--person", "clinician1", "--qr-png", &qr, "--json"];
         self.run(&invite).ok().json()
     }
 
@@ -188,11 +190,13 @@ impl Gateway {
         Running::start(self.command(&enrol), b"")
     }
 
-    /// The device that waits for its approval and shows its words.
+    /// The device of that name, once it waits for its approval and shows its words. `enrolling` is its phone, which must not give up.
     #[track_caller]
-    pub fn pending(&self) -> Value {
+    pub fn pending(&self, name: &str, enrolling: &mut Running) -> Value {
         until("a device that shows its words", PATIENCE, || {
-            self.devices().into_iter().find(|device| text(device, "status") == "pending" && device.get("words").is_some())
+            assert!(!enrolling.has_ended(), "the phone gave up: {}", enrolling.stderr());
+            let shows_words = |device: &Value| text(device, "status") == "pending" && device.get("words").is_some();
+            self.devices().into_iter().find(|device| text(device, "name") == name && shows_words(device))
         })
     }
 
@@ -201,8 +205,8 @@ impl Gateway {
     pub fn enrol(&self, identity: &str) -> Phone {
         let qr = format!("{identity}.png");
         self.invite(identity, &qr);
-        let enrolling = self.start_enrolling(identity, &qr);
-        let device = text(&self.pending(), "id").to_owned();
+        let mut enrolling = self.start_enrolling(identity, &qr);
+        let device = text(&self.pending(identity, &mut enrolling), "id").to_owned();
         self.run(&["device", "approve", &device, "--data", "D"]).ok();
         enrolling.wait().ok();
         Phone { identity: self.at(identity), device }
@@ -228,7 +232,19 @@ impl Gateway {
     #[track_caller]
     pub fn open(&self, id: &str) -> Vec<u8> {
         let out = self.path(&format!("opened-{id}.jpg"));
-        let open = ["vault", "open", id, "-o", &out, "--reason", "a test looks at it", "--data", "D", "--passphrase-file", "P"];
+        let open = [
+            "vault",
+            "open",
+            id,
+            "-o",
+            &out,
+            "--reason",
+            "a test looks at it",
+            "--data",
+            "D",
+            "--passphrase-file",
+            "P",
+        ];
         self.run(&open).ok();
         fs::read(out).expect("the opened picture")
     }
@@ -280,7 +296,8 @@ impl Gateway {
 
     /// Listens on another port than the one that phones are told.
     fn move_away(&mut self) -> SocketAddr {
-        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port");
+        let free =
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port");
         let path = self.data().join("config.toml");
         let config = fs::read_to_string(&path).expect("the configuration");
         let moved = config.replace(&format!("listen = \"127.0.0.1:{}\"", self.port), &format!("listen = \"{free}\""));

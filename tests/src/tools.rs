@@ -10,7 +10,10 @@ use std::process::{Command, Stdio};
 pub fn has(name: &str, skipped: &str) -> bool {
     let found = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{name} is missing, and in CI no test may be skipped");
+        assert!(
+            std::env::var_os("CI").is_none_or(|ci| ci.is_empty()),
+            "{name} is missing, and in CI no test may be skipped"
+        );
         eprintln!("skipped: {skipped} ({name} is missing)");
     }
     found

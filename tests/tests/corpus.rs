@@ -1,10 +1,6 @@
 //! Photographs of cameras and phones that nobody here made, through capture, store and vault: each comes out as `phone strip`
 //! cleans it, or is refused with a reason.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what does not go as it should is a failed test"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -61,7 +57,8 @@ struct Vault {
 
 impl Vault {
     fn unlock(gateway: &Gateway) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let layout = Layout::new(gateway.data());
         let config = Config::load(&gateway.data()).expect("the configuration");
         let clinic = runtime.block_on(Clinic::open(&layout, &config, &Clock::system())).expect("the clinic's stores");
@@ -80,7 +77,9 @@ impl Vault {
 #[test]
 fn every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason() {
     let Some(folder) = shared::folder() else {
-        eprintln!("skipped: every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason (no shared folder)");
+        eprintln!(
+            "skipped: every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason (no shared folder)"
+        );
         return;
     };
     let photos = jpegs(&folder.join("corpus/photos"));
@@ -97,9 +96,15 @@ fn every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason() 
     assert!(sent.len() > refused.len(), "{} of {} were refused", refused.len(), photos.len());
 
     let pictures = gateway.pictures_in(&["verified", "quarantined"], sent.len());
-    let states: HashMap<&str, String> =
-        pictures.iter().map(|picture| (text(picture, "id"), format!("{} {}", text(picture, "state"), text(picture, "reason")))).collect();
-    let not_verified: Vec<_> = sent.iter().filter(|(_, id)| states[id.as_str()].trim() != "verified").map(|(photo, id)| (photo, &states[id.as_str()])).collect();
+    let states: HashMap<&str, String> = pictures
+        .iter()
+        .map(|picture| (text(picture, "id"), format!("{} {}", text(picture, "state"), text(picture, "reason"))))
+        .collect();
+    let not_verified: Vec<_> = sent
+        .iter()
+        .filter(|(_, id)| states[id.as_str()].trim() != "verified")
+        .map(|(photo, id)| (photo, &states[id.as_str()]))
+        .collect();
     assert!(not_verified.is_empty(), "{not_verified:#?}");
 
     let vault = Vault::unlock(&gateway);

@@ -1,9 +1,5 @@
 //! What happens when something is away, slow or gone in the middle: a picture arrives once, or not at all and says so.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what does not go as it should is a failed test"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -62,7 +58,8 @@ impl Upload {
         let (client, capture, relay) = (client.clone(), capture.clone(), relay.clone());
         let (noted, token) = (steps.clone(), cancel.clone());
         let task = tokio::spawn(async move {
-            let note = move |progress: Progress| noted.lock().expect("no panic").push((relay.connections(), progress.sent));
+            let note =
+                move |progress: Progress| noted.lock().expect("no panic").push((relay.connections(), progress.sent));
             client.upload(&capture, note, &token).await
         });
         Self { task, steps, cancel }
@@ -117,7 +114,10 @@ fn nothing_stored(gateway: &Gateway) {
     assert_eq!(gateway.pictures().len(), 0);
 }
 
-fn upload_now(client: &Client, capture: &Arc<SealedCapture>) -> impl Future<Output = Result<VerifiedReceipt, ClientError>> {
+fn upload_now(
+    client: &Client,
+    capture: &Arc<SealedCapture>,
+) -> impl Future<Output = Result<VerifiedReceipt, ClientError>> {
     async move { client.upload(capture, |_| {}, &CancelToken::new()).await }
 }
 
@@ -139,7 +139,19 @@ fn pictures_are_taken_while_the_clinic_process_is_away_or_locked_and_verified_la
     let waiting = gateway.pictures_in(&["received"], 2);
     assert_eq!(gateway.health()["unlocked"], false);
     let out = gateway.path("too-early.jpg");
-    let early = ["vault", "open", text(&waiting[0], "id"), "-o", &out, "--reason", "r", "--data", "D", "--passphrase-file", "P"];
+    let early = [
+        "vault",
+        "open",
+        text(&waiting[0], "id"),
+        "-o",
+        &out,
+        "--reason",
+        "r",
+        "--data",
+        "D",
+        "--passphrase-file",
+        "P",
+    ];
     gateway.run(&early).exits(6);
     assert!(gateway.stop());
 
@@ -175,8 +187,15 @@ async fn an_upload_goes_on_where_a_killed_ingest_held_it_and_is_stored_once() {
     assert_eq!(relay.connections(), 2);
     // What the second connection began with: at most the first piece after what was held.
     let steps = steps.lock().expect("no panic");
-    let resumed = steps.iter().find(|(connections, _)| *connections == 2).map(|(_, sent)| *sent as u64).expect("a second connection");
-    assert!((held..=held + 64 * 1024).contains(&resumed), "{held} bytes were held, and the upload went on at {resumed}");
+    let resumed = steps
+        .iter()
+        .find(|(connections, _)| *connections == 2)
+        .map(|(_, sent)| *sent as u64)
+        .expect("a second connection");
+    assert!(
+        (held..=held + 64 * 1024).contains(&resumed),
+        "{held} bytes were held, and the upload went on at {resumed}"
+    );
     stored_once(&gateway, &capture);
 }
 
@@ -358,7 +377,8 @@ async fn a_gateway_that_is_asked_to_end_ends_in_order_and_the_upload_goes_on_aft
     upload.receipt().await;
     let steps = steps.lock().expect("no panic");
     let last = steps.iter().map(|(connections, _)| *connections).max().expect("steps");
-    let resumed = steps.iter().find(|(connections, _)| *connections == last).map(|(_, sent)| *sent as u64).expect("a step");
+    let resumed =
+        steps.iter().find(|(connections, _)| *connections == last).map(|(_, sent)| *sent as u64).expect("a step");
     assert!(last >= 2 && resumed >= held, "{held} bytes were held, and the upload went on at {resumed}");
     stored_once(&gateway, &capture);
 }

@@ -1,9 +1,5 @@
 //! The main job by its commands, in the order in which a clinic gives them: from `init` to a revoked phone.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what does not go as it should is a failed test"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +39,10 @@ fn the_main_job_from_init_to_a_revoked_phone() {
     let gateway = Gateway::serving();
     made_by_init(&gateway);
     let health = gateway.run(&["health", "--data", "D", "--json"]).ok().json();
-    has_keys(&health, &["serving", "clinic_linked", "unlocked", "store_trusted", "port", "enrol_port", "intake_log_size"]);
+    has_keys(
+        &health,
+        &["serving", "clinic_linked", "unlocked", "store_trusted", "port", "enrol_port", "intake_log_size"],
+    );
     assert_eq!(health["port"], gateway.said_by_init["port"]);
     assert_eq!(health["enrol_port"], gateway.said_by_init["enrol_port"]);
 
@@ -64,14 +63,29 @@ fn the_main_job_from_init_to_a_revoked_phone() {
 }
 
 fn made_by_init(gateway: &Gateway) {
-    let keys = ["data", "recovery_kit", "clinic_id", "ca_sha256", "vault_recipient", "recovery_recipient", "hosts", "port", "enrol_port", "warnings"];
+    let keys = [
+        "data",
+        "recovery_kit",
+        "clinic_id",
+        "ca_sha256",
+        "vault_recipient",
+        "recovery_recipient",
+        "hosts",
+        "port",
+        "enrol_port",
+        "warnings",
+    ];
     has_keys(&gateway.said_by_init, &keys);
     let kit = fs::read_to_string(gateway.path("recovery-kit.txt")).expect("the recovery kit");
     assert_eq!(kit.lines().filter(|line| line.starts_with("AGE-SECRET-KEY-1")).count(), 1);
     let secret = kit.lines().find(|line| line.starts_with("AGE-SECRET-KEY-1")).expect("the secret line");
     for file in safelight_tests::gateway::files(&gateway.data()) {
         let bytes = fs::read(&file).unwrap_or_default();
-        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{} holds the recovery key", file.display());
+        assert!(
+            !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
+            "{} holds the recovery key",
+            file.display()
+        );
     }
     // Made once: a second `init` leaves everything as it is.
     let again = ["init", "--data", "D", "--passphrase-file", "P", "--recovery-out"];
@@ -86,14 +100,14 @@ fn enrolled(gateway: &Gateway) -> Phone {
     has_keys(&invited, &["id", "name", "person", "qr", "qr_png", "addresses", "expires_at"]);
     assert_eq!((text(&invited, "name"), text(&invited, "person")), ("Room 3", "clinician1"));
 
-    let enrolling = gateway.start_enrolling("phone", "q.png");
-    let pending = gateway.pending();
-    assert_eq!((text(&pending, "name"), text(&pending, "status")), ("Room 3", "pending"));
+    let mut enrolling = gateway.start_enrolling("phone", "q.png");
+    let pending = gateway.pending("Room 3", &mut enrolling);
     let words = text(&pending, "words").to_owned();
     assert_eq!(words.split(' ').count(), 4, "{words:?}");
     // The phone shows the same words while nobody has approved it.
-    let mut enrolling = enrolling;
-    until("the words on the phone", PATIENCE, || enrolling.stderr().lines().any(|line| line.trim() == words).then_some(()));
+    until("the words on the phone", PATIENCE, || {
+        enrolling.stderr().lines().any(|line| line.trim() == words).then_some(())
+    });
     assert!(!enrolling.has_ended(), "the phone did not wait for its approval");
     assert_eq!(gateway.devices().len(), 1);
 
@@ -155,7 +169,8 @@ fn listed(gateway: &Gateway, sent: &[Value]) -> Vec<Value> {
         let picture = listed.iter().find(|picture| picture["id"] == row["id"]).expect("every picture is listed");
         assert_eq!(text(picture, "state"), "verified");
         assert_eq!((&picture["log_index"], &picture["stored_at"]), (&row["receipt_index"], &row["stored_at"]));
-        let patient = if number < sent.len() / 2 { ("12345", "Müller, Anna") } else { ("MRN-77812-04", "Quittländer, Zoë") };
+        let patient =
+            if number < sent.len() / 2 { ("12345", "Müller, Anna") } else { ("MRN-77812-04", "Quittländer, Zoë") };
         assert_eq!((text(picture, "patient"), text(picture, "name")), patient);
         assert_eq!(text(picture, "birth_date"), "1961-02-03");
     }
@@ -208,7 +223,19 @@ fn without_the_passphrase_nothing_is_opened(gateway: &Gateway, id: &str) {
     let wrong = gateway.path("wrong");
     fs::write(&wrong, "not the passphrase\n").expect("a file");
     gateway.run(&[&open[..], &["--passphrase-file", &wrong]].concat()).exits(4);
-    let unknown = ["vault", "open", "01a200ac-6558-7f70-a8ca-d4470a6b2e62", "-o", &out, "--reason", "r", "--data", "D", "--passphrase-file", "P"];
+    let unknown = [
+        "vault",
+        "open",
+        "01a200ac-6558-7f70-a8ca-d4470a6b2e62",
+        "-o",
+        &out,
+        "--reason",
+        "r",
+        "--data",
+        "D",
+        "--passphrase-file",
+        "P",
+    ];
     gateway.run(&unknown).exits(3);
     let no_reason = ["vault", "open", id, "-o", &out, "--data", "D", "--passphrase-file", "P"];
     gateway.run(&no_reason).exits(2);
@@ -217,10 +244,13 @@ fn without_the_passphrase_nothing_is_opened(gateway: &Gateway, id: &str) {
 
 fn the_logs_are_sound(gateway: &Gateway, before: &str, listed: &[Value]) {
     let sound = gateway.run(&["audit", "verify", "--data", "D", "--json"]).ok().json();
-    let sizes: Vec<u64> = array(sound).iter().map(|log| {
-        assert_eq!(log["ok"], true, "{log}");
-        log["size"].as_u64().expect("a size")
-    }).collect();
+    let sizes: Vec<u64> = array(sound)
+        .iter()
+        .map(|log| {
+            assert_eq!(log["ok"], true, "{log}");
+            log["size"].as_u64().expect("a size")
+        })
+        .collect();
     assert_eq!(sizes.len(), 2);
     assert_eq!(gateway.stored().len(), listed.len());
 
@@ -228,7 +258,8 @@ fn the_logs_are_sound(gateway: &Gateway, before: &str, listed: &[Value]) {
     let kept = gateway.path("kept.txt");
     fs::write(&kept, before).expect("a file");
     for against in [before, &kept] {
-        let verdicts = array(gateway.run(&["audit", "verify", "--data", "D", "--json", "--against", against]).ok().json());
+        let verdicts =
+            array(gateway.run(&["audit", "verify", "--data", "D", "--json", "--against", against]).ok().json());
         assert!(verdicts.iter().all(|log| log["against"] == 1), "{verdicts:?}");
     }
     finish(gateway.command(&["audit", "verify", "--data", "D", "--against", "-"]), before.as_bytes()).ok();
@@ -259,17 +290,36 @@ fn a_used_or_unknown_invitation_ends_with_the_exit_code_of_a_refusal() {
 }
 
 #[test]
-fn a_phone_that_nobody_approves_gives_up_in_time_and_a_refused_one_is_told() {
+fn a_phone_that_nobody_approves_gives_up_in_time() {
     let gateway = Gateway::serving();
     gateway.invite("Room 4", "q.png");
     let (identity, qr) = (gateway.path("late"), gateway.path("q.png"));
     gateway.run(&["phone", "enrol", "--identity", &identity, "--qr", &qr, "--timeout", "2s"]).exits(8);
+    assert_eq!(text(&gateway.devices()[0], "status"), "pending");
+}
 
+/// `device invite` has printed the code: whoever scans it at once must not be told that it is not valid.
+#[test]
+fn an_invitation_holds_as_soon_as_it_is_shown() {
+    let gateway = Gateway::serving();
+    gateway.invite("Another room", "standing.png");
+    until("the enrolment listener", PATIENCE, || gateway.health()["enrol_open"].as_bool().filter(|open| *open));
+    let mut waiting = Vec::new();
+    for round in 0..5 {
+        let (name, qr) = (format!("Room {round}"), format!("{round}.png"));
+        gateway.invite(&name, &qr);
+        let mut enrolling = gateway.start_enrolling(&format!("phone-{round}"), &qr);
+        gateway.pending(&name, &mut enrolling);
+        waiting.push(enrolling);
+    }
+}
+
+#[test]
+fn a_phone_that_the_admin_refuses_is_told() {
+    let gateway = Gateway::serving();
     gateway.invite("Room 5", "r.png");
-    let enrolling = gateway.start_enrolling("refused", "r.png");
-    let device = until("Room 5", PATIENCE, || {
-        gateway.devices().into_iter().find(|device| text(device, "name") == "Room 5" && device.get("words").is_some())
-    });
+    let mut enrolling = gateway.start_enrolling("refused", "r.png");
+    let device = gateway.pending("Room 5", &mut enrolling);
     gateway.run(&["device", "revoke", text(&device, "id"), "--data", "D"]).ok();
     let refused = enrolling.wait().exits(6);
     assert!(!refused.stderr.is_empty());
@@ -304,7 +354,11 @@ fn what_contradicts_the_logs_is_found() {
         let verify = ["audit", "verify", "--data", damaged.to_str().expect("UTF-8"), "--json"];
         let verdicts = array(gateway.run(&verify).exits(7).json());
         let verdict = verdicts.iter().find(|verdict| text(verdict, "log") == log).expect("a verdict");
-        assert_eq!((&verdict["ok"], &verdict["first_bad"]), (&Value::Bool(false), &Value::from(first_bad)), "{change}: {verdict}");
+        assert_eq!(
+            (&verdict["ok"], &verdict["first_bad"]),
+            (&Value::Bool(false), &Value::from(first_bad)),
+            "{change}: {verdict}"
+        );
         let other = verdicts.iter().find(|verdict| text(verdict, "log") != log).expect("a verdict");
         assert_eq!(other["ok"], true, "{change}: {other}");
     }
@@ -351,7 +405,8 @@ fn change_in(database: &Path, statement: &str) {
     sqlx::any::install_default_drivers();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let changed = runtime.block_on(async {
-        let mut connection = sqlx::AnyConnection::connect(&format!("sqlite:{}", database.display())).await.expect("the database");
+        let mut connection =
+            sqlx::AnyConnection::connect(&format!("sqlite:{}", database.display())).await.expect("the database");
         let statement = sqlx::AssertSqlSafe(statement.to_owned());
         let changed = sqlx::query(statement).execute(&mut connection).await.expect("a statement").rows_affected();
         connection.close().await.expect("the database");
@@ -379,7 +434,12 @@ fn commands_at_the_same_time_do_not_fail_for_each_other() {
     let photo = photographs(&gateway, 1);
     let photo = photo[0].to_str().expect("UTF-8");
     let sending = phone.start_send(&[photo; 6]);
-    let list = || (0..15).map(|_| gateway.run(&["vault", "list", "--data", "D", "--json"])).filter(|said| said.code != Some(0)).collect::<Vec<_>>();
+    let list = || {
+        (0..15)
+            .map(|_| gateway.run(&["vault", "list", "--data", "D", "--json"]))
+            .filter(|said| said.code != Some(0))
+            .collect::<Vec<_>>()
+    };
     let failed: Vec<_> = std::thread::scope(|scope| {
         let lists: Vec<_> = (0..3).map(|_| scope.spawn(list)).collect();
         lists.into_iter().flat_map(|list| list.join().expect("no panic")).collect()

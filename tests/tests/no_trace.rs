@@ -1,9 +1,5 @@
 //! What sending leaves behind: on the phone's disk, in the gateway's folder, in what the system is asked to write.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what does not go as it should is a failed test"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +17,8 @@ const OWN_FILES: [&str; 7] =
     ["device.cbor", "device.key", "next-device.key", "in-flight", "device.new", "next-device.new", "in-flight.new"];
 
 /// System calls that write, beside those that take a file's name.
-const WRITING: &str = "%file,memfd_create,memfd_secret,open_by_handle_at,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg";
+const WRITING: &str =
+    "%file,memfd_create,memfd_secret,open_by_handle_at,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg";
 
 fn patient() -> Search {
     let mut search = Search::default();
@@ -91,9 +88,10 @@ fn changes_a_file(name: &str, rest: &str) -> bool {
         "open" | "openat" | "openat2" | "open_by_handle_at" => {
             ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND", "O_TMPFILE"].iter().any(|flag| rest.contains(flag))
         }
-        "creat" | "mknod" | "mknodat" | "mkdir" | "mkdirat" | "link" | "linkat" | "symlink" | "symlinkat" | "rename" | "renameat"
-        | "renameat2" | "truncate" | "memfd_create" | "memfd_secret" | "setxattr" | "lsetxattr" | "unlink" | "unlinkat" | "rmdir" | "chmod"
-        | "fchmodat" | "chown" | "fchownat" | "utimensat" | "mount" | "chroot" => true,
+        "creat" | "mknod" | "mknodat" | "mkdir" | "mkdirat" | "link" | "linkat" | "symlink" | "symlinkat"
+        | "rename" | "renameat" | "renameat2" | "truncate" | "memfd_create" | "memfd_secret" | "setxattr"
+        | "lsetxattr" | "unlink" | "unlinkat" | "rmdir" | "chmod" | "fchmodat" | "chown" | "fchownat" | "utimensat"
+        | "mount" | "chroot" => true,
         _ => false,
     }
 }
@@ -212,7 +210,8 @@ fn a_killed_phone_leaves_nothing_but_the_number_of_pictures_that_were_lost() {
         relay.open();
         not_in(&search, &phone.identity);
         not_in(&search, &gateway.data());
-        let own: BTreeSet<String> = OWN_FILES.iter().map(|name| phone.identity.join(name).display().to_string()).collect();
+        let own: BTreeSet<String> =
+            OWN_FILES.iter().map(|name| phone.identity.join(name).display().to_string()).collect();
         assert!(files(&phone.identity).iter().all(|file| own.contains(&file.display().to_string())));
     };
     killed_in_the_middle();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use getrandom::SysRng;
-use safelight_core::capture::{Setting, SealedCapture, capture};
+use safelight_core::capture::{SealedCapture, Setting, capture};
 use safelight_core::client::device::Device;
 use safelight_core::client::{Client, Options};
 use safelight_core::device_key::DeviceKey;
@@ -16,7 +16,8 @@ use safelight_gateway::phone::label::LabelInput;
 use super::program::{Finished, Running, command, finish, safelight};
 
 /// Whom the pictures are of, unless a test says otherwise.
-pub const LABEL: &str = r#"{"patient":"MRN-77812-04","name":"Quittländer, Zoë","birth_date":"1961-02-03","site":"left forearm"}"#;
+pub const LABEL: &str =
+    r#"{"patient":"MRN-77812-04","name":"Quittländer, Zoë","birth_date":"1961-02-03","site":"left forearm"}"#;
 
 /// An enrolled phone.
 #[derive(Debug)]

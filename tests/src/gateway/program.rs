@@ -289,11 +289,13 @@ pub fn signal(id: u32, signal: Signal) {
 
 /// The child of `parent` whose first argument is `kind`.
 pub fn child_of(parent: u32, kind: &str) -> Option<u32> {
-    let ids = std::fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let ids =
+        std::fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let mut ids = ids.filter(|id| {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
         let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        let is_child = status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|of| of.trim() == parent.to_string()));
+        let is_child =
+            status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|of| of.trim() == parent.to_string()));
         is_child && arguments.split(|byte| *byte == 0).nth(1) == Some(kind.as_bytes())
     });
     ids.next()
