@@ -1,6 +1,11 @@
 //! Photographs of cameras and phones that nobody here made, through capture, store and vault: each comes out as `phone strip`
 //! cleans it, or is refused with a reason.
-#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -120,12 +125,12 @@ fn every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason() 
         let stripping = strip(photo, &gateway.at("")).expect_err("what cannot be stripped cannot be sent").exits(9);
         assert!(stripping.stderr.contains(reason), "{reason:?} against {stripping}");
         assert!(names_what_is_wrong(reason), "{}: {reason:?}", photo.display());
-        println!("refused: {}: {reason}", photo.strip_prefix(&folder).unwrap_or(photo).display());
+        eprintln!("refused: {}: {reason}", photo.strip_prefix(&folder).unwrap_or(photo).display());
     }
     let opened = gateway.log("access").iter().filter(|entry| text(entry, "kind") == "opened").count();
     assert!(opened >= sent.len(), "{opened} looks are on record, {} pictures were opened", sent.len());
     gateway.run(&["audit", "verify", "--data", "D"]).ok();
-    println!("corpus: {} JPEGs read, {} verified, {} refused", photos.len(), sent.len(), refused.len());
+    eprintln!("corpus: {} JPEGs read, {} verified, {} refused", photos.len(), sent.len(), refused.len());
 }
 
 /// A sentence about the picture, not about the program or an error number.

@@ -1,5 +1,10 @@
 //! What happens when something is away, slow or gone in the middle: a picture arrives once, or not at all and says so.
-#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -114,11 +119,8 @@ fn nothing_stored(gateway: &Gateway) {
     assert_eq!(gateway.pictures().len(), 0);
 }
 
-fn upload_now(
-    client: &Client,
-    capture: &Arc<SealedCapture>,
-) -> impl Future<Output = Result<VerifiedReceipt, ClientError>> {
-    async move { client.upload(capture, |_| {}, &CancelToken::new()).await }
+async fn upload_now(client: &Client, capture: &Arc<SealedCapture>) -> Result<VerifiedReceipt, ClientError> {
+    client.upload(capture, |_| {}, &CancelToken::new()).await
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! The main job by its commands, in the order in which a clinic gives them: from `init` to a revoked phone.
-#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

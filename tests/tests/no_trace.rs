@@ -1,5 +1,10 @@
 //! What sending leaves behind: on the phone's disk, in the gateway's folder, in what the system is asked to write.
-#![allow(clippy::expect_used, clippy::panic, reason = "what does not go as it should is a failed test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
