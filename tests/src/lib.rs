@@ -1,4 +1,7 @@
 //! What the end-to-end tests share.
 #![forbid(unsafe_code)]
 
+pub mod gateway;
+pub mod shared;
 pub mod source;
+pub mod tools;
