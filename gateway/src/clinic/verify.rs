@@ -23,7 +23,7 @@ use super::pictures::{self, Judged, Picture};
 use super::{Clinic, ClinicError, Running, devices};
 use crate::inspector::{Declared, Verdict};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
-use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind};
+use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, wiped_later};
 use crate::vault::{RewrapError, Unlocked};
 
 /// Looked at in one round.
@@ -238,7 +238,7 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
     let capture = picture.capture;
     let header = |kind, bytes| Header { id: capture.into(), kind, bytes };
     let rewritten = [header(Kind::Picture, passed.picture_header), header(Kind::Label, passed.label_header)];
-    clinic.headers.replace(&rewritten).await?;
+    wiped_later(clinic.headers.replace(&rewritten).await)?;
     let thumbnail = match passed.thumbnail.as_deref().map(split).transpose()? {
         None => None,
         Some((thumbnail_header, thumbnail)) => {
@@ -266,7 +266,7 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
 async fn keep(clinic: &Clinic, header: Header) -> Result<(), ClinicError> {
     let header = [header];
     match clinic.headers.put(&header).await {
-        Err(HeaderError::Exists) => Ok(clinic.headers.replace(&header).await?),
+        Err(HeaderError::Exists) => Ok(wiped_later(clinic.headers.replace(&header).await)?),
         other => Ok(other?),
     }
 }

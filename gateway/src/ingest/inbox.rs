@@ -28,7 +28,7 @@ use crate::link::{DeviceRecord, InboxEntry, MAX_INBOX_ENTRIES};
 use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobKey, payload_key};
 use crate::store::catalog::{Catalog, CatalogError, count};
-use crate::store::headers::{HeaderError, HeaderId, Headers, Kind, SqliteHeaders};
+use crate::store::headers::{HeaderError, HeaderId, Headers, Kind, SqliteHeaders, wiped_later};
 
 /// Why the inbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -264,7 +264,7 @@ impl Inbox {
         }
         tx.commit().await?;
         let ids: Vec<HeaderId> = captures.iter().map(|capture| HeaderId::from(*capture)).collect();
-        Ok(self.headers.destroy(&ids).await?)
+        Ok(wiped_later(self.headers.destroy(&ids).await)?)
     }
 
     /// Destroys headers without an unsettled row: of captures that were settled, or that never came to be stored, when this process
@@ -288,7 +288,7 @@ impl Inbox {
             }
             drop(tx);
             if !orphans.is_empty() {
-                self.headers.destroy(&orphans).await?;
+                wiped_later(self.headers.destroy(&orphans).await)?;
                 tracing::info!(count = orphans.len(), "headers without a capture destroyed");
             }
         }

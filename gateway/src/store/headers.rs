@@ -78,6 +78,21 @@ impl fmt::Debug for Header {
     }
 }
 
+/// For whoever replaces or destroys as part of something larger: that the old bytes could not be wiped at once, since somebody was reading, does
+/// not undo it. The next replacement or destruction wipes them too, and so does the next opening of the store.
+///
+/// # Errors
+/// Any but [`HeaderError::Lingering`].
+pub fn wiped_later(outcome: Result<(), HeaderError>) -> Result<(), HeaderError> {
+    match outcome {
+        Err(HeaderError::Lingering) => {
+            tracing::debug!("old headers are wiped with the next ones");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 /// What a header belongs to: a capture, or a patient's sealed identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeaderId([u8; 16]);

@@ -13,7 +13,7 @@ use super::{InboxError, Stored, capture_entry, find};
 use crate::clock::Clock;
 use crate::log::MerkleLog;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
-use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, SqliteHeaders};
+use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, SqliteHeaders, wiped_later};
 
 /// Most jobs in one transaction.
 const MAX_BATCH: usize = 64;
@@ -150,7 +150,7 @@ async fn keep_headers(headers: &SqliteHeaders, fresh: impl Iterator<Item = &Rece
     match headers.put(&new).await {
         Err(HeaderError::Exists) => {
             let ids: Vec<HeaderId> = new.iter().map(|header| header.id).collect();
-            headers.destroy(&ids).await?;
+            wiped_later(headers.destroy(&ids).await)?;
             Ok(headers.put(&new).await?)
         }
         other => Ok(other?),
