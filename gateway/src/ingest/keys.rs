@@ -8,6 +8,9 @@ use safelight_core::client::tls::Validity;
 use safelight_core::device_key::{PublicKey, SoftwareKey};
 use safelight_core::ids::{ClinicId, UnixMillis};
 
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
 use crate::keyfile::{self, KeyFileError};
 
 /// Whose gateway this is.
@@ -82,6 +85,13 @@ impl IngestKeys {
     pub(super) fn tls_key(&self) -> PrivateKeyDer<'static> {
         let der = self.tls_key.to_pkcs8().map(|der| der.to_vec()).unwrap_or_default();
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der))
+    }
+
+    /// A secret that outlives a restart, from which QUIC's stateless resets are made.
+    pub(super) fn reset_secret(&self) -> Zeroizing<[u8; 32]> {
+        let der = self.tls_key.to_pkcs8().map(|der| der.to_vec()).map(Zeroizing::new).unwrap_or_default();
+        let digest = Sha256::new().chain_update(b"safelight/stateless-reset/1").chain_update(&*der).finalize();
+        Zeroizing::new(digest.into())
     }
 
     /// What the clinic process certifies.

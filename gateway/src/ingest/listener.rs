@@ -4,11 +4,16 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use quinn::crypto::rustls::QuicServerConfig;
+use quinn_proto::HashedConnectionIdGenerator;
 use safelight_core::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, MAX_STREAMS_PER_CONNECTION, STREAM_WINDOW};
 
 use super::enrol_listener::MAX_ENROLLING;
 use super::{Ingest, IngestError, authenticate, connection, enrol_listener};
+
+/// How long goodbyes may take to leave.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The kernel's buffers: a burst of phones must fit while this process waits for the disk.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
@@ -33,7 +38,8 @@ pub(super) struct Phones {
 
 impl Phones {
     pub(super) fn open(ingest: &Ingest, address: SocketAddr) -> Result<Self, IngestError> {
-        let endpoint = endpoint(address, main_config(ingest)?)?;
+        let secret = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).reset_secret();
+        let endpoint = endpoint(address, main_config(ingest)?, resettable(&secret))?;
         Ok(Self { endpoint })
     }
 
@@ -63,9 +69,11 @@ impl Phones {
         }
     }
 
-    pub(super) fn close(&self) {
+    /// Says goodbye, so that phones do not wait for somebody who is gone.
+    pub(super) async fn close(&self) {
         let reason = safelight_core::wire::CloseReason::ShuttingDown;
         self.endpoint.close(quinn::VarInt::from_u32(reason.number()), reason.name().as_bytes());
+        let _ = tokio::time::timeout(GOODBYE, self.endpoint.wait_idle()).await;
     }
 }
 
@@ -75,7 +83,7 @@ pub(super) async fn enrolling(ingest: Arc<Ingest>, address: SocketAddr) {
         while !has_open_invitation(&ingest) {
             ingest.news_of_invitations().await;
         }
-        match enrol_config(&ingest).and_then(|config| endpoint(address, config)) {
+        match enrol_config(&ingest).and_then(|config| endpoint(address, config, quinn::EndpointConfig::default())) {
             Ok(endpoint) => {
                 ingest.wrong_tokens.clear();
                 ingest.enrol_open.store(true, std::sync::atomic::Ordering::Release);
@@ -160,12 +168,27 @@ fn quic_config(tls: rustls::ServerConfig) -> Result<quinn::ServerConfig, IngestE
     Ok(config)
 }
 
-fn endpoint(address: SocketAddr, config: quinn::ServerConfig) -> Result<quinn::Endpoint, IngestError> {
+/// Connection ids and resets from a secret that outlives this process: after a crash the next one can tell phones at once that their connections
+/// are gone, instead of leaving them to their idle timeout (RFC 9000 section 10.3).
+fn resettable(secret: &[u8; 32]) -> quinn::EndpointConfig {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let mut config = quinn::EndpointConfig::new(Arc::new(key));
+    let (head, _) = secret.split_at(8);
+    let ids = u64::from_be_bytes(head.try_into().unwrap_or_default());
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+    config
+}
+
+fn endpoint(
+    address: SocketAddr,
+    config: quinn::ServerConfig,
+    endpoint: quinn::EndpointConfig,
+) -> Result<quinn::Endpoint, IngestError> {
     let listen = |source| IngestError::Listen { address, source };
     let socket = UdpSocket::bind(address).map_err(listen)?;
     // The kernel gives what it may; less is slower, not wrong.
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
     let runtime = quinn::default_runtime().ok_or_else(|| listen(std::io::Error::other("no runtime")))?;
-    quinn::Endpoint::new(quinn::EndpointConfig::default(), Some(config), socket, runtime).map_err(listen)
+    quinn::Endpoint::new(endpoint, Some(config), socket, runtime).map_err(listen)
 }

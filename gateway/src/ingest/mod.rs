@@ -255,7 +255,7 @@ pub async fn run(
     let distrusted = ingest.is_stopping();
     ingest.stop.send_replace(true);
     drain(&ingest).await;
-    phones.close();
+    phones.close().await;
     link.abort();
     enrolling.abort();
     sweeping.abort();

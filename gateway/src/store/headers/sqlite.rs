@@ -74,7 +74,8 @@ impl SqliteHeaders {
             return Err(HeaderError::PageSize(page_size));
         }
         let headers = Self(catalog);
-        headers.wipe().await?;
+        // Finishes what a process that was cut off left behind. Somebody who is reading now is no reason not to open.
+        super::wiped_later(headers.wipe().await)?;
         Ok(headers)
     }
 
