@@ -15,7 +15,8 @@ fn conforms(rule: &str, bytes: &[u8]) -> bool {
 fn every_request_conforms() {
     let upload =
         UploadRequest { manifest: vec![1; 400], header: vec![2; 500], label: vec![3; 900], known_log_size: 1 << 40 };
-    let requests = [Request::Upload(upload), Request::KeySet { have: 0 }, Request::Renew { csr: vec![4; 300] }];
+    let requests =
+        [Request::Upload(upload), Request::KeySet { have: 0 }, Request::Renew { csr: vec![4; 300], proof: [5; 64] }];
     for request in requests {
         let bytes = request.to_bytes().unwrap();
         assert!(conforms("request", &bytes), "{request:?}");

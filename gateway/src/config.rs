@@ -56,6 +56,9 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Where phones are served (UDP).
     pub listen: SocketAddr,
+    /// The port that phones are told, where a router forwards another one to `listen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_port: Option<u16>,
     /// Where phones are enrolled while an invitation is open (UDP).
     pub enrol_listen: SocketAddr,
     /// User id of the clinic process, where the two processes run as two users.
@@ -111,6 +114,7 @@ impl Config {
                 "CLINIC_NAME" => self.clinic_name = value,
                 "HOSTS" => self.hosts = value.split(',').map(|host| host.trim().to_owned()).collect(),
                 "LISTEN" => self.listen = value.parse().map_err(|_| wrong())?,
+                "PHONE_PORT" => self.phone_port = Some(value.parse().map_err(|_| wrong())?),
                 "ENROL_LISTEN" => self.enrol_listen = value.parse().map_err(|_| wrong())?,
                 "CLINIC_UID" => self.clinic_uid = Some(value.parse().map_err(|_| wrong())?),
                 "DATA" | "PASSPHRASE_FILE" | "IDENTITY" | "LOG" | "SHARED" => {}
@@ -153,7 +157,7 @@ impl Config {
 
     /// `host:port` of the normal listener, for the key set.
     pub fn addresses(&self) -> Vec<String> {
-        with_port(&self.hosts, self.listen.port())
+        with_port(&self.hosts, self.phone_port.unwrap_or(self.listen.port()))
     }
 
     /// `host:port` of the enrolment listener, for invitations.
@@ -223,6 +227,7 @@ mod tests {
             clinic_name: "Dermatology".to_owned(),
             hosts: vec!["192.0.2.1".to_owned(), "2001:db8::1".to_owned()],
             listen: "0.0.0.0:4433".parse().unwrap(),
+            phone_port: None,
             enrol_listen: "0.0.0.0:4434".parse().unwrap(),
             clinic_uid: None,
             record_numbers: RecordNumbers::default(),

@@ -211,6 +211,7 @@ fn check_outside(data: &Path, kit: &Path) -> Result<(), SetupError> {
 
 fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
     let mut config = Config {
+        phone_port: None,
         clinic_name: plan.clinic_name.clone(),
         hosts: plan.hosts.clone(),
         listen: plan.listen,

@@ -300,7 +300,10 @@ impl Gateway {
             UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port");
         let path = self.data().join("config.toml");
         let config = fs::read_to_string(&path).expect("the configuration");
-        let moved = config.replace(&format!("listen = \"127.0.0.1:{}\"", self.port), &format!("listen = \"{free}\""));
+        let moved = config.replace(
+            &format!("listen = \"127.0.0.1:{}\"", self.port),
+            &format!("phone_port = {}\nlisten = \"{free}\"", self.port),
+        );
         assert_ne!(config, moved, "no such line in config.toml");
         fs::write(&path, moved).expect("the configuration");
         self.port = free.port();

@@ -22,6 +22,9 @@ pub enum ClientError {
     /// The connection was lost and could not be had again in time.
     #[error("the connection to the gateway was lost: the picture is still held, try again")]
     ConnectionLost,
+    /// The gateway turned the connection away without looking at it: too many at once.
+    #[error("the gateway has too many connections at the moment: try again")]
+    Busy,
     /// Whoever answered could not show the clinic's certificate.
     #[error("this is not the clinic's gateway: nothing was sent. Check the network, or enrol this device again")]
     NotTheClinic,
@@ -81,6 +84,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => "unreachable",
             Self::ConnectionLost => "connection-lost",
+            Self::Busy => "busy",
             Self::NotTheClinic => "not-the-clinic",
             Self::CertificateRefused => "certificate-refused",
             Self::Closed(reason) => reason.name(),
@@ -104,7 +108,7 @@ impl ClientError {
     /// Whether trying the same again later may succeed.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::ConnectionLost | Self::Socket => true,
+            Self::Unreachable { .. } | Self::ConnectionLost | Self::Busy | Self::Socket => true,
             Self::Closed(reason) => {
                 matches!(reason, CloseReason::ShuttingDown | CloseReason::TooManyConnections | CloseReason::Done)
             }
@@ -138,6 +142,9 @@ impl From<quinn::ConnectionError> for ClientError {
             }
             // An alert that this end raised: the server's certificate did not pass.
             E::TransportError(error) if u64::from(error.code) >= TLS_ALERT_BASE => Self::NotTheClinic,
+            E::ConnectionClosed(close) if close.error_code == quinn::TransportErrorCode::CONNECTION_REFUSED => {
+                Self::Busy
+            }
             // An alert of the other end.
             E::ConnectionClosed(close) if u64::from(close.error_code) >= TLS_ALERT_BASE => Self::CertificateRefused,
             E::VersionMismatch | E::TransportError(_) | E::ConnectionClosed(_) => Self::Protocol,

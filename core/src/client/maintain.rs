@@ -9,11 +9,11 @@ use super::ClientError;
 use super::connect::Client;
 use super::device::root_keys;
 use super::tls::{self, Validity};
-use crate::device_key::{DeviceKey, PublicKey};
+use crate::device_key::{DeviceKey, DeviceKeyError, Es256, PublicKey};
 use crate::ids::UnixMillis;
 use crate::keyset::SignedKeySet;
 use crate::wire::limits::MAX_RESPONSE_LEN;
-use crate::wire::{FrameReader, RefusalCode, Request, Response, frame};
+use crate::wire::{FrameReader, RefusalCode, Request, Response, frame, renewal_message};
 
 /// How long the gateway may take for a small answer; a renewal waits for the clinic process.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,8 +43,11 @@ impl Client {
     /// As [`Client::renew_if_due`].
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let key = self.key().new_key()?;
-        let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|_| crate::device_key::DeviceKeyError::Failed)?;
-        let Response::Certificate { certificate } = self.ask(&Request::Renew { csr }).await? else {
+        let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|_| DeviceKeyError::Failed)?;
+        let device = self.device();
+        let message = renewal_message(device.clinic_id, device.device_id, &csr);
+        let proof = Es256::from_der(&self.key().sign(&message)?).map_err(|_| DeviceKeyError::Failed)?.0;
+        let Response::Certificate { certificate } = self.ask(&Request::Renew { csr, proof }).await? else {
             return Err(ClientError::Protocol);
         };
         // A certificate for another key would lock this device out at its next connection.

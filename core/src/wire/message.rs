@@ -5,7 +5,10 @@ use super::limits::{
     MAX_PROOF_HASHES, MAX_REQUEST_LEN, MAX_RESPONSE_LEN,
 };
 use super::{Refusal, RefusalCode};
+use sha2::{Digest, Sha256};
+
 use crate::cbor::{CborError, Fields, MapWriter, Value};
+use crate::ids::{ClinicId, DeviceId};
 use crate::log::Hash;
 
 /// Bytes that are not a message of the protocol.
@@ -52,6 +55,8 @@ pub enum Request {
     Renew {
         /// DER.
         csr: Vec<u8>,
+        /// By the device's present key, over [`renewal_message`]: the clinic process takes nobody else's word for who asks.
+        proof: [u8; 64],
     },
 }
 
@@ -114,7 +119,7 @@ impl Request {
                 .bytes(4, &upload.label)
                 .uint(5, upload.known_log_size),
             Self::KeySet { have } => map.uint(1, kind::KEY_SET).uint(2, *have),
-            Self::Renew { csr } => map.uint(1, kind::RENEW).bytes(2, csr),
+            Self::Renew { csr, proof } => map.uint(1, kind::RENEW).bytes(2, csr).bytes(3, proof),
         }
         .to_bytes();
         within(bytes, MAX_REQUEST_LEN)
@@ -134,7 +139,9 @@ impl Request {
                 known_log_size: fields.take(5)?.uint()?,
             }),
             kind::KEY_SET => Self::KeySet { have: fields.take(2)?.uint()? },
-            kind::RENEW => Self::Renew { csr: fields.take(2)?.bytes(1..=MAX_CSR_LEN)? },
+            kind::RENEW => {
+                Self::Renew { csr: fields.take(2)?.bytes(1..=MAX_CSR_LEN)?, proof: fields.take(3)?.byte_array()? }
+            }
             _ => return Err(WireError::UnknownKind),
         };
         fields.finish()?;
@@ -192,6 +199,13 @@ impl Response {
     }
 }
 
+/// What a device signs with its present key (ES256) to have `csr` certified: ingest, which only carries it, cannot make one.
+#[must_use]
+pub fn renewal_message(clinic: ClinicId, device: DeviceId, csr: &[u8]) -> Vec<u8> {
+    let digest = Sha256::digest(csr);
+    [b"safelight/renew/1".as_slice(), clinic.as_bytes(), device.as_bytes(), digest.as_slice()].concat()
+}
+
 fn within(bytes: Vec<u8>, limit: usize) -> Result<Vec<u8>, WireError> {
     if bytes.len() > limit { Err(WireError::TooLong) } else { Ok(bytes) }
 }
@@ -203,7 +217,7 @@ mod tests {
     fn requests() -> Vec<Request> {
         let upload =
             UploadRequest { manifest: vec![1; 300], header: vec![2; 400], label: vec![3; 900], known_log_size: 7 };
-        vec![Request::Upload(upload), Request::KeySet { have: 3 }, Request::Renew { csr: vec![4; 200] }]
+        vec![Request::Upload(upload), Request::KeySet { have: 3 }, Request::Renew { csr: vec![4; 200], proof: [5; 64] }]
     }
 
     fn responses() -> Vec<Response> {
@@ -252,6 +266,6 @@ mod tests {
         let body = Request::Upload(upload).to_bytes().unwrap();
         assert!(Request::from_bytes(&body).is_err());
         let csr = vec![0; MAX_REQUEST_LEN];
-        assert_eq!(Request::Renew { csr }.to_bytes(), Err(WireError::TooLong));
+        assert_eq!(Request::Renew { csr, proof: [0; 64] }.to_bytes(), Err(WireError::TooLong));
     }
 }

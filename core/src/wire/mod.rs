@@ -7,5 +7,5 @@ mod refusal;
 pub mod version;
 
 pub use frame::{FrameReader, frame};
-pub use message::{Request, Response, UploadRequest, WireError};
+pub use message::{Request, Response, UploadRequest, WireError, renewal_message};
 pub use refusal::{CloseReason, Refusal, RefusalCode};

@@ -135,6 +135,7 @@ impl From<ClinicError> for CliError {
         let exit = match &error {
             ClinicError::Unlock(_) => Exit::Locked,
             ClinicError::Link(_) => Exit::Unreachable,
+            ClinicError::PayloadDamaged => Exit::NotVerified,
             _ => Exit::Failed,
         };
         Self::new(exit, error)

@@ -43,7 +43,9 @@ pub async fn run(command: PhoneCommand, output: Output) -> Result<(), CliError> 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
-            ClientError::Unreachable { .. } | ClientError::ConnectionLost | ClientError::Socket => Exit::Unreachable,
+            ClientError::Unreachable { .. } | ClientError::ConnectionLost | ClientError::Busy | ClientError::Socket => {
+                Exit::Unreachable
+            }
             ClientError::Closed(_)
             | ClientError::Refused(_)
             | ClientError::CertificateRefused

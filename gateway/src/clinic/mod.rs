@@ -94,6 +94,9 @@ pub enum ClinicError {
     /// The parts of a sealed file.
     #[error(transparent)]
     SealedFile(#[from] SealedHeaderError),
+    /// The payload is not the one that the device signed for.
+    #[error("the stored picture is damaged or was replaced: it is not what the device signed for")]
+    PayloadDamaged,
     /// Its header is gone, and with it whatever it opened.
     #[error("this was destroyed: its header is gone, and nothing can open it any more")]
     Destroyed,

@@ -1,8 +1,10 @@
 //! Renewal: a device that is active gets a certificate for a fresh key.
 
+use safelight_core::client::tls::GRACE;
+use safelight_core::device_key::Es256;
 use safelight_core::enrol::csr::CertificateRequest;
 use safelight_core::ids::{DeviceId, UnixMillis};
-use safelight_core::wire::{RefusalCode, Response};
+use safelight_core::wire::{RefusalCode, Request, Response, renewal_message};
 
 use super::devices::{self, Status};
 use super::{Clinic, ClinicError, enrolments};
@@ -12,14 +14,15 @@ const MAX_PER_DAY: usize = 6;
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
-/// The response for the phone, encoded. `device` is what ingest says; that the device is active is asked of the catalog.
+/// The response for the phone, encoded. `device` is what ingest says, and is believed only if the request is signed by a key that this
+/// clinic has certified for that device.
 pub(super) async fn renew(
     clinic: &Clinic,
     device: DeviceId,
-    csr: &[u8],
+    request: &[u8],
     now: UnixMillis,
 ) -> Result<Vec<u8>, ClinicError> {
-    let response = match judge(clinic, device, csr, now).await? {
+    let response = match judge(clinic, device, request, now).await? {
         Ok(certificate) => Response::Certificate { certificate },
         Err(code) => Response::Refused(code.into()),
     };
@@ -29,17 +32,26 @@ pub(super) async fn renew(
 async fn judge(
     clinic: &Clinic,
     device: DeviceId,
-    csr: &[u8],
+    request: &[u8],
     now: UnixMillis,
 ) -> Result<Result<Vec<u8>, RefusalCode>, ClinicError> {
     let known = devices::find(&clinic.catalog, device).await?;
     if known.is_none_or(|known| known.status != Status::Active) {
         return Ok(Err(RefusalCode::NotApproved));
     }
-    let Ok(request) = CertificateRequest::parse(csr) else {
+    let Ok(Request::Renew { csr, proof }) = Request::from_bytes(request) else {
+        return Ok(Err(RefusalCode::Malformed));
+    };
+    let Ok(request) = CertificateRequest::parse(&csr) else {
         return Ok(Err(RefusalCode::BadCertificateRequest));
     };
     let held = devices::certificates(&clinic.catalog, device).await?;
+    let message = renewal_message(clinic.id(), device, &csr);
+    let usable = |held: &&devices::Certificate| now <= held.not_after.plus(GRACE);
+    if !held.iter().filter(usable).any(|held| held.public_key.verifies(&message, &Es256(proof))) {
+        tracing::warn!(%device, "a renewal was not signed by the device");
+        return Ok(Err(RefusalCode::BadCertificateRequest));
+    }
     // A key that was certified before is not certified again: a renewal changes the key.
     if held.iter().any(|held| held.public_key == *request.public_key()) {
         return Ok(Err(RefusalCode::BadCertificateRequest));

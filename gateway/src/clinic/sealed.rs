@@ -1,7 +1,9 @@
 //! Opening what is sealed: for whoever has unlocked the vault and has put on record that it is opened.
 
 use safelight_core::label::Label;
+use safelight_core::manifest::SignedManifest;
 use safelight_core::seal;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::identity::PatientIdentity;
@@ -44,13 +46,25 @@ pub async fn identity(
 /// A picture as a whole age file: header, then payload. It needs no vault, and gives away nothing without its key.
 pub async fn age_file(clinic: &Clinic, picture: &Picture) -> Result<Vec<u8>, ClinicError> {
     let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await?.ok_or(ClinicError::Destroyed)?;
+    // Ingest keeps the payloads: what lies there is this picture's only if it is what the manifest says.
+    let manifest = SignedManifest::parse(&picture.manifest).map_err(|_| ClinicError::CatalogDamaged)?;
+    let said = manifest.claimed().picture;
     let blob = open_payload(clinic, picture).await?;
+    if blob.len() != said.len {
+        return Err(ClinicError::PayloadDamaged);
+    }
     let mut file = header;
+    let mut digest = Sha256::new();
     let mut offset = 0;
     while offset < blob.len() {
         let end = offset.saturating_add(MAX_PIECE as u64).min(blob.len());
-        file.extend_from_slice(&blob.read(offset..end).await?);
+        let piece = blob.read(offset..end).await?;
+        digest.update(&piece);
+        file.extend_from_slice(&piece);
         offset = end;
+    }
+    if digest.finalize().as_slice() != said.sha256 {
+        return Err(ClinicError::PayloadDamaged);
     }
     Ok(file)
 }

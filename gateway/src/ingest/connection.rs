@@ -12,14 +12,22 @@ use super::authenticate::{IdentifyError, PresentedDevice, Refused, VerifiedDevic
 use super::live::close;
 use super::{renew, upload};
 
+/// How long a handshake may take. It is half a minute of patience for a bad link less than the idle timeout, and all that somebody who never
+/// means to finish gets.
+pub(super) const HANDSHAKE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(8);
+
 /// How much is asked of the transport at once.
 pub(super) const READ_LEN: usize = 256 * 1024;
 
 /// Carries a connection from its handshake to its end.
 pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
-    let connection = match incoming.await {
-        Ok(connection) => connection,
-        Err(error) => {
+    let connection = match timeout(HANDSHAKE_DEADLINE, incoming).await {
+        Ok(Ok(connection)) => connection,
+        Err(_) => {
+            ingest.refusals.note("handshake-deadline");
+            return;
+        }
+        Ok(Err(error)) => {
             // The certificate was refused, or the other end never finished. Neither is news, many would be.
             ingest.refusals.note("handshake");
             tracing::debug!(code = handshake_code(&error), "handshake failed");
@@ -75,7 +83,7 @@ async fn serve_stream(
     let response = match read_request(&ingest, &mut recv).await {
         Ok((request, rest)) => match request {
             _ if ingest.is_stopping() => Err(RefusalCode::ShuttingDown),
-            Request::Renew { csr } => renew::renew(&ingest, &device, csr).await,
+            request @ Request::Renew { .. } => renew::renew(&ingest, &device, &request).await,
             _ if device.may_only_renew() => Err(RefusalCode::RenewFirst),
             Request::KeySet { have } => Ok(ingest.key_set.newer_than(have)),
             Request::Upload(request) => upload::upload(&ingest, &device, request, rest, &mut send, &mut recv).await,

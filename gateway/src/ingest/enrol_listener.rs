@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ingest;
-use super::connection::READ_LEN;
+use super::connection::{HANDSHAKE_DEADLINE, READ_LEN};
 use super::live::close;
 use super::relay::Conversation;
 use crate::link::ConversationKind;
@@ -67,7 +67,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
         incoming.refuse();
         return;
     }
-    let Ok(connection) = incoming.await else { return };
+    let Ok(Ok(connection)) = timeout(HANDSHAKE_DEADLINE, incoming).await else { return };
     let Ok(Ok((mut send, mut recv))) = timeout(PHONE_DEADLINE, connection.accept_bi()).await else {
         close(&connection, CloseReason::Protocol);
         return;

@@ -89,9 +89,17 @@ impl IngestKeys {
 
     /// A secret that outlives a restart, from which QUIC's stateless resets are made.
     pub(super) fn reset_secret(&self) -> Zeroizing<[u8; 32]> {
-        let der = self.tls_key.to_pkcs8().map(|der| der.to_vec()).map(Zeroizing::new).unwrap_or_default();
-        let digest = Sha256::new().chain_update(b"safelight/stateless-reset/1").chain_update(&*der).finalize();
-        Zeroizing::new(digest.into())
+        self.derived(b"safelight/stateless-reset/1")
+    }
+
+    /// Another, for connection ids: their hash is not made to keep a secret, so it gets one of its own.
+    pub(super) fn connection_id_secret(&self) -> Zeroizing<[u8; 32]> {
+        self.derived(b"safelight/connection-id/1")
+    }
+
+    fn derived(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+        let der = self.tls_key.to_pkcs8().unwrap_or_default();
+        Zeroizing::new(Sha256::new().chain_update(label).chain_update(&*der).finalize().into())
     }
 
     /// What the clinic process certifies.

@@ -74,6 +74,8 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
         }
         Ask::Invitations(open) => {
             *ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner) = open;
+            // A new invitation is a new round: nobody is shut out for good by whoever shares its address.
+            ingest.wrong_tokens.clear();
             ingest.invited.notify_waiters();
             Ok(Answer::Done)
         }

@@ -38,8 +38,11 @@ pub(super) struct Phones {
 
 impl Phones {
     pub(super) fn open(ingest: &Ingest, address: SocketAddr) -> Result<Self, IngestError> {
-        let secret = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).reset_secret();
-        let endpoint = endpoint(address, main_config(ingest)?, resettable(&secret))?;
+        let (resets, ids) = {
+            let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            (keys.reset_secret(), keys.connection_id_secret())
+        };
+        let endpoint = endpoint(address, main_config(ingest)?, resettable(&resets, &ids))?;
         Ok(Self { endpoint })
     }
 
@@ -114,7 +117,10 @@ async fn enrol_on(ingest: &Arc<Ingest>, endpoint: &quinn::Endpoint) {
             }
         };
         let Some(incoming) = incoming else { return };
-        if endpoint.open_connections() >= MAX_ENROLLING || !has_open_invitation(ingest) {
+        // Whoever enrols shows that its address is real before anything is kept for it.
+        if !incoming.remote_address_validated() {
+            let _ = incoming.retry();
+        } else if endpoint.open_connections() >= MAX_ENROLLING || !has_open_invitation(ingest) {
             incoming.refuse();
         } else {
             tokio::spawn(enrol_listener::serve(ingest.clone(), incoming));
@@ -170,10 +176,10 @@ fn quic_config(tls: rustls::ServerConfig) -> Result<quinn::ServerConfig, IngestE
 
 /// Connection ids and resets from a secret that outlives this process: after a crash the next one can tell phones at once that their connections
 /// are gone, instead of leaving them to their idle timeout (RFC 9000 section 10.3).
-fn resettable(secret: &[u8; 32]) -> quinn::EndpointConfig {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+fn resettable(resets: &[u8; 32], ids: &[u8; 32]) -> quinn::EndpointConfig {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, resets);
     let mut config = quinn::EndpointConfig::new(Arc::new(key));
-    let (head, _) = secret.split_at(8);
+    let (head, _) = ids.split_at(8);
     let ids = u64::from_be_bytes(head.try_into().unwrap_or_default());
     config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
     config

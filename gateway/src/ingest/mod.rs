@@ -313,7 +313,8 @@ async fn sweep_payloads(ingest: &Ingest) -> Result<u64, IngestError> {
     let mut removed = 0u64;
     for shard in 0..=u8::MAX {
         for blob in ingest.blobs.list(shard).await?.blobs {
-            let old = ingest.clock.now().since(blob.modified) >= PART_LIFETIME;
+            // Older than any upload that could still be resumed and be on its way into the inbox at this moment.
+            let old = ingest.clock.now().since(blob.modified) >= PART_LIFETIME.saturating_mul(2);
             if old && !ingest.inbox.holds(&blob.key).await? && ingest.blobs.delete(&blob.key).await? {
                 removed = removed.saturating_add(1);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use safelight_core::wire::{RefusalCode, Response};
+use safelight_core::wire::{RefusalCode, Request, Response};
 use tokio::time::timeout;
 
 use super::Ingest;
@@ -12,12 +12,17 @@ use crate::link::ConversationKind;
 /// How long the clinic process has to answer.
 const RENEWAL_WAIT: Duration = Duration::from_secs(15);
 
-/// Asks the clinic process for a certificate for `csr`. Which device asks is what ingest authenticated, and the clinic process
-/// checks it again against what it knows: an ingest that lies gains nothing but a certificate for a key that the device holds.
-pub(super) async fn renew(ingest: &Ingest, device: &VerifiedDevice, csr: Vec<u8>) -> Result<Response, RefusalCode> {
+/// Carries a renewal to the clinic process as it came. Which device asks, the clinic process reads from the signature in it, not from
+/// ingest's word.
+pub(super) async fn renew(
+    ingest: &Ingest,
+    device: &VerifiedDevice,
+    request: &Request,
+) -> Result<Response, RefusalCode> {
     let kind = ConversationKind::Renew(device.device_id());
     let mut conversation = ingest.relay.open(kind).map_err(|_| RefusalCode::TooMany)?;
-    conversation.say(csr).map_err(|_| RefusalCode::TooMany)?;
+    let request = request.to_bytes().map_err(|_| RefusalCode::Internal)?;
+    conversation.say(request).map_err(|_| RefusalCode::TooMany)?;
     let answer = timeout(RENEWAL_WAIT, conversation.reply()).await;
     let reply = answer.ok().flatten().ok_or(RefusalCode::ClinicUnavailable)?;
     let response = Response::from_bytes(&reply.message).map_err(|_| RefusalCode::Internal)?;

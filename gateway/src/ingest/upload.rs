@@ -87,9 +87,12 @@ pub(super) async fn upload(
     }
     match part.commit(&key).await {
         Ok(_) => {}
-        // An earlier attempt came this far and was cut off before the inbox knew: the name says that it is the same payload, and
-        // only a payload whose digest was right gets a name.
-        Err(BlobError::Exists) => {}
+        // An earlier attempt came this far and was cut off before the inbox knew, perhaps before its name was durable. It gives way, and
+        // the phone's next attempt, which finds all of its bytes here, takes its place.
+        Err(BlobError::Exists) => {
+            ingest.blobs.delete(&key).await.map_err(|error| ingest.store_failed(&error))?;
+            return Err(RefusalCode::StoreUnavailable);
+        }
         Err(error) => return Err(ingest.store_failed(&error)),
     }
     let stored = match ingest.inbox.store(received).await {
@@ -135,7 +138,11 @@ async fn take_payload(
         };
         let now = ingest.clock.now();
         match read {
-            Err(_) => receiving.check_rate(now).map_err(End::Interrupted)?,
+            Err(_) => {
+                if let Err(code) = receiving.check_rate(now) {
+                    break Err(End::Interrupted(code));
+                }
+            }
             // Reset, or the connection is gone.
             Ok(Err(_)) => break Err(End::Interrupted(RefusalCode::LengthMismatch)),
             Ok(Ok(None)) => break Ok(()),

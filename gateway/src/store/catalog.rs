@@ -224,6 +224,11 @@ impl Catalog {
         result
     }
 
+    /// Takes the trust away: nothing is written any more until the database is opened anew.
+    pub fn distrust(&self) {
+        self.trust.lose();
+    }
+
     /// The flag that goes down when a write to disk has failed.
     pub fn trust(&self) -> &Trust {
         &self.trust

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{InboxError, Stored, capture_entry, find};
 use crate::clock::Clock;
 use crate::log::MerkleLog;
-use crate::store::catalog::{Catalog, WriteTx, count, int};
+use crate::store::catalog::{Catalog, CatalogError, WriteTx, count, int};
 use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, SqliteHeaders, wiped_later};
 
 /// Most jobs in one transaction.
@@ -65,7 +65,14 @@ impl Writer {
         match self.commit(batch).await {
             Ok(verdicts) => verdicts.into_iter().for_each(Verdict::say),
             // Dropping the batch has dropped every reply, which its waiter takes for "not stored".
-            Err(error) => tracing::error!(%error, "nothing of this batch was stored"),
+            Err(error) => {
+                tracing::error!(%error, "nothing of this batch was stored");
+                // SQLite ends a transaction by itself when the disk is full or fails, and the connection's keeper does not notice: the
+                // one connection that writes cannot be used again. A new process begins with a new one.
+                if !matches!(error, InboxError::Catalog(CatalogError::Busy | CatalogError::Serialization)) {
+                    self.catalog.distrust();
+                }
+            }
         }
     }
 
