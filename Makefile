@@ -33,6 +33,7 @@ lint-deps: ## Licences, bans, sources and advisories of the dependencies
 	@scripts/setup.sh build
 	scripts/deny.sh
 
-bench: ## The figures, printed as ratios of one run
+bench: ## The figures, printed as ratios of one run (docs/BENCHMARKS.md)
 	@scripts/setup.sh build
+	cargo build --release --locked -p safelight-gateway
 	cargo bench --locked -p safelight-tests --benches

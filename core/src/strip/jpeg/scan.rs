@@ -92,29 +92,45 @@ impl Body<'_> {
 
 /// Skips what holds nothing but scan data, stuffed bytes and restart markers that have room; counts these.
 ///
-/// This is what stripping costs. A photograph has one of them every hundred bytes or so, too often to stop
-/// at each: blocks are looked at without a branch, which compilers turn into vector instructions.
+/// This is what stripping costs. A photograph has a stuffed byte every few hundred bytes, too often to stop
+/// at each: blocks are looked at without a branch, which compilers turn into vector instructions. Restart
+/// markers are rarer, so only a block that holds a marker of some kind is looked at for them.
 fn skip_ordinary(data: &[u8], room: Option<u64>, seen: &mut u64) -> usize {
     const BLOCK: usize = 128;
     let followers = data.get(1..).unwrap_or_default();
     let mut skipped = 0;
     for (block, next) in data.chunks_exact(BLOCK).zip(followers.chunks_exact(BLOCK)) {
-        let mut restarts = 0u8;
-        let mut others = 0u8;
+        let mut markers = 0u8;
         for (byte, next) in block.iter().zip(next) {
-            let marked = u8::from(*byte == 0xFF);
-            let restart = u8::from(next & !7 == RST0);
-            // Wrapping, since a check for overflow would be the branch. A block holds too few to wrap.
-            restarts = restarts.wrapping_add(marked & restart);
-            others |= marked & !restart & u8::from(*next != 0);
+            markers |= u8::from(*byte == 0xFF) & u8::from(*next != 0);
         }
-        if others > 0 || *seen + u64::from(restarts) > room.unwrap_or(0) {
-            break;
+        if markers > 0 {
+            let Some(restarts) = restarts_alone(block, next) else {
+                break;
+            };
+            if *seen + restarts > room.unwrap_or(0) {
+                break;
+            }
+            *seen += restarts;
         }
-        *seen += u64::from(restarts);
         skipped += BLOCK;
     }
     skipped
+}
+
+/// How many restart markers begin in `block`; `None` if another marker or a fill byte does. `next` is the
+/// block one byte further on.
+fn restarts_alone(block: &[u8], next: &[u8]) -> Option<u64> {
+    let mut restarts = 0u8;
+    let mut others = 0u8;
+    for (byte, next) in block.iter().zip(next) {
+        let marked = u8::from(*byte == 0xFF);
+        let restart = u8::from(next & !7 == RST0);
+        // Wrapping, since a check for overflow would be the branch. A block holds too few to wrap.
+        restarts = restarts.wrapping_add(marked & restart);
+        others |= marked & !restart & u8::from(*next != 0);
+    }
+    (others == 0).then_some(u64::from(restarts))
 }
 
 /// The first 0xFF that is no stuffed byte, so that a marker or its fill bytes begin there.

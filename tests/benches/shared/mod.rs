@@ -1,0 +1,8 @@
+//! What the benchmarks share.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
+pub(crate) mod camera;
+pub(crate) mod figures;
+pub(crate) mod gateway;
+pub(crate) mod process;
+pub(crate) mod yardstick;
