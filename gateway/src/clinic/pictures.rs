@@ -226,7 +226,8 @@ pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Sequence numbers of a device that have not arrived although later ones have. A gap is a picture that is still on its way, was
+/// Sequence numbers of a device of which there is no verified picture although there is one of a later number. Only what the device has signed and
+/// the vault has opened counts: nobody else can close a gap, or open one. A gap is a picture that is still on its way, was
 /// discarded on the phone, or was kept from the clinic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -243,7 +244,8 @@ pub async fn gaps(catalog: &Catalog, limit: u32) -> Result<Vec<Gap>, ClinicError
     let mut tx = catalog.read().await?;
     let rows = sqlx::query(
         "SELECT device, before + 1, sequence - 1 FROM
-             (SELECT device, sequence, COALESCE(LAG(sequence) OVER (PARTITION BY device ORDER BY sequence), 0) AS before FROM picture) AS seen
+             (SELECT device, sequence, COALESCE(LAG(sequence) OVER (PARTITION BY device ORDER BY sequence), 0) AS before FROM picture
+             WHERE state = 'verified') AS seen
          WHERE sequence > before + 1 ORDER BY device, sequence LIMIT $1",
     )
     .bind(i64::from(limit))

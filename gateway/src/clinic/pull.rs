@@ -129,7 +129,9 @@ async fn take_over(running: &Running, entry: &InboxEntry) -> Result<(), ClinicEr
     }
     let mut tx = clinic.catalog.write().await?;
     if pictures::insert(&mut tx, entry, label_payload, &claimed, quarantined, now).await? {
-        clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::Pulled(entry.capture_id)]).await?;
+        let mut events = vec![Event::Pulled(entry.capture_id)];
+        events.extend(quarantined.map(|reason| Event::Quarantined(entry.capture_id, reason)));
+        clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
     }
     tx.commit().await?;
     running.pulled.notify_one();
