@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use bytes::{Bytes, BytesMut};
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ use super::{CHUNK_LEN, NONCE_LEN};
 /// A sealed payload, its hash, and the key with which its header is still to be written.
 #[derive(Debug)]
 pub struct SealedPayload {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     sha256: [u8; 32],
     file_key: FileKey,
 }
@@ -54,7 +55,7 @@ impl SealedPayload {
 
     /// Nonce and chunks without a copy; the file key is wiped.
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
 
@@ -87,18 +88,16 @@ pub fn seal_payload<'a, R: TryCryptoRng>(
     let cipher = ChunkCipher::new(&file_key, &nonce).ok_or(SealError::Cipher)?;
 
     let sealed_len = usize::try_from(sealed_payload_len(len as u64));
-    let mut bytes = Vec::with_capacity(sealed_len.map_err(|_| SealError::Length)?);
+    let mut bytes = BytesMut::with_capacity(sealed_len.map_err(|_| SealError::Length)?);
     bytes.extend_from_slice(&nonce);
     let hasher = Sha256::new_with_prefix(nonce);
     let chunks = Chunks { cipher, pieces, count: len.div_ceil(CHUNK_LEN) };
     let workers = workers.get().min(chunks.count);
-    let (bytes, hasher) = if workers == 1 {
-        chunks.seal_alone(bytes, hasher)
-    } else {
-        Desk::new(&chunks, bytes, hasher, workers).seal(workers)
-    }
-    .ok_or(SealError::Cipher)?;
-    Ok(SealedPayload { sha256: hasher.finalize().into(), bytes, file_key })
+    let (bytes, hasher) =
+        if workers == 1 { chunks.seal_alone(bytes, hasher) } else { Desk::new(&chunks, bytes, hasher).seal(workers) }
+            .ok_or(SealError::Cipher)?;
+    debug_assert_eq!(bytes.capacity(), bytes.len(), "allocated once, at its final size");
+    Ok(SealedPayload { sha256: hasher.finalize().into(), bytes: bytes.freeze(), file_key })
 }
 
 /// The plaintext, chunk by chunk, and what seals it.
@@ -110,7 +109,7 @@ pub(super) struct Chunks<'a> {
 
 impl Chunks<'_> {
     /// Appends chunk `number` to `out`: copied there, and sealed in place while it is in the cache.
-    pub(super) fn seal_onto(&self, number: usize, out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn seal_onto(&self, number: usize, out: &mut BytesMut) -> Option<()> {
         let at = out.len();
         for piece in self.pieces.range(number * CHUNK_LEN, CHUNK_LEN) {
             out.extend_from_slice(piece);
@@ -123,7 +122,7 @@ impl Chunks<'_> {
     }
 
     /// On this thread alone: each chunk is sealed in its place and hashed.
-    fn seal_alone(&self, mut bytes: Vec<u8>, mut hasher: Sha256) -> Option<(Vec<u8>, Sha256)> {
+    fn seal_alone(&self, mut bytes: BytesMut, mut hasher: Sha256) -> Option<(BytesMut, Sha256)> {
         for number in 0..self.count {
             let at = bytes.len();
             self.seal_onto(number, &mut bytes)?;
@@ -148,7 +147,6 @@ mod tests {
         let plain = parts.concat();
         let sealed = seal_payload(parts.iter().copied(), plain.len(), workers(threads), &mut SysRng).unwrap();
         assert_eq!(sealed.len() as u64, sealed_payload_len(plain.len() as u64));
-        assert_eq!(sealed.bytes.capacity(), sealed.len());
         assert_eq!(sealed.sha256(), <[u8; 32]>::from(Sha256::digest(sealed.bytes())));
         let opened = open_payload(&sealed.file_key, sealed.bytes()).unwrap();
         assert!(*opened == plain);
