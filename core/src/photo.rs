@@ -5,9 +5,13 @@
 
 mod foreign;
 pub(crate) mod jpeg;
+pub(crate) mod png;
+pub(crate) mod webp;
 
 pub use foreign::Foreign;
 pub use jpeg::JpegError;
+pub use png::PngError;
+pub use webp::WebpError;
 
 /// The largest file that is taken, in bytes.
 pub const MAX_PHOTO_LEN: usize = 128 * 1024 * 1024;
@@ -30,6 +34,10 @@ pub struct Photo<'a> {
 pub enum Container {
     /// JPEG, ITU-T T.81: baseline, extended sequential or progressive, Huffman coded, 8 bits.
     Jpeg,
+    /// PNG, W3C PNG third edition, with one picture.
+    Png,
+    /// WebP, RFC 9649, with one picture.
+    Webp,
 }
 
 impl Container {
@@ -37,6 +45,8 @@ impl Container {
     pub fn content_type(self) -> crate::manifest::ContentType {
         match self {
             Container::Jpeg => crate::manifest::ContentType::Jpeg,
+            Container::Png => crate::manifest::ContentType::Png,
+            Container::Webp => crate::manifest::ContentType::Webp,
         }
     }
 }
@@ -63,6 +73,12 @@ pub enum PhotoError {
     /// JPEG, but damaged or of a kind that is not taken.
     #[error(transparent)]
     Jpeg(#[from] JpegError),
+    /// PNG, but damaged or of a kind that is not taken.
+    #[error(transparent)]
+    Png(#[from] PngError),
+    /// WebP, but damaged or of a kind that is not taken.
+    #[error(transparent)]
+    Webp(#[from] WebpError),
 }
 
 impl PhotoError {
@@ -75,6 +91,8 @@ impl PhotoError {
             PhotoError::Foreign(foreign) => foreign.code(),
             PhotoError::Unrecognised => "unrecognised",
             PhotoError::Jpeg(error) => error.code(),
+            PhotoError::Png(error) => error.code(),
+            PhotoError::Webp(error) => error.code(),
         }
     }
 }
@@ -92,15 +110,23 @@ impl<'a> Photo<'a> {
         if bytes.len() > MAX_PHOTO_LEN {
             return Err(PhotoError::TooLong(bytes.len()));
         }
-        if !bytes.starts_with(&[0xFF, jpeg::SOI, 0xFF]) {
+        let (container, width, height) = if bytes.starts_with(&[0xFF, jpeg::SOI, 0xFF]) {
+            let frame = jpeg::find_frame(bytes)?;
+            (Container::Jpeg, u32::from(frame.width), u32::from(frame.height))
+        } else if bytes.starts_with(png::SIGNATURE) {
+            let (width, height) = png::size(bytes)?;
+            (Container::Png, width, height)
+        } else if webp::is_webp(bytes) {
+            let (width, height) = webp::size(bytes)?;
+            (Container::Webp, width, height)
+        } else {
             return Err(Foreign::recognise(bytes).map_or(PhotoError::Unrecognised, PhotoError::Foreign));
-        }
-        let frame = jpeg::find_frame(bytes)?;
-        let pixels = u64::from(frame.width) * u64::from(frame.height);
+        };
+        let pixels = u64::from(width) * u64::from(height);
         if pixels > MAX_PIXELS {
             return Err(PhotoError::TooManyPixels(pixels));
         }
-        Ok(Photo { bytes, container: Container::Jpeg, width: u32::from(frame.width), height: u32::from(frame.height) })
+        Ok(Photo { bytes, container, width, height })
     }
 
     /// What the bytes are.

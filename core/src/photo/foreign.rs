@@ -8,10 +8,6 @@ pub enum Foreign {
     Heic,
     /// HEIF with AV1.
     Avif,
-    /// PNG.
-    Png,
-    /// WebP.
-    WebP,
     /// GIF.
     Gif,
     /// TIFF, and the raw formats that are built on it (DNG, NEF, CR2, ARW).
@@ -42,8 +38,6 @@ impl Foreign {
     /// Recognises a format by its first bytes.
     pub(super) fn recognise(bytes: &[u8]) -> Option<Foreign> {
         const MAGIC: &[(usize, &[u8], Foreign)] = &[
-            (0, b"\x89PNG\r\n\x1a\n", Foreign::Png),
-            (8, b"WEBP", Foreign::WebP),
             (8, b"AVI ", Foreign::Video),
             (0, b"GIF8", Foreign::Gif),
             (0, b"II*\0", Foreign::Tiff),
@@ -98,8 +92,6 @@ impl Foreign {
         match self {
             Foreign::Heic => "HEIC",
             Foreign::Avif => "AVIF",
-            Foreign::Png => "PNG",
-            Foreign::WebP => "WebP",
             Foreign::Gif => "GIF",
             Foreign::Tiff => "TIFF or a raw format built on it",
             Foreign::Raw => "a camera's raw format",
@@ -120,8 +112,6 @@ impl Foreign {
         match self {
             Foreign::Heic => "format-heic",
             Foreign::Avif => "format-avif",
-            Foreign::Png => "format-png",
-            Foreign::WebP => "format-webp",
             Foreign::Gif => "format-gif",
             Foreign::Tiff => "format-tiff",
             Foreign::Raw => "format-raw",
@@ -164,8 +154,6 @@ mod tests {
             (b"\0\0\0\x14ftypisom\0\0\0\0mp42", Foreign::Video),
             (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", Foreign::Video),
             (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", Foreign::Raw),
-            (b"\x89PNG\r\n\x1a\n\0\0", Foreign::Png),
-            (b"RIFF\x10\0\0\0WEBPVP8 ", Foreign::WebP),
             (b"RIFF\x10\0\0\0AVI LIST", Foreign::Video),
             (b"GIF89a", Foreign::Gif),
             (b"II*\0\x08\0\0\0", Foreign::Tiff),

@@ -70,6 +70,15 @@ struct Part<'a> {
 }
 
 impl<'a> Profile<'a> {
+    /// A profile that lies in one piece.
+    pub(super) fn whole(bytes: &'a [u8]) -> Result<Self, ProfileError> {
+        let len = bytes.len();
+        if len > MAX_PROFILE_LEN {
+            return Err(ProfileError::TooLong);
+        }
+        Ok(Profile { parts: vec![Part { number: 1, total: 1, bytes }], len })
+    }
+
     /// Adds a part: its number from 1, the number of parts, its bytes.
     pub(super) fn add(&mut self, part: &'a [u8]) -> Result<(), ProfileError> {
         let &[number, total, ref bytes @ ..] = part else {

@@ -8,14 +8,16 @@ mod exif;
 mod icc;
 mod jpeg;
 mod pieces;
+mod png;
 mod report;
+mod webp;
 
 pub use icc::{MAX_PROFILE_LEN, MAX_PROFILE_TAGS, ProfileError};
 pub use jpeg::MAX_SCANS;
 pub use pieces::MAX_PIECES;
 pub use report::{Removed, Report};
 
-use crate::photo::{Container, JpegError, Photo};
+use crate::photo::{Container, JpegError, Photo, PngError, WebpError};
 use pieces::Pieces;
 
 /// How much longer than its input an output may be, in bytes: what rebuilt blocks may cost.
@@ -28,6 +30,12 @@ pub enum StripError {
     /// The JPEG is damaged or of a kind that is not taken.
     #[error(transparent)]
     Jpeg(#[from] JpegError),
+    /// The PNG is damaged or of a kind that is not taken.
+    #[error(transparent)]
+    Png(#[from] PngError),
+    /// The WebP is damaged or of a kind that is not taken.
+    #[error(transparent)]
+    Webp(#[from] WebpError),
     /// The colour profile cannot be rebuilt, and leaving it out would change the colours.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -47,6 +55,8 @@ impl StripError {
     pub fn code(&self) -> &'static str {
         match self {
             StripError::Jpeg(error) => error.code(),
+            StripError::Png(error) => error.code(),
+            StripError::Webp(error) => error.code(),
             StripError::Profile(error) => error.code(),
             StripError::TooManyScans => "too-many-scans",
             StripError::TooManyPieces => "too-many-pieces",
@@ -74,6 +84,8 @@ pub fn strip(photo: Photo<'_>) -> Result<StrippedPhoto<'_>, StripError> {
     let mut report = Report::default();
     let pieces = match photo.container() {
         Container::Jpeg => jpeg::rebuild(input, &mut report)?,
+        Container::Png => png::rebuild(input, &mut report)?,
+        Container::Webp => webp::rebuild(input, &mut report)?,
     };
     if pieces.len() > input.len().saturating_add(MAX_GROWTH) {
         return Err(StripError::Grew);
