@@ -4,11 +4,16 @@
 //! words. The first part is laid out anew, byte for byte; the second is gone. Description and copyright are
 //! required by readers, so neutral ones stand in their place.
 
+mod content;
+mod known;
+mod lut;
 mod tag;
+mod text;
 
 use super::pieces::Pieces;
 use super::{Removed, Report, StripError};
-use tag::Content;
+use content::Content;
+use tag::Role;
 
 /// The longest profile that is taken, in bytes.
 pub const MAX_PROFILE_LEN: usize = 4 * 1024 * 1024;
@@ -161,6 +166,7 @@ pub(super) fn rebuild<'a>(mut profile: Profile<'a>, report: &mut Report) -> Resu
 /// A tag of the new profile.
 struct Tag {
     signature: [u8; 4],
+    role: Role,
     content: Content,
     /// Where the content lies in the new profile.
     at: usize,
@@ -173,19 +179,41 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
     if count > MAX_PROFILE_TAGS {
         return Err(ProfileError::TooManyTags);
     }
+    let space = profile.array(SPACE).unwrap_or_default();
     let mut tags: Vec<Tag> = Vec::with_capacity(count);
     for entry in (0..count).map(|index| HEADER_LEN + 4 + index * ENTRY_LEN) {
         let signature = profile.array::<4>(entry).ok_or(ProfileError::CutOff)?;
         let known = tags.iter().any(|tag| tag.signature == signature);
-        let role = tag::role(signature);
-        let (Some(role), false) = (role, known) else {
+        let (Some(role), false) = (tag::role(signature, space), known) else {
             continue;
         };
         let at = profile.u32(entry + 4).ok_or(ProfileError::CutOff)?;
         let len = profile.u32(entry + 8).ok_or(ProfileError::CutOff)?;
-        let content = tag::read(profile, role, at, len)?;
-        tags.push(Tag { signature, content, at: 0, shared: false });
+        let content = match role {
+            Role::Colour => tag::read(profile, at, len)?,
+            Role::Name | Role::Copyright => text::content(profile.array(at), len, text::NOTHING),
+        };
+        tags.push(Tag { signature, role, content, at: 0, shared: false });
     }
+    name(profile, &mut tags);
+    lay_out(&mut tags);
+    Ok(tags)
+}
+
+/// Gives a known profile its name.
+fn name(profile: &Profile<'_>, tags: &mut [Tag]) {
+    let colour = tags.iter().filter(|tag| tag.role == Role::Colour).map(|tag| (tag.signature, &tag.content));
+    let Some(name) = known::name(profile, colour) else {
+        return;
+    };
+    if let Some(tag) = tags.iter_mut().find(|tag| tag.role == Role::Name) {
+        let kind = tag.content.bytes(profile).next().map(|first| if first == b'd' { *b"desc" } else { *b"mluc" });
+        tag.content = text::content(kind, usize::MAX, name);
+    }
+}
+
+/// Gives every content its place; equal ones share it.
+fn lay_out(tags: &mut [Tag]) {
     let mut end = HEADER_LEN + 4 + tags.len() * ENTRY_LEN;
     for index in 0..tags.len() {
         let (before, from) = tags.split_at_mut(index);
@@ -200,7 +228,6 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
             }
         }
     }
-    Ok(tags)
 }
 
 fn write<'a>(profile: &Profile<'a>, tags: &[Tag]) -> Result<Pieces<'a>, StripError> {
@@ -223,37 +250,42 @@ fn write<'a>(profile: &Profile<'a>, tags: &[Tag]) -> Result<Pieces<'a>, StripErr
     Ok(out)
 }
 
-/// The header (ICC.1:2022 section 7.2) with the fields that decide colour; the rest, among it CMM, date,
-/// platform, maker, model, creator and identifier, is zero.
+/// Where the header holds class, colour space and connection space.
+const CLASS: usize = 12;
+const SPACE: usize = 16;
+const CONNECTION: usize = 20;
+
+/// The header (ICC.1:2022 section 7.2) with the fields that decide colour. The illuminant can be D50 alone;
+/// the rest, among it CMM, date, platform, maker, model, creator and identifier, is zero.
 fn header(profile: &Profile<'_>, len: usize) -> Result<[u8; HEADER_LEN], ProfileError> {
-    let old = profile.array::<HEADER_LEN>(0).ok_or(ProfileError::CutOff)?;
-    let mut new = [0; HEADER_LEN];
-    let mut keep = |from: usize, len: usize| {
-        let range = from..from + len;
-        if let (Some(new), Some(old)) = (new.get_mut(range.clone()), old.get(range)) {
-            new.copy_from_slice(old);
-        }
-    };
-    keep(8, 2); // version
-    keep(12, 12); // class, colour space, connection space
-    keep(36, 4); // "acsp"
-    keep(67, 1); // rendering intent
-    keep(68, 12); // illuminant
-    let class = profile.array(12).unwrap_or_default();
-    let space = profile.array(16).unwrap_or_default();
-    let connection = profile.array(20).unwrap_or_default();
+    const VERSION_2: [u8; 4] = [2, 0x10, 0, 0];
+    const VERSION_4: [u8; 4] = [4, 0x30, 0, 0];
+    const D50: [u8; 12] = [0, 0, 0xF6, 0xD6, 0, 1, 0, 0, 0, 0, 0xD3, 0x2D];
+    let field = |at| profile.array::<4>(at).ok_or(ProfileError::CutOff);
+    let (class, space, connection) = (field(CLASS)?, field(SPACE)?, field(CONNECTION)?);
     let sound = [*b"mntr", *b"scnr", *b"prtr", *b"spac"].contains(&class)
         && [*b"RGB ", *b"GRAY", *b"CMYK", *b"Lab "].contains(&space)
         && [*b"XYZ ", *b"Lab "].contains(&connection);
-    if !sound {
+    let [major, ..] = field(8)?;
+    let version = if major < 4 { VERSION_2 } else { VERSION_4 };
+    if !sound || major > 4 {
         return Err(ProfileError::Kind);
     }
-    if let Some(size) = new.first_chunk_mut() {
-        *size = be32(len)?;
-    }
-    if let Some(intent) = new.get_mut(67) {
-        *intent = if *intent > 3 { 0 } else { *intent };
-    }
+    let [intent] = profile.array(67).ok_or(ProfileError::CutOff)?;
+    let mut new = [0; HEADER_LEN];
+    let mut put = |at: usize, bytes: &[u8]| {
+        if let Some(place) = new.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    };
+    put(0, &be32(len)?);
+    put(8, &version);
+    put(CLASS, &class);
+    put(SPACE, &space);
+    put(CONNECTION, &connection);
+    put(36, b"acsp");
+    put(67, &[if intent > 3 { 0 } else { intent }]);
+    put(68, &D50);
     Ok(new)
 }
 
