@@ -23,11 +23,12 @@ use tokio::runtime::Runtime;
 /// Photographs in one `phone send`.
 const BATCH: usize = 25;
 
-fn jpegs(folder: &Path) -> Vec<PathBuf> {
-    let is_jpeg = |path: &PathBuf| {
-        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("jpg") || end.eq_ignore_ascii_case("jpeg"))
+fn photographs(folder: &Path) -> Vec<PathBuf> {
+    const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+    let is_photograph = |path: &PathBuf| {
+        path.extension().is_some_and(|end| ENDINGS.iter().any(|ending| end.eq_ignore_ascii_case(ending)))
     };
-    files(folder).into_iter().filter(is_jpeg).collect()
+    files(folder).into_iter().filter(is_photograph).collect()
 }
 
 /// What became of the photographs: capture ids, and reasons.
@@ -87,8 +88,8 @@ fn every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason() 
         );
         return;
     };
-    let photos = jpegs(&folder.join("corpus/photos"));
-    assert!(!photos.is_empty(), "no JPEG in {}", folder.display());
+    let photos = photographs(&folder.join("corpus/photos"));
+    assert!(!photos.is_empty(), "no photograph in {}", folder.display());
 
     let gateway = Gateway::serving();
     let phone = gateway.enrol("phone");
@@ -130,7 +131,7 @@ fn every_photograph_of_the_corpus_comes_out_clean_or_is_refused_with_a_reason() 
     let opened = gateway.log("access").iter().filter(|entry| text(entry, "kind") == "opened").count();
     assert!(opened >= sent.len(), "{opened} looks are on record, {} pictures were opened", sent.len());
     gateway.run(&["audit", "verify", "--data", "D"]).ok();
-    eprintln!("corpus: {} JPEGs read, {} verified, {} refused", photos.len(), sent.len(), refused.len());
+    eprintln!("corpus: {} photographs read, {} verified, {} refused", photos.len(), sent.len(), refused.len());
 }
 
 /// A sentence about the picture, not about the program or an error number.

@@ -53,12 +53,6 @@ impl SealedPayload {
         write_header(&self.file_key, stanzas, recipients, rng)
     }
 
-    /// Nonce and chunks without a copy; the file key is wiped.
-    #[must_use]
-    pub fn into_bytes(self) -> Bytes {
-        self.bytes
-    }
-
     #[cfg(any(test, feature = "passphrase"))]
     pub(super) const fn file_key(&self) -> &FileKey {
         &self.file_key

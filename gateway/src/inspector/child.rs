@@ -46,7 +46,7 @@ fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
     if !is_unchanged(picture, &stripped) {
         return Err(Failure::StripChangesIt);
     }
-    let thumbnail = thumbnail::make(picture, width, height)?;
+    let thumbnail = thumbnail::make(picture, &stripped)?;
     Ok(Answer::Passed { content_type, width, height, thumbnail })
 }
 

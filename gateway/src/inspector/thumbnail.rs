@@ -2,10 +2,11 @@
 
 use std::io::Cursor;
 
-use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
-use image::{DynamicImage, ImageDecoder, ImageEncoder};
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Rgb, RgbaImage};
+use safelight_core::manifest::ContentType;
 use safelight_core::photo::Photo;
-use safelight_core::strip::strip;
+use safelight_core::strip::{StrippedPhoto, strip};
 
 use super::answer::Failure;
 
@@ -13,24 +14,34 @@ use super::answer::Failure;
 pub const THUMBNAIL_SIDE: u32 = 320;
 /// The largest picture that is decoded, in pixels: what the largest sensors of phones give.
 pub const MAX_INSPECTED_PIXELS: u64 = 110_000_000;
+/// The largest picture that is decoded, in bytes of its samples.
+const MAX_DECODED_LEN: u64 = 512 * 1024 * 1024;
 
 const QUALITY: u8 = 80;
 /// The longest colour profile that a thumbnail carries, in bytes. Those of cameras are far shorter.
 const MAX_PROFILE_LEN: usize = 16 * 1024;
 
-/// Makes an upright, stripped JPEG of at most [`THUMBNAIL_SIDE`].
-pub(super) fn make(picture: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Failure> {
+/// Makes an upright, stripped JPEG of at most [`THUMBNAIL_SIDE`] out of a picture, whose parts are `bytes`.
+pub(super) fn make(bytes: &[u8], picture: &StrippedPhoto<'_>) -> Result<Vec<u8>, Failure> {
+    let (width, height) = (picture.width(), picture.height());
     if u64::from(width) * u64::from(height) > MAX_INSPECTED_PIXELS {
         return Err(Failure::TooLarge);
     }
     let undecodable = |_| Failure::NotDecodable;
-    let mut decoder = JpegDecoder::new(Cursor::new(picture)).map_err(undecodable)?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format(picture.content_type()));
+    // The process has limits of its own, which count everything.
+    reader.no_limits();
+    let mut decoder = reader.into_decoder().map_err(undecodable)?;
+    if decoder.total_bytes() > MAX_DECODED_LEN {
+        return Err(Failure::TooLarge);
+    }
     let profile = decoder.icc_profile().map_err(undecodable)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let decoded = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
     if (decoded.width(), decoded.height()) != (width, height) {
         return Err(Failure::NotDecodable);
     }
+    let grey = !decoded.color().has_color();
     let longest = width.max(height);
     let mut small = if longest > THUMBNAIL_SIDE {
         let scaled = |side: u32| (side * THUMBNAIL_SIDE / longest).max(1);
@@ -39,9 +50,27 @@ pub(super) fn make(picture: &[u8], width: u32, height: u32) -> Result<Vec<u8>, F
         decoded
     };
     small.apply_orientation(orientation);
-    let grey = matches!(small, DynamicImage::ImageLuma8(_));
-    let small = if grey { small } else { DynamicImage::ImageRgb8(small.into_rgb8()) };
+    let small = if small.color().has_alpha() { on_white(&small.into_rgba8()) } else { small };
+    let small = if grey { small.into_luma8().into() } else { DynamicImage::ImageRgb8(small.into_rgb8()) };
     encode(&small, profile.filter(|profile| fits(profile, grey)))
+}
+
+fn format(content_type: ContentType) -> ImageFormat {
+    match content_type {
+        ContentType::Jpeg => ImageFormat::Jpeg,
+        ContentType::Png => ImageFormat::Png,
+        ContentType::Webp => ImageFormat::WebP,
+    }
+}
+
+/// JPEG knows no transparency.
+fn on_white(small: &RgbaImage) -> DynamicImage {
+    let opaque = image::RgbImage::from_fn(small.width(), small.height(), |x, y| {
+        let [red, green, blue, alpha] = small.get_pixel(x, y).0.map(u32::from);
+        let blend = |sample| u8::try_from((sample * alpha + 255 * (255 - alpha)) / 255).unwrap_or(u8::MAX);
+        Rgb([blend(red), blend(green), blend(blue)])
+    });
+    DynamicImage::ImageRgb8(opaque)
 }
 
 /// Whether a profile describes the colours that the thumbnail has.

@@ -178,7 +178,7 @@ mod tests {
         let parts = std::iter::once(&plain[..]);
         let payload = seal::seal_payload(parts, plain.len(), NonZeroUsize::MIN, &mut SysRng).unwrap();
         let header = payload.header(stanzas, to, &mut SysRng).unwrap();
-        (header, payload.into_bytes())
+        (header, payload.bytes().to_vec())
     }
 
     #[test]
