@@ -66,7 +66,7 @@ fn every_other_file_is_refused_with_advice() {
     let mut read = 0;
     for path in photos {
         let bytes = std::fs::read(&path).unwrap();
-        if !bytes.starts_with(&[0xFF, 0xD8]) {
+        if !bytes.starts_with(&[0xFF, 0xD8]) && !bytes.starts_with(b"RIFF") {
             let refused = jpeg::stripped(&bytes).expect_err("only JPEG is taken");
             assert!(refused.starts_with("format-"), "{}: {refused}", path.display());
             read += 1;

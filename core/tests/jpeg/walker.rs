@@ -95,7 +95,7 @@ fn scan(mut bytes: &[u8]) -> Result<&[u8], String> {
 }
 
 /// A profile in which every byte is accounted for: header, table, tags without gaps, zero padding.
-fn icc(profile: &[u8]) -> Result<(), String> {
+pub(crate) fn icc(profile: &[u8]) -> Result<(), String> {
     let number = |at: usize| -> Result<usize, String> {
         let bytes = profile.get(at..at + 4).ok_or("the profile is cut off")?;
         Ok(u32::from_be_bytes(bytes.try_into().unwrap()) as usize)
