@@ -121,9 +121,9 @@ impl<'a> Kept<'a> {
             found.add(Removed::OtherSegments);
         }
         report.join(found);
-        // A block that begins as in a JPEG is none to decoders.
-        let counts = tiff.len() == data.len() && !self.exif_seen;
-        self.exif_seen = true;
+        // Decoders pass over a block that begins otherwise, as one copied from a JPEG does.
+        let counts = !self.exif_seen && (data.starts_with(b"II") || data.starts_with(b"MM"));
+        self.exif_seen |= counts;
         if let (Some(data), true) = (rebuilt, counts) {
             self.chunks.push(KeptChunk { name: *b"eXIf", content: Content::Rebuilt(data) });
         }
