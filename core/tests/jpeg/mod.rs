@@ -38,6 +38,18 @@ pub(crate) fn pixels(bytes: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
     Some((decoded.width(), decoded.height(), decoded.into_bytes()))
 }
 
+/// The orientation as another reader sees it; 1 where it sees none.
+pub(crate) fn orientation(bytes: &[u8]) -> u32 {
+    let mut reader = exif::Reader::new();
+    reader.continue_on_error(true);
+    let read = reader.read_from_container(&mut std::io::Cursor::new(bytes));
+    let read = read.or_else(|error| error.distill_partial_result(|_| {}));
+    let Ok(read) = read else { return 1 };
+    let field = read.get_field(exif::Tag::Orientation, exif::In::PRIMARY);
+    let value = field.and_then(|field| field.value.get_uint(0)).unwrap_or(1);
+    if (1..=8).contains(&value) { value } else { 1 }
+}
+
 fn shared() -> PathBuf {
     std::env::var_os("SAFELIGHT_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
