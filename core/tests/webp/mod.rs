@@ -142,8 +142,11 @@ fn walk(bytes: &[u8]) -> Result<(), String> {
     found(b"ICCP").map_or(Ok(()), jpeg::walker::icc)
 }
 
+/// A chunk as it lies in a file: name and content.
+type Found<'a> = ([u8; 4], &'a [u8]);
+
 /// All chunks of a file without a byte left over, all padding zero.
-fn chunks(bytes: &[u8]) -> Result<Vec<([u8; 4], &[u8])>, String> {
+fn chunks(bytes: &[u8]) -> Result<Vec<Found<'_>>, String> {
     let (start, mut rest) = bytes.split_at_checked(12).ok_or("no header")?;
     let len = u32::from_le_bytes(start[4..8].try_into().unwrap()) as usize;
     if &start[..4] != b"RIFF" || &start[8..] != b"WEBP" || len + 8 != bytes.len() {
