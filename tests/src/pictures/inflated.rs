@@ -15,8 +15,7 @@ const MAX_LEN: usize = 256 * 1024 * 1024;
 /// What is wrong with the stream.
 pub fn inflate(bytes: &[u8], limit: usize) -> Result<(Vec<u8>, usize), String> {
     let mut content = vec![0; limit.min(MAX_LEN) + 1];
-    let flags =
-        TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_COMPUTE_ADLER32;
+    let flags = TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_COMPUTE_ADLER32;
     let (status, consumed, written) =
         decompress(&mut Box::<DecompressorOxide>::default(), bytes, &mut content, 0, flags);
     if status != TINFLStatus::Done || written > limit {

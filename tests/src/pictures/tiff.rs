@@ -104,9 +104,7 @@ impl Block {
                     values.iter().flat_map(bytes).collect()
                 }
                 Value::Offset(_) | Value::Directory(_) => vec![0; 4],
-                Value::Long(value) => {
-                    if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() }.to_vec()
-                }
+                Value::Long(value) => if self.big_endian { value.to_be_bytes() } else { value.to_le_bytes() }.to_vec(),
             };
             let size = match tag.kind {
                 3 => 2,

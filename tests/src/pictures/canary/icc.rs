@@ -19,7 +19,8 @@ pub fn profiles() -> Vec<(String, Vec<u8>)> {
         written(&header(), &tags, 0)
     };
     let mut profiles = Vec::new();
-    for signature in [b"desc", b"cprt", b"dmnd", b"dmdd", b"vued", b"targ", b"tech", b"meta", b"CANA", b"calt", b"psid"] {
+    for signature in [b"desc", b"cprt", b"dmnd", b"dmdd", b"vued", b"targ", b"tech", b"meta", b"CANA", b"calt", b"psid"]
+    {
         for (kind, content) in [("text", text()), ("localised", localised()), ("description", description())] {
             let name = format!("profile tag {} as {kind}", String::from_utf8_lossy(signature));
             profiles.push((name, with(signature, content)));

@@ -38,7 +38,11 @@ pub fn planted() -> Vec<Planted> {
     add("second EXIF block", [exif(&orientation), exif(&second)].concat());
     for (carrier, marker, name) in [
         ("XMP", 0xE1, &b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>"[..]),
-        ("extended XMP", 0xE1, b"http://ns.adobe.com/xmp/extension/\00123456789ABCDEF0123456789ABCDEF\0\0\0\x0B\0\0\0\0"),
+        (
+            "extended XMP",
+            0xE1,
+            b"http://ns.adobe.com/xmp/extension/\00123456789ABCDEF0123456789ABCDEF\0\0\0\x0B\0\0\0\0",
+        ),
         ("JFXX with a JPEG", 0xE0, b"JFXX\0\x10\xFF\xD8"),
         ("JFXX with a palette", 0xE0, b"JFXX\0\x11\x02\x02"),
         ("JFXX with pixels", 0xE0, b"JFXX\0\x13\x02\x02"),
@@ -50,7 +54,11 @@ pub fn planted() -> Vec<Planted> {
         ("MPF", 0xE2, b"MPF\0MM\0*\0\0\0\x08\0\0"),
         ("Ricoh's RMETA", 0xE5, b"RMETA\0"),
         ("HDR gain curve", 0xEB, b"HDR_RI ver=11\n"),
-        ("content credentials", 0xEB, b"JP\0\x01\0\0\0\x01\0\0\0\x2Bjumb\0\0\0\x23jumdc2pa\0\x11\0\x10\x80\0\0\xAA\0\x38\x9B\x71\x03"),
+        (
+            "content credentials",
+            0xEB,
+            b"JP\0\x01\0\0\0\x01\0\0\0\x2Bjumb\0\0\0\x23jumdc2pa\0\x11\0\x10\x80\0\0\xAA\0\x38\x9B\x71\x03",
+        ),
         ("Ducky", 0xEC, b"Ducky\0\x01\0\x04\0\0\0\x3C\0\x02\0\x0D\0\0\0\x0B"),
         ("Photoshop with IPTC", 0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x10\x1C\x02\x78\0\x0B"),
         ("Photoshop 2.5", 0xED, b"Adobe_Photoshop2.5:"),
@@ -65,7 +73,10 @@ pub fn planted() -> Vec<Planted> {
     add("unused Huffman table", segment(0xC4, &[&[0x13, 11][..], &[0; 15], MARK].concat()));
     add("table that another one replaces", segment(0xDB, &[&[0], MARK, &[1; 53][..]].concat()));
     add("bytes between segments", [&segment(0xFE, b"")[..], MARK].concat());
-    add("fill and bytes between segments", [&segment(0xFE, b"")[..], &[0xFF, 0xFF, 0xFF, 1], MARK, &[0xFF, 0]].concat());
+    add(
+        "fill and bytes between segments",
+        [&segment(0xFE, b"")[..], &[0xFF, 0xFF, 0xFF, 1], MARK, &[0xFF, 0]].concat(),
+    );
     for (carrier, profile) in icc::profiles() {
         add(&carrier, profile_segments(&profile, 65_519));
         add(&format!("{carrier}, in many segments"), profile_segments(&profile, profile.len().div_ceil(20)));
@@ -88,7 +99,10 @@ fn trailers() -> Vec<Planted> {
     let mpf = segment(0xE2, b"MPF\0MM\0*\0\0\0\x08\0\x01\xB0\x01\0\x04\0\0\0\x01\0\0\0\x02\0\0\0\0");
     let gain = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<hdrgm:Version='1.0'/>");
     let film = [b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x13mdat", MARK].concat();
-    let samsung = [MARK, b"\0\0\x01\x0A\x0E\0\0\0Image_UTC_DataSEFH\x6B\0\0\0\x01\0\0\0\0\0\x01\x0A\x2B\0\0\0\x2B\0\0\0\x18\0\0\0SEFT"];
+    let samsung = [
+        MARK,
+        b"\0\0\x01\x0A\x0E\0\0\0Image_UTC_DataSEFH\x6B\0\0\0\x01\0\0\0\0\0\x01\x0A\x2B\0\0\0\x2B\0\0\0\x18\0\0\0SEFT",
+    ];
     let mut all = vec![Planted::new("JPEG second picture of MPF", [with(&mpf), second.clone()].concat())];
     all.push(Planted::new("JPEG gain map", [with(&gain), second.clone()].concat()));
     let depth = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<GDepth:Format='RangeInverse'/>");
@@ -117,12 +131,21 @@ fn odd() -> Vec<Planted> {
         Planted::odd("JPEG comment before the scan", at(scan, &segment(0xFE, MARK))),
         Planted::odd("JPEG comment behind the scan", at(scan + 1, &segment(0xFE, MARK))),
         Planted::odd("JPEG EXIF behind the scan", at(scan + 1, &segment(0xE1, &[b"Exif\0\0", MARK].concat()))),
-        Planted::odd("JPEG profile behind the scan", at(scan + 1, &segment(0xE2, &[b"ICC_PROFILE\0\x01\x01", MARK].concat()))),
-        Planted::odd("JPEG table behind the scan", at(scan + 1, &segment(0xC4, &[&[0, 11][..], &[0; 15], MARK].concat()))),
+        Planted::odd(
+            "JPEG profile behind the scan",
+            at(scan + 1, &segment(0xE2, &[b"ICC_PROFILE\0\x01\x01", MARK].concat())),
+        ),
+        Planted::odd(
+            "JPEG table behind the scan",
+            at(scan + 1, &segment(0xC4, &[&[0, 11][..], &[0; 15], MARK].concat())),
+        ),
         Planted::odd("JPEG restart marker too many", at(scan + 1, &[&[0xFF, 0xD4], MARK].concat())),
         Planted::odd("JPEG segment of a reserved marker", at(1, &segment(0xF0, MARK))),
         Planted::odd("JPEG bytes directly behind the start", with(MARK)),
-        Planted::odd("JPEG polyglot in its first segment", with(&segment(0xFE, &[b"/*", MARK, b"*/alert(1)//"].concat()))),
+        Planted::odd(
+            "JPEG polyglot in its first segment",
+            with(&segment(0xFE, &[b"/*", MARK, b"*/alert(1)//"].concat())),
+        ),
     ];
     let segments = |profile: &[u8]| profile_segments(profile, 65_519);
     all.extend(icc::odd().iter().map(|(name, profile)| Planted::odd(format!("JPEG {name}"), with(&segments(profile)))));

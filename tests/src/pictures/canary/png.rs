@@ -38,7 +38,8 @@ pub fn with(picture: &[u8], chunks: &[u8]) -> Vec<u8> {
 /// Everything that a PNG has room for beside its picture.
 pub fn planted() -> Vec<Planted> {
     let mut all = Vec::new();
-    let mut add = |carrier: &str, chunks: Vec<u8>| all.push(Planted::new(format!("PNG {carrier}"), with(&plain(), &chunks)));
+    let mut add =
+        |carrier: &str, chunks: Vec<u8>| all.push(Planted::new(format!("PNG {carrier}"), with(&plain(), &chunks)));
     let named = |name: &[u8]| [name, MARK].concat();
     let hidden = |name: &[u8]| [name, &deflate(MARK)].concat();
     for (carrier, kind, content) in [
@@ -112,7 +113,10 @@ fn odd() -> Vec<Planted> {
     let profile = |content: &[u8]| with(&plain(), &chunk(b"iCCP", content));
     let stored = deflate(&icc::plain());
     let mut all = vec![
-        Planted::odd("PNG bytes behind the stream in IDAT", with_stream(&chunk(b"IDAT", &[&stream[..], MARK].concat()))),
+        Planted::odd(
+            "PNG bytes behind the stream in IDAT",
+            with_stream(&chunk(b"IDAT", &[&stream[..], MARK].concat())),
+        ),
         Planted::odd(
             "PNG IDAT behind the stream",
             with_stream(&[chunk(b"IDAT", &stream), chunk(b"IDAT", MARK)].concat()),
@@ -160,7 +164,8 @@ fn longer(stream: &[u8]) -> Vec<u8> {
 /// Two frames; the marker is in the second one's pixels.
 pub fn animation() -> Vec<u8> {
     let control = |number: u32| {
-        let frame = [&number.to_be_bytes()[..], &20u32.to_be_bytes(), &12u32.to_be_bytes(), &[0; 8], &[0, 1, 0, 10, 0, 0]];
+        let frame =
+            [&number.to_be_bytes()[..], &20u32.to_be_bytes(), &12u32.to_be_bytes(), &[0; 8], &[0, 1, 0, 10, 0, 0]];
         chunk(b"fcTL", &frame.concat())
     };
     let mut rows = vec![0; 12 * 61];

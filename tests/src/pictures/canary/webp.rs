@@ -69,10 +69,16 @@ fn odd() -> Vec<Planted> {
     let profile = icc::plain();
     let block = &exif::blocks()[0].1;
     let mut all = vec![
-        Planted::odd("WebP longer header", file(&[chunk(b"VP8X", &[&header(0)[8..18], MARK].concat()), bitstream()].concat())),
+        Planted::odd(
+            "WebP longer header",
+            file(&[chunk(b"VP8X", &[&header(0)[8..18], MARK].concat()), bitstream()].concat()),
+        ),
         Planted::odd("WebP second header", extended(0, &chunk(b"VP8X", &[&header(0)[8..18], MARK].concat()), &[])),
         Planted::odd("WebP second EXIF", extended(0x08, &[], &[chunk(b"EXIF", block), chunk(b"EXIF", MARK)].concat())),
-        Planted::odd("WebP second profile", extended(0x20, &[chunk(b"ICCP", &profile), chunk(b"ICCP", MARK)].concat(), &[])),
+        Planted::odd(
+            "WebP second profile",
+            extended(0x20, &[chunk(b"ICCP", &profile), chunk(b"ICCP", MARK)].concat(), &[]),
+        ),
         Planted::odd("WebP second picture", extended(0, &[], &chunk(b"VP8L", &[&bitstream()[8..], MARK].concat()))),
         Planted::odd("WebP alpha of a lossless picture", extended(0x10, &chunk(b"ALPH", &[&[0], MARK].concat()), &[])),
         Planted::odd("WebP animation", animation()),
@@ -92,7 +98,8 @@ fn odd() -> Vec<Planted> {
 
 /// Two frames, the second with the marker.
 pub fn animation() -> Vec<u8> {
-    let frame = |content: &[u8]| chunk(b"ANMF", &[&[0, 0, 0, 0, 0, 0, 19, 0, 0, 11, 0, 0, 10, 0, 0, 0], content].concat());
+    let frame =
+        |content: &[u8]| chunk(b"ANMF", &[&[0, 0, 0, 0, 0, 0, 19, 0, 0, 11, 0, 0, 10, 0, 0, 0], content].concat());
     let control = chunk(b"ANIM", &[0; 6]);
     let second = [bitstream(), chunk(b"CANA", MARK)].concat();
     file(&[header(0x02), control, frame(&bitstream()), frame(&second)].concat())

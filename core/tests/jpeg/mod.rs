@@ -1,0 +1,53 @@
+//! For the tests of stripping: what they share with the proof that stripping leaves nothing.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+#[allow(unreachable_pub, reason = "another package has it as a public module")]
+#[path = "../../../tests/src/pictures/icc_walker.rs"]
+mod icc_walker;
+
+pub(crate) mod walker {
+    pub(crate) use super::icc_walker::walk as icc;
+}
+
+use std::path::{Path, PathBuf};
+
+use safelight_core::photo::Photo;
+use safelight_core::strip::{Report, strip};
+
+/// Strips a file to bytes; a refusal as its code.
+pub(crate) fn stripped(bytes: &[u8]) -> Result<(Vec<u8>, Report), &'static str> {
+    let photo = Photo::parse(bytes).map_err(|error| error.code())?;
+    let stripped = strip(photo).map_err(|error| error.code())?;
+    let parts: usize = stripped.parts().map(<[u8]>::len).sum();
+    assert_eq!(parts, stripped.len(), "the parts are the whole");
+    Ok((stripped.to_vec(), *stripped.report()))
+}
+
+fn shared() -> PathBuf {
+    std::env::var_os("SAFELIGHT_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from)
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// The corpus of public pictures; `None` where there is none, which is said by name.
+pub(crate) fn photos() -> Option<Vec<PathBuf>> {
+    let folder = shared().join("corpus/photos");
+    if !folder.is_dir() {
+        println!("skipped: no corpus at {}", folder.display());
+        return None;
+    }
+    let mut found = Vec::new();
+    files(&folder, &mut found);
+    found.sort();
+    Some(found)
+}
