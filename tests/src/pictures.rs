@@ -40,15 +40,6 @@ pub fn stripped(bytes: &[u8]) -> Result<(Vec<u8>, Report), &'static str> {
     Ok((stripped.to_vec(), *stripped.report()))
 }
 
-/// Whether pictures of this container are stripped at all yet.
-pub fn taken(bytes: &[u8]) -> bool {
-    match bytes {
-        _ if bytes.starts_with(PNG) => stripped(&canary::png::plain()).is_ok(),
-        _ if bytes.starts_with(b"RIFF") => stripped(&canary::webp::plain()).is_ok(),
-        _ => true,
-    }
-}
-
 /// Knows every byte of a stripped picture, or says which one it does not.
 ///
 /// # Errors

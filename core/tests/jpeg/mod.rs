@@ -4,6 +4,9 @@
 #[allow(unreachable_pub, reason = "another package has it as a public module")]
 #[path = "../../../tests/src/pictures/icc_walker.rs"]
 mod icc_walker;
+#[allow(unreachable_pub, reason = "another package has it as a public module")]
+#[path = "../../../tests/src/pictures/jpeg_writer.rs"]
+pub(crate) mod writer;
 
 pub(crate) mod walker {
     pub(crate) use super::icc_walker::walk as icc;
@@ -21,6 +24,18 @@ pub(crate) fn stripped(bytes: &[u8]) -> Result<(Vec<u8>, Report), &'static str> 
     let parts: usize = stripped.parts().map(<[u8]>::len).sum();
     assert_eq!(parts, stripped.len(), "the parts are the whole");
     Ok((stripped.to_vec(), *stripped.report()))
+}
+
+/// The orientation as another reader sees it; 1 where it sees none.
+pub(crate) fn orientation(bytes: &[u8]) -> u32 {
+    let mut reader = exif::Reader::new();
+    reader.continue_on_error(true);
+    let read = reader.read_from_container(&mut std::io::Cursor::new(bytes));
+    let read = read.or_else(|error| error.distill_partial_result(|_| {}));
+    let Ok(read) = read else { return 1 };
+    let field = read.get_field(exif::Tag::Orientation, exif::In::PRIMARY);
+    let value = field.and_then(|field| field.value.get_uint(0)).unwrap_or(1);
+    if (1..=8).contains(&value) { value } else { 1 }
 }
 
 fn shared() -> PathBuf {

@@ -167,9 +167,7 @@ fn allowed(group: &str, tag: &str, value: &str) -> bool {
             tag == "ColorTransform" || neutral || (tag == "DCTEncodeVersion" && value == "100")
         }
         "IFD0" => tag == "Orientation",
-        "PNG" | "PNG-pHYs" | "PNG-cICP" => {
-            PNG.contains(&tag) || (tag == "ProfileName" && ["icc", "-", "ICC"].contains(&value))
-        }
+        "PNG" | "PNG-pHYs" | "PNG-cICP" => PNG.contains(&tag) || (tag == "ProfileName" && value == "icc"),
         "RIFF" => RIFF.contains(&tag),
         "ICC-header" if BLANK.contains(&tag) => blank(value),
         "ICC-header" | "ICC_Profile" | "ICC-cicp" => {

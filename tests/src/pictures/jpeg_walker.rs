@@ -1,5 +1,7 @@
 //! Knows every byte of a stripped JPEG, or says which one it does not.
 
+use std::collections::BTreeSet;
+
 /// Walks a file from SOI to EOI. Every byte must belong to something allowed, and nothing may follow.
 ///
 /// # Errors
@@ -8,6 +10,7 @@ pub fn walk(bytes: &[u8]) -> Result<(), String> {
     let mut left = bytes.strip_prefix(b"\xFF\xD8").ok_or("no SOI")?;
     let mut profile = Vec::new();
     let mut order = Vec::new();
+    let mut tables = Tables::default();
     loop {
         let at = bytes.len() - left.len();
         let (&[ff, marker], after) = left.split_first_chunk().ok_or("no EOI")?;
@@ -26,11 +29,16 @@ pub fn walk(bytes: &[u8]) -> Result<(), String> {
             .and_then(|(segment, next)| Some((segment.get(2..)?, next)))
             .ok_or(format!("segment {marker:02X} at {at} has a wrong length"))?;
         left = next;
-        segment(marker, content, &mut profile).map_err(|problem| format!("segment {marker:02X} at {at}: {problem}"))?;
+        let problem = |problem: String| format!("segment {marker:02X} at {at}: {problem}");
+        segment(marker, content, &mut profile).map_err(problem)?;
+        tables.see(marker, content).map_err(problem)?;
         order.push(marker);
         if marker == 0xDA {
             left = scan(left)?;
         }
+    }
+    if !tables.unused.is_empty() {
+        return Err(format!("tables that no scan uses: {:X?}", tables.unused));
     }
     let header: Vec<_> = order.iter().take_while(|marker| (0xE0..=0xEF).contains(*marker)).collect();
     if order.iter().filter(|marker| (0xE0..=0xEF).contains(*marker)).count() != header.len() {
@@ -82,6 +90,62 @@ fn tables(mut content: &[u8], len: impl Fn(u8, &[u8]) -> Option<usize>) -> bool 
         }
     }
     true
+}
+
+/// Tables by segment and slot, until a scan uses them.
+#[derive(Default)]
+struct Tables {
+    unused: BTreeSet<(u8, u8)>,
+    /// Each component's name and quantisation table.
+    components: Vec<(u8, u8)>,
+    progressive: bool,
+}
+
+impl Tables {
+    fn see(&mut self, marker: u8, content: &[u8]) -> Result<(), String> {
+        match (marker, content) {
+            (0xC0..=0xC2, [_, _, _, _, _, _, listed @ ..]) => {
+                self.progressive = marker == 0xC2;
+                self.components = listed.chunks_exact(3).map(|entry| (entry[0], entry[2])).collect();
+            }
+            (0xDB, _) => self.define(marker, content, |first, _| (first & 15, 64 << (first >> 4)))?,
+            (0xC4, _) => self.define(marker, content, |first, rest| {
+                let sum: usize = rest[..16].iter().map(|count| usize::from(*count)).sum();
+                (first, 16 + sum)
+            })?,
+            (0xDA, [count, listed @ ..]) => {
+                let (listed, spectrum) = listed.split_at(2 * usize::from(*count));
+                for entry in listed.chunks_exact(2) {
+                    if spectrum[0] == 0 || !self.progressive {
+                        self.unused.remove(&(0xC4, entry[1] >> 4));
+                    }
+                    if spectrum[1] > 0 || !self.progressive {
+                        self.unused.remove(&(0xC4, 0x10 | entry[1] & 15));
+                    }
+                }
+                // Decoders look for all of them at the first scan.
+                self.components.iter().for_each(|(_, table)| drop(self.unused.remove(&(0xDB, *table))));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn define(
+        &mut self,
+        marker: u8,
+        mut content: &[u8],
+        measure: impl Fn(u8, &[u8]) -> (u8, usize),
+    ) -> Result<(), String> {
+        while let [first, rest @ ..] = content {
+            let (slot, len) = measure(*first, rest);
+            if !self.unused.insert((marker, slot)) {
+                return Err(format!("table {slot:X} is replaced before a scan uses it"));
+            }
+            content = &rest[len..];
+        }
+        Ok(())
+    }
 }
 
 /// Entropy-coded bytes: 0xFF only as stuffing or restart marker.

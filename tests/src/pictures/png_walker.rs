@@ -127,8 +127,7 @@ pub fn exif(content: &[u8]) -> bool {
 
 /// A name that says nothing, a method, one whole stream and in it a profile.
 fn profile(content: &[u8]) -> Result<(), String> {
-    let stream = [&b"icc\0\0"[..], b"-\0\0", b"ICC\0\0"].iter().find_map(|start| content.strip_prefix(*start));
-    let stream = stream.ok_or("a name that is not neutral")?;
+    let stream = content.strip_prefix(b"icc\0\0").ok_or("a name that is not neutral")?;
     let (profile, consumed) = inflated::inflate(stream, MAX_PROFILE)?;
     if consumed != stream.len() {
         return Err(format!("{} bytes follow the profile's stream", stream.len() - consumed));

@@ -1,0 +1,104 @@
+//! Writes small PNGs of every kind as lists of chunks that a test can change before they are joined.
+
+/// A chunk with length, name and checksum.
+pub(crate) fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(data.len()).unwrap().to_be_bytes();
+    let checksum = crc32fast::hash(&[name, data].concat()).to_be_bytes();
+    [&len, &name[..], data, &checksum].concat()
+}
+
+/// The signature and the chunks.
+pub(crate) fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
+    [b"\x89PNG\r\n\x1a\n", &chunks.concat()[..]].concat()
+}
+
+/// What a picture is by its header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) depth: u8,
+    pub(crate) colour: u8,
+    pub(crate) interlace: u8,
+}
+
+impl Kind {
+    /// Every colour type with every depth, plain and interlaced.
+    pub(crate) fn all(width: u32, height: u32) -> Vec<Kind> {
+        let depths: [(u8, &[u8]); 5] =
+            [(0, &[1, 2, 4, 8, 16]), (2, &[8, 16]), (3, &[1, 2, 4, 8]), (4, &[8, 16]), (6, &[8, 16])];
+        let mut kinds = Vec::new();
+        for (colour, depths) in depths {
+            for depth in depths {
+                kinds.extend([0, 1].map(|interlace| Kind { width, height, depth: *depth, colour, interlace }));
+            }
+        }
+        kinds
+    }
+
+    pub(crate) fn header(&self) -> Vec<u8> {
+        let (width, height) = (self.width.to_be_bytes(), self.height.to_be_bytes());
+        chunk(b"IHDR", &[&width[..], &height, &[self.depth, self.colour, 0, 0, self.interlace]].concat())
+    }
+
+    /// The rows before they are compressed: noise under changing filters.
+    pub(crate) fn rows(&self) -> Vec<u8> {
+        let samples = [1, 0, 3, 1, 2, 0, 4][usize::from(self.colour)];
+        let bits = samples * u32::from(self.depth);
+        let mut rows = Vec::new();
+        let mut state = 0x5AFE_u32;
+        let mut pass = |columns: u32, count: u32| {
+            for row in 0..if columns > 0 { count } else { 0 } {
+                rows.push((row % 5) as u8);
+                for _ in 0..(columns * bits).div_ceil(8) {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    rows.push((state >> 24) as u8 & 0x3F);
+                }
+            }
+        };
+        if self.interlace == 0 {
+            pass(self.width, self.height);
+        } else {
+            let (w, h) = (self.width, self.height);
+            pass(w.div_ceil(8), h.div_ceil(8));
+            pass((w + 3) / 8, h.div_ceil(8));
+            pass(w.div_ceil(4), (h + 3) / 8);
+            pass((w + 1) / 4, h.div_ceil(4));
+            pass(w.div_ceil(2), (h + 1) / 4);
+            pass(w / 2, h.div_ceil(2));
+            pass(w, h / 2);
+        }
+        rows
+    }
+
+    /// Header, palette where there must be one, image data in one chunk, end.
+    pub(crate) fn chunks(&self) -> Vec<Vec<u8>> {
+        let mut chunks = vec![self.header()];
+        if self.colour == 3 {
+            let entries: Vec<u8> = (0..3u32 << self.depth).map(|byte| byte as u8).collect();
+            chunks.push(chunk(b"PLTE", &entries));
+        }
+        chunks.push(chunk(b"IDAT", &zlib(&self.rows())));
+        chunks.push(chunk(b"IEND", b""));
+        chunks
+    }
+}
+
+pub(crate) fn zlib(bytes: &[u8]) -> Vec<u8> {
+    miniz_oxide::deflate::compress_to_vec_zlib(bytes, 6)
+}
+
+/// The smallest colour profile: a header and no tags.
+pub(crate) fn profile(space: &[u8; 4]) -> Vec<u8> {
+    let mut profile = vec![0; 132];
+    profile[3] = 132;
+    profile[8] = 2;
+    profile[12..24].copy_from_slice(&[b"mntr", &space[..], b"XYZ "].concat());
+    profile[36..40].copy_from_slice(b"acsp");
+    profile
+}
+
+/// An iCCP chunk.
+pub(crate) fn iccp(name: &[u8], profile: &[u8]) -> Vec<u8> {
+    chunk(b"iCCP", &[name, &[0, 0], &zlib(profile)].concat())
+}
