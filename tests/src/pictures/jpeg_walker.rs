@@ -34,7 +34,7 @@ pub fn walk(bytes: &[u8]) -> Result<(), String> {
         tables.see(marker, content).map_err(problem)?;
         order.push(marker);
         if marker == 0xDA {
-            left = scan(left)?;
+            left = scan(left, tables.restarts)?;
         }
     }
     if !tables.unused.is_empty() {
@@ -99,6 +99,7 @@ struct Tables {
     /// Each component's name and quantisation table.
     components: Vec<(u8, u8)>,
     progressive: bool,
+    restarts: bool,
 }
 
 impl Tables {
@@ -108,6 +109,7 @@ impl Tables {
                 self.progressive = marker == 0xC2;
                 self.components = listed.chunks_exact(3).map(|entry| (entry[0], entry[2])).collect();
             }
+            (0xDD, interval) => self.restarts = interval != [0, 0],
             (0xDB, _) => self.define(marker, content, |first, _| (first & 15, 64 << (first >> 4)))?,
             (0xC4, _) => self.define(marker, content, |first, rest| {
                 let sum: usize = rest[..16].iter().map(|count| usize::from(*count)).sum();
@@ -124,7 +126,8 @@ impl Tables {
                     }
                 }
                 // Decoders look for all of them at the first scan.
-                self.components.iter().for_each(|(_, table)| drop(self.unused.remove(&(0xDB, *table))));
+                self.unused
+                    .retain(|(kind, slot)| *kind != 0xDB || self.components.iter().all(|(_, table)| table != slot));
             }
             _ => {}
         }
@@ -148,11 +151,13 @@ impl Tables {
     }
 }
 
-/// Entropy-coded bytes: 0xFF only as stuffing or restart marker.
-fn scan(mut bytes: &[u8]) -> Result<&[u8], String> {
+/// Entropy-coded bytes: 0xFF only as stuffing, or as restart marker where there is an interval.
+fn scan(mut bytes: &[u8], restarts: bool) -> Result<&[u8], String> {
     loop {
         match bytes {
-            [0xFF, 0 | 0xD0..=0xD7, rest @ ..] => bytes = rest,
+            [0xFF, 0, rest @ ..] => bytes = rest,
+            [0xFF, 0xD0..=0xD7, rest @ ..] if restarts => bytes = rest,
+            [0xFF, 0xD0..=0xD7, ..] => return Err("a restart marker without an interval".into()),
             [0xFF, 0xFF, ..] => return Err("fill bytes in a scan".into()),
             [0xFF, ..] => return Ok(bytes),
             [_, rest @ ..] => bytes = rest,

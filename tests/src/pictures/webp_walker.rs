@@ -82,8 +82,8 @@ fn extended(header: &[u8], mut rest: &[(&[u8; 4], &[u8])]) -> Result<(), String>
     if (picture.width, picture.height) != (side([w0, w1, w2]), side([h0, h1, h2])) {
         return Err("the header has another size than the picture".into());
     }
-    let optional = flags & ALPHA;
-    let is_alpha = if alpha.is_some() { ALPHA } else { optional & if picture.alpha { ALPHA } else { 0 } };
+    // Without an alpha chunk the flag decides what kind of pixels a decoder gives.
+    let is_alpha = if alpha.is_some() { ALPHA } else { flags & ALPHA };
     let expected = is_alpha | if profile.is_some() { PROFILE } else { 0 } | if exif.is_some() { EXIF } else { 0 };
     if flags != expected {
         return Err(format!("the flags are {flags:02X}, the chunks say {expected:02X}"));
@@ -102,7 +102,6 @@ fn extended(header: &[u8], mut rest: &[(&[u8; 4], &[u8])]) -> Result<(), String>
 struct Bitstream {
     width: u32,
     height: u32,
-    alpha: bool,
 }
 
 /// The picture's own header: RFC 6386 section 9.1 for `VP8 `, RFC 9649 section 3.4 for `VP8L`.
@@ -114,7 +113,7 @@ fn bitstream(kind: &[u8; 4], content: &[u8]) -> Result<Bitstream, String> {
                 return Err("no key frame".into());
             }
             let side = |low, high| u32::from(u16::from_le_bytes([low, high & 0x3F]));
-            Ok(Bitstream { width: side(*w0, *w1), height: side(*h0, *h1), alpha: false })
+            Ok(Bitstream { width: side(*w0, *w1), height: side(*h0, *h1) })
         }
         (b"VP8L", [0x2F, b0, b1, b2, b3, ..]) => {
             let bits = u32::from_le_bytes([*b0, *b1, *b2, *b3]);
@@ -122,7 +121,7 @@ fn bitstream(kind: &[u8; 4], content: &[u8]) -> Result<Bitstream, String> {
                 return Err("an unknown version".into());
             }
             let (width, height) = ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1);
-            Ok(Bitstream { width, height, alpha: bits >> 28 & 1 == 1 })
+            Ok(Bitstream { width, height })
         }
         _ => Err(format!("{} is no picture", String::from_utf8_lossy(kind))),
     }
