@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod gateway;
+pub mod pictures;
 pub mod shared;
 pub mod source;
 pub mod tools;

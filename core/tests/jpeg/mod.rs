@@ -1,9 +1,16 @@
-//! For the tests of stripping: a structural walker that shares nothing with the stripper, and a writer of
-//! small JPEGs.
+//! For the tests of stripping: what they share with the proof that stripping leaves nothing.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub(crate) mod walker;
+#[allow(unreachable_pub, reason = "another package has it as a public module")]
+#[path = "../../../tests/src/pictures/icc_walker.rs"]
+mod icc_walker;
+#[allow(unreachable_pub, reason = "another package has it as a public module")]
+#[path = "../../../tests/src/pictures/jpeg_writer.rs"]
 pub(crate) mod writer;
+
+pub(crate) mod walker {
+    pub(crate) use super::icc_walker::walk as icc;
+}
 
 use std::path::{Path, PathBuf};
 
@@ -17,25 +24,6 @@ pub(crate) fn stripped(bytes: &[u8]) -> Result<(Vec<u8>, Report), &'static str> 
     let parts: usize = stripped.parts().map(<[u8]>::len).sum();
     assert_eq!(parts, stripped.len(), "the parts are the whole");
     Ok((stripped.to_vec(), *stripped.report()))
-}
-
-/// What must hold of every output, whatever the input was.
-pub(crate) fn assert_clean(input: &[u8], output: &[u8]) {
-    assert!(output.len() <= input.len() + safelight_core::strip::MAX_GROWTH, "it grew");
-    if let Err(problem) = walker::walk(output) {
-        panic!("the output is not clean: {problem}");
-    }
-    let (again, report) = stripped(output).expect("an output is strippable");
-    assert!(again == output, "stripping twice changes something");
-    assert!(report.is_empty(), "a second time finds {report}");
-}
-
-/// Pixels as another program decodes them, with their size.
-pub(crate) fn pixels(bytes: &[u8]) -> Option<(u32, u32, Vec<u8>)> {
-    let mut reader = image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Jpeg);
-    reader.no_limits();
-    let decoded = reader.decode().ok()?;
-    Some((decoded.width(), decoded.height(), decoded.into_bytes()))
 }
 
 /// The orientation as another reader sees it; 1 where it sees none.

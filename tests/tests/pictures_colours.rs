@@ -9,15 +9,8 @@
     reason = "a panic in a test is the finding"
 )]
 
-mod jpeg;
-
 use moxcms::{ColorProfile, DataColorSpace, Layout, RenderingIntent, TransformOptions};
-
-/// The profile of a JPEG, its parts in order.
-fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
-    let decoder = image::codecs::jpeg::JpegDecoder::new(std::io::Cursor::new(bytes));
-    image::ImageDecoder::icc_profile(&mut decoder.ok()?).ok()?
-}
+use safelight_tests::pictures::{corpus, profile, stripped};
 
 /// A grid over all device colours, as sRGB under every rendering intent.
 fn colours(profile: &[u8]) -> Vec<u8> {
@@ -57,15 +50,11 @@ fn target_profile(channels: u32) -> ColorProfile {
 #[test]
 fn rebuilt_profiles_give_equal_colours() {
     let mut seen = std::collections::BTreeMap::new();
-    let Some(photos) = jpeg::photos() else { return };
-    for path in photos {
-        let bytes = std::fs::read(&path).unwrap();
-        let Ok((clean, _)) = jpeg::stripped(&bytes) else {
-            continue;
-        };
-        let before = profile(&bytes);
-        let after = profile(&clean);
-        assert_eq!(before.is_some(), after.is_some(), "{}", path.display());
+    let Some(photos) = corpus::photos() else { return };
+    for photo in photos {
+        let Ok((clean, _)) = stripped(&photo.bytes) else { continue };
+        let (before, after) = (profile(&photo.bytes), profile(&clean));
+        assert_eq!(before.is_some(), after.is_some(), "{}", photo.name);
         if let (Some(before), Some(after)) = (before, after) {
             assert!(after.len() <= before.len());
             seen.insert(before, after);

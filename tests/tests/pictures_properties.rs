@@ -9,11 +9,10 @@
     reason = "a panic in a test is the finding"
 )]
 
-mod jpeg;
-
-use jpeg::writer::{Picture, exif, picture, segment};
 use proptest::prelude::*;
 use safelight_core::strip::Removed;
+use safelight_tests::pictures::jpeg_writer::{Picture, exif, picture, segment};
+use safelight_tests::pictures::{pixels, stripped, witnesses};
 
 const CANARY: &[u8] = b"CANARY-4711";
 
@@ -60,7 +59,7 @@ fn carriers() -> Vec<(Vec<u8>, Removed)> {
 #[test]
 fn every_carrier_is_emptied_and_named_before_and_after_the_tables() {
     let base = picture(40, 24, &[0x22, 0x11, 0x11], 0, 7);
-    let expected = jpeg::pixels(&plain(&base)).expect("the writer writes a JPEG");
+    let expected = pixels(&plain(&base)).expect("the writer writes a JPEG");
     for (carrier, kind) in carriers() {
         // Not in front of the end: stray bytes there are part of the scan.
         for place in 0..=base.head.len() {
@@ -69,12 +68,12 @@ fn every_carrier_is_emptied_and_named_before_and_after_the_tables() {
                 bytes.splice(2..2, segment(0xFE, b"first"));
             }
             assert!(has_canary(&bytes) || kind == Removed::OtherSegments);
-            let (clean, report) = jpeg::stripped(&bytes).unwrap();
+            let (clean, report) = stripped(&bytes).unwrap();
             assert!(report.contains(kind), "{kind:?} is not in {report}");
             assert!(!has_canary(&clean), "{kind:?} survives");
-            jpeg::assert_clean(&bytes, &clean);
+            assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
             assert_eq!(clean, plain(&base), "nothing else is touched");
-            assert_eq!(jpeg::pixels(&clean).as_ref(), Some(&expected));
+            assert_eq!(pixels(&clean).as_ref(), Some(&expected));
         }
     }
 }
@@ -84,7 +83,7 @@ fn what_follows_the_end_is_gone() {
     let base = plain(&picture(16, 16, &[0x11], 0, 1));
     for trailer in [CANARY.to_vec(), [&base[..], CANARY].concat(), b"PK\x03\x04".to_vec(), vec![0]] {
         let bytes = [&base[..], &trailer].concat();
-        let (clean, report) = jpeg::stripped(&bytes).unwrap();
+        let (clean, report) = stripped(&bytes).unwrap();
         assert_eq!(clean, base);
         assert!(report.contains(Removed::Trailer));
         assert_eq!(report.bytes_removed(), trailer.len());
@@ -99,17 +98,17 @@ fn a_restart_marker_too_many_ends_the_picture_as_it_does_for_decoders() {
         at if at == base.head.len() + 1 => [&[0xFF, 0xD4], CANARY].concat(),
         _ => vec![],
     });
-    let (clean, report) = jpeg::stripped(&bytes).unwrap();
+    let (clean, report) = stripped(&bytes).unwrap();
     assert_eq!(clean, plain(&base));
     assert!(report.contains(Removed::StrayBytes));
-    assert_eq!(jpeg::pixels(&clean), jpeg::pixels(&plain(&base)));
+    assert_eq!(pixels(&clean), pixels(&plain(&base)));
 }
 
 #[test]
 fn damage_is_refused_by_name() {
     let base = picture(40, 40, &[0x11], 0, 3);
     let good = plain(&base);
-    let code = |bytes: &[u8]| jpeg::stripped(bytes).expect_err("refused");
+    let code = |bytes: &[u8]| stripped(bytes).expect_err("refused");
     for len in 4..good.len() {
         assert_eq!(code(&good[..len]), "jpeg-cut-off", "cut after {len} bytes");
     }
@@ -142,8 +141,8 @@ fn orientation_is_kept_and_upright_leaves_no_block() {
     for value in 0..=9u32 {
         let exif = exif(&[(0x0112, 3, 1, value), (0x0131, 2, 4, 0x58585858)], CANARY);
         let bytes = base.to_vec(|at| if at == 0 { exif.clone() } else { vec![] });
-        let (clean, _) = jpeg::stripped(&bytes).unwrap();
-        jpeg::assert_clean(&bytes, &clean);
+        let (clean, _) = stripped(&bytes).unwrap();
+        assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
         let kept = (2..=8).contains(&value);
         assert_eq!(clean.len() - plain(&base).len(), if kept { 36 } else { 0 });
         if kept {
@@ -162,10 +161,10 @@ fn colour_decisions_are_kept_and_nothing_beside_them() {
             0 => [segment(0xE0, &jfif), segment(0xEE, &adobe)].concat(),
             _ => vec![],
         });
-        let (clean, report) = jpeg::stripped(&bytes).unwrap();
-        jpeg::assert_clean(&bytes, &clean);
+        let (clean, report) = stripped(&bytes).unwrap();
+        assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
         assert!(report.contains(Removed::Thumbnail));
-        assert_eq!(jpeg::pixels(&bytes), jpeg::pixels(&clean));
+        assert_eq!(pixels(&bytes), pixels(&clean));
         let expected = b"\xFF\xD8\xFF\xE0\0\x10JFIF\0\x01\x02\x01\0\x48\0\x48\0\0\xFF\xEE\0\x0EAdobe\0d\0\0\0\0";
         assert!(clean.starts_with(expected));
         assert_eq!(clean[expected.len()], transform);
@@ -220,17 +219,17 @@ proptest! {
         // A fill byte in front of stray bytes would make a marker of their first byte.
         prop_assume!(noise.iter().all(|(_, bytes)| bytes.first() == Some(&0xFF) || bytes.is_empty())
             || noise.iter().all(|(_, bytes)| bytes.iter().any(|byte| *byte != 0xFF)));
-        let (clean, _) = jpeg::stripped(&bytes).unwrap();
-        jpeg::assert_clean(&bytes, &clean);
+        let (clean, _) = stripped(&bytes).unwrap();
+        assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
         prop_assert_eq!(&clean, &plain(&base));
-        prop_assert!(jpeg::pixels(&clean).is_some());
+        prop_assert!(pixels(&clean).is_some());
     }
 
     #[test]
     fn any_bytes_are_refused_or_clean(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let bytes = [&[0xFF, 0xD8, 0xFF][..], &bytes].concat();
-        if let Ok((clean, _)) = jpeg::stripped(&bytes) {
-            jpeg::assert_clean(&bytes, &clean);
+        if let Ok((clean, _)) = stripped(&bytes) {
+            assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
         }
     }
 
@@ -246,8 +245,8 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        if let Ok((clean, _)) = jpeg::stripped(&bytes) {
-            jpeg::assert_clean(&bytes, &clean);
+        if let Ok((clean, _)) = stripped(&bytes) {
+            assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
         }
     }
 }

@@ -1,0 +1,204 @@
+//! What never gets in: other types than declared, bombs, and whatever cannot be stripped; each under its number.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a panic in a test is the finding"
+)]
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use getrandom::SysRng;
+use safelight_core::capture::{CaptureError, SealedCapture, Setting, capture, capture_owned};
+use safelight_core::device_key::{SoftwareDeviceKey, SoftwareKey};
+use safelight_core::ids::{ClinicId, DeviceId, UnixMillis};
+use safelight_core::keyset::KeySet;
+use safelight_core::label::Label;
+use safelight_core::manifest::ContentType;
+use safelight_core::seal::Identity;
+use safelight_gateway::inspector::{Declared, Inspector};
+use safelight_tests::gateway::files;
+use safelight_tests::gateway::program::safelight;
+use safelight_tests::pictures::canary::{self, png::chunk};
+use safelight_tests::pictures::mutation::{Random, mutate};
+use safelight_tests::pictures::{PNG, inflated, jpeg_writer, stripped};
+
+/// What a bomb may cost beyond its own bytes.
+const MAX_MEMORY: u64 = 32 * 1024 * 1024;
+/// Where the process of its own finds the bombs.
+const BOMBS: &str = "PICTURE_BOMBS";
+
+/// A phone that has everything but a picture.
+fn captured(photo: &[u8]) -> Result<SealedCapture, CaptureError> {
+    let key = || *Identity::generate(&mut SysRng).unwrap().to_recipient().as_bytes();
+    let device = SoftwareKey::generate(&mut SysRng).unwrap();
+    let key_set = KeySet {
+        clinic_id: ClinicId::from_bytes([1; 16]),
+        clinic_name: "Dermatology".to_owned(),
+        number: 3,
+        vault_epoch: 1,
+        vault: key(),
+        recovery: key(),
+        receipt_key: device.verifying(),
+        log_key: [9; 32],
+        log_origin: "safelight.internal/test/intake".to_owned(),
+        roots: vec![],
+        previous: None,
+        issued_at: UnixMillis(1),
+        addresses: vec!["192.0.2.1:4433".to_owned()],
+    };
+    let setting = Setting {
+        key_set: &key_set,
+        device_id: DeviceId::from_bytes([2; 16]),
+        operator: &"clinician1".parse().unwrap(),
+        sequence: 1,
+        captured_at: UnixMillis(2),
+        workers: NonZeroUsize::MIN,
+    };
+    let label = br#"{"version":1,"issuer":"clinic","record_number":"1","name":"N","birth_date":"1961-02-03","body_site":{"text":"arm"}}"#;
+    let label = Label::from_json_bytes(label).unwrap();
+    let device = SoftwareDeviceKey::new(device, SysRng);
+    let sealed = capture(photo, &label, &setting, &device, &mut SysRng);
+    let owned = capture_owned(photo.to_vec(), &label, &setting, &device, &mut SysRng);
+    assert_eq!(sealed.is_ok(), owned.is_ok());
+    sealed
+}
+
+#[test]
+fn i04_the_type_is_that_of_the_bytes_whatever_is_declared() {
+    let all = [
+        (canary::jpeg::plain(), ContentType::Jpeg, "image/jpeg"),
+        (canary::png::plain(), ContentType::Png, "image/png"),
+        (canary::webp::plain(), ContentType::Webp, "image/webp"),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (bytes, content_type, _) in &all {
+        let sealed = captured(bytes).unwrap();
+        let manifest = sealed.manifest().manifest();
+        assert_eq!(manifest.content_type, *content_type);
+        for (_, other, declared) in all.iter().filter(|(_, other, _)| other != content_type) {
+            let (width, height) = (manifest.width, manifest.height);
+            let inspection =
+                Inspector::new(safelight()).inspect(bytes, Declared { content_type: declared, width, height });
+            let refused = runtime.block_on(inspection).unwrap_err();
+            println!("{content_type:?} declared as {other:?}: {}", refused.code());
+            assert!(["declared-otherwise", "not-decodable"].contains(&refused.code()));
+        }
+    }
+}
+
+/// Files that are small and unfold to something huge, and how each is called when it is refused.
+fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
+    let picture = |width: u32, height: u32, stream: &[u8], more: &[u8]| {
+        let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 0, 0, 0, 0]].concat();
+        [PNG, &chunk(b"IHDR", &header), more, &chunk(b"IDAT", stream), &chunk(b"IEND", b"")].concat()
+    };
+    let huge = inflated::deflate(&vec![0; 100_010_000]);
+    let small = inflated::deflate(&[0; 2]);
+    let frame = |side: [u8; 2]| {
+        let content = [&[8, side[0], side[1], side[0], side[1]][..], &[1, 1, 0x11, 0]].concat();
+        [&[0xFF, 0xD8][..], &jpeg_writer::segment(0xC0, &content), &[0xFF, 0xD9]].concat()
+    };
+    let base = canary::jpeg::base();
+    let scans = base.to_vec(|at| if at == base.head.len() + 1 { base.scan.repeat(1000) } else { vec![] });
+    let canvas = canary::webp::file(
+        &[canary::webp::chunk(b"VP8X", &[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0]), canary::webp::bitstream()]
+            .concat(),
+    );
+    vec![
+        ("a JPEG of four billion pixels", frame([0xFF; 2]), Some("too-many-pixels")),
+        ("a PNG of nine hundred million pixels", picture(30_000, 30_000, &small, b""), Some("too-many-pixels")),
+        ("a PNG of a hundred million pixels", picture(10_000, 10_000, &huge, b""), None),
+        ("a PNG of one pixel that inflates", picture(1, 1, &huge, b""), None),
+        ("a text that inflates", picture(1, 1, &small, &chunk(b"zTXt", &[&b"a\0\0"[..], &huge].concat())), None),
+        (
+            "a profile that inflates",
+            picture(1, 1, &small, &chunk(b"iCCP", &[&b"a\0\0"[..], &huge].concat())),
+            Some("profile-too-long"),
+        ),
+        ("a million chunks", picture(1, 1, &small, &chunk(b"tEXt", b"a\0").repeat(1_000_000)), None),
+        ("a thousand scans", scans, Some("too-many-scans")),
+        (
+            "a hundred thousand segments",
+            canary::jpeg::with(&[0xFF, 0xFE, 0, 2].repeat(100_000)),
+            Some("jpeg-too-many-segments"),
+        ),
+        ("a WebP of a huge canvas", canvas, None),
+    ]
+}
+
+#[test]
+fn i06_bombs_cost_neither_memory_nor_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for (at, (name, bytes, code)) in bombs().iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{at:02} {name} {}", code.unwrap_or_default())), bytes).unwrap();
+    }
+    // Only a process of its own has a peak of its own.
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "i06_in_a_process_of_its_own", "--ignored", "--nocapture"])
+        .env(BOMBS, folder.path())
+        .output()
+        .unwrap();
+    let says = String::from_utf8_lossy(&child.stdout);
+    println!("{says}");
+    assert!(
+        child.status.success() && says.contains("bombs are harmless"),
+        "{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+}
+
+#[test]
+#[ignore = "i06 runs it"]
+fn i06_in_a_process_of_its_own() {
+    let Some(folder) = std::env::var_os(BOMBS) else { return };
+    let bombs = files(Path::new(&folder));
+    for bomb in &bombs {
+        let bytes = std::fs::read(bomb).unwrap();
+        let name = bomb.file_name().unwrap().to_str().unwrap();
+        let expected = name.rsplit(' ').next().unwrap();
+        let (before, started) = (peak(), Instant::now());
+        let outcome = stripped(&bytes).map(|(after, _)| after.len());
+        let (cost, time) = (peak() - before, started.elapsed());
+        println!("{name}: {} bytes, {outcome:?}, {cost} bytes of memory, {time:?}", bytes.len());
+        assert!(cost <= MAX_MEMORY, "{name}: {cost} bytes");
+        assert!(time < Duration::from_secs(10), "{name}: {time:?}");
+        assert!(expected.is_empty() || outcome.err() == Some(expected), "{name}: {outcome:?}");
+    }
+    println!("{} bombs are harmless", bombs.len());
+}
+
+/// The most memory that this process has had, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn i13_what_cannot_be_stripped_is_never_sealed() {
+    let jpeg = canary::jpeg::plain();
+    assert!(captured(&jpeg).is_ok());
+    let unknown: [&[u8]; 6] =
+        [b"", b"hello, world", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", &jpeg[..jpeg.len() - 2], &jpeg[1..], b"RIFF"];
+    for bytes in unknown {
+        assert!(captured(bytes).is_err());
+    }
+    let seeds = [jpeg, canary::png::plain(), canary::webp::plain()];
+    let mut random = Random::new(13);
+    let mut refused = 0;
+    for round in 0..300 {
+        let mut bytes = seeds[round % seeds.len()].clone();
+        mutate(&mut bytes, &mut random);
+        let outcome = captured(&bytes);
+        assert_eq!(outcome.is_ok(), stripped(&bytes).is_ok(), "round {round}");
+        refused += u32::from(outcome.is_err());
+    }
+    println!("{refused} of 300 refused");
+    assert!(refused > 30);
+}
