@@ -259,7 +259,7 @@ fn profile(space: &[u8; 4], tags: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
     let mut content = Vec::new();
     for (signature, bytes) in tags {
         let at = 128 + 4 + 12 * tags.len() + content.len();
-        table.extend([signature, &(at as u32).to_be_bytes()[..], &(bytes.len() as u32).to_be_bytes()].concat());
+        table.extend([&signature[..], &(at as u32).to_be_bytes()[..], &(bytes.len() as u32).to_be_bytes()].concat());
         content.extend_from_slice(bytes);
         content.resize(content.len().next_multiple_of(4), 0);
     }
@@ -268,7 +268,7 @@ fn profile(space: &[u8; 4], tags: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
     let mut set = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
     set(0, &len.to_be_bytes());
     set(8, &[2, 0x40]);
-    set(12, &[b"mntr", space, b"XYZ "].concat());
+    set(12, &[b"mntr", space.as_slice(), b"XYZ "].concat());
     set(36, b"acsp");
     set(68, b"\0\0\xF6\xD6\0\x01\0\0\0\0\xD3\x2D");
     [&header[..], &table, &content].concat()
