@@ -4,6 +4,7 @@
 #   scripts/setup.sh build        what compiling needs: cargo, a C compiler, cmake, perl
 #   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
 #                                 exiftool (an independent reader of metadata), strace
+#   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
 # Debian packages are installed with apt-get, as root or through `sudo -n`. Where neither is possible it
@@ -41,6 +42,19 @@ missing_test() {
   have age || echo age
   have exiftool || echo libimage-exiftool-perl
   have strace || echo strace
+}
+
+missing_tools() {
+  have exiftool || echo libimage-exiftool-perl
+  [ -x /usr/bin/convert ] || echo imagemagick
+  have mat2 || echo mat2
+  have exiv2 || echo exiv2
+  have jpegtran || echo libjpeg-turbo-progs
+  have jhead || echo jhead
+  have jpegoptim || echo jpegoptim
+  have optipng || echo optipng
+  have pngcrush || echo pngcrush
+  have webpmux || echo webp
 }
 
 check_lint() {
@@ -84,7 +98,7 @@ want() {
   }
 }
 
-[ $# -gt 0 ] || die "name at least one of: build test lint"
+[ $# -gt 0 ] || die "name at least one of: build test tools lint"
 for job in "$@"; do
   # Package names hold no spaces, so splitting the list is meant.
   # shellcheck disable=SC2046
@@ -94,7 +108,8 @@ for job in "$@"; do
       require $(missing_build)
       ;;
     test) want $(missing_test) ;;
+    tools) require $(missing_tools) ;;
     lint) check_lint ;;
-    *) die "unknown job '$job': build, test or lint" ;;
+    *) die "unknown job '$job': build, test, tools or lint" ;;
   esac
 done
