@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh build        what compiling needs: cargo, a C compiler, cmake, perl
 #   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
-#                                 exiftool (an independent reader of metadata), strace
+#                                 exiftool (an independent reader of metadata), Pillow (an independent
+#                                 decoder and its colour management), strace
 #   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
@@ -41,6 +42,7 @@ missing_build() {
 missing_test() {
   have age || echo age
   have exiftool || echo libimage-exiftool-perl
+  /usr/bin/python3 -c 'import PIL.ImageCms' 2>/dev/null || echo python3-pil
   have strace || echo strace
 }
 

@@ -9,18 +9,16 @@
     reason = "what cannot be written is to be seen"
 )]
 
-#[allow(dead_code, unreachable_pub, reason = "shared with tests, which use all of it")]
-#[path = "../../core/tests/jpeg/writer.rs"]
-mod jpeg_writer;
-
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
 use image::{ColorType, DynamicImage, ImageFormat};
-use jpeg_writer::{exif, picture, segment};
-use miniz_oxide::deflate::compress_to_vec_zlib;
 use moxcms::ColorProfile;
+use safelight_tests::pictures::canary::png::chunk;
+use safelight_tests::pictures::canary::webp::{chunk as riff, file};
+use safelight_tests::pictures::inflated::deflate;
+use safelight_tests::pictures::jpeg_writer::{exif, picture, segment};
 
 /// Longer ones would slow the fuzzers down.
 const MAX_SEED_LEN: usize = 4096;
@@ -91,18 +89,18 @@ fn jpeg() -> Seeds {
 
 fn png() -> Seeds {
     let header = |depth: u8, colour: u8, interlace: u8| [0, 0, 0, 5, 0, 0, 0, 3, depth, colour, 0, 0, interlace];
-    let rows = |len: usize| compress_to_vec_zlib(&vec![0; 3 * (1 + len)], 6);
+    let rows = |len: usize| deflate(&vec![0; 3 * (1 + len)]);
     let palette = |chunks: &[Vec<u8>]| {
         let start = [chunk(b"IHDR", &header(4, 3, 0)), chunk(b"PLTE", b"\0\0\0\xFF\xFF\xFF")].concat();
         let end = [chunk(b"IDAT", &rows(3)), chunk(b"IEND", b"")].concat();
         [b"\x89PNG\r\n\x1a\n".to_vec(), start, chunks.concat(), end].concat()
     };
     let primaries = [31_270u32, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
-    let interlaced = compress_to_vec_zlib(&[0; 22], 6);
+    let interlaced = deflate(&[0; 22]);
     let profile = without_date(&ColorProfile::new_srgb());
-    let profile = [b"sRGB\0\0", &compress_to_vec_zlib(&profile, 9)[..]].concat();
-    let xmp = [b"XML:com.adobe.xmp\0\x01\0\0\0", &compress_to_vec_zlib(b"<x/>", 6)[..]].concat();
-    let text = [b"Comment\0\0", &compress_to_vec_zlib(b"comment", 6)[..]].concat();
+    let profile = [b"sRGB\0\0", &deflate(&profile)[..]].concat();
+    let xmp = [b"XML:com.adobe.xmp\0\x01\0\0\0", &deflate(b"<x/>")[..]].concat();
+    let text = [b"Comment\0\0", &deflate(b"comment")[..]].concat();
     let frame = [&[0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 3][..], &[0; 8], &[0, 1, 0, 10, 0, 0]].concat();
     vec![
         ("grey.png", encoded(ColorType::L8, ImageFormat::Png)),
@@ -236,22 +234,6 @@ fn with_chunks(colour: ColorType, chunks: &[Vec<u8>]) -> Vec<u8> {
     let mut png = encoded(colour, ImageFormat::Png);
     png.splice(HEADER_END..HEADER_END, chunks.concat());
     png
-}
-
-fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-    let named = [kind, content].concat();
-    let len = (content.len() as u32).to_be_bytes();
-    [&len[..], &named, &crc32fast::hash(&named).to_be_bytes()].concat()
-}
-
-/// A chunk of a RIFF file.
-fn riff(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-    let padding = &[0][..content.len() % 2];
-    [kind, &(content.len() as u32).to_le_bytes()[..], content, padding].concat()
-}
-
-fn file(chunks: &[u8]) -> Vec<u8> {
-    riff(b"RIFF", &[b"WEBP", chunks].concat())
 }
 
 /// A profile by another encoder, less the hour at which it was written.

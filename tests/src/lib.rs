@@ -3,6 +3,7 @@
 
 pub mod fuzzed;
 pub mod gateway;
+pub mod pictures;
 pub mod shared;
 pub mod source;
 pub mod tools;

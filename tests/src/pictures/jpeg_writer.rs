@@ -2,16 +2,16 @@
 
 /// A JPEG as a list that a test can change before it is written.
 #[derive(Clone, Debug)]
-pub(crate) struct Picture {
+pub struct Picture {
     /// Tables, frame header, restart interval: everything before the scan.
-    pub(crate) head: Vec<Vec<u8>>,
+    pub head: Vec<Vec<u8>>,
     /// The scan header and its data.
-    pub(crate) scan: Vec<u8>,
+    pub scan: Vec<u8>,
 }
 
 impl Picture {
     /// Concatenates; `between` is written in front of every segment, the scan and the end.
-    pub(crate) fn to_vec(&self, between: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
+    pub fn to_vec(&self, between: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
         let mut bytes = vec![0xFF, 0xD8];
         for (at, segment) in self.head.iter().chain([&self.scan]).enumerate() {
             bytes.extend(between(at));
@@ -24,13 +24,13 @@ impl Picture {
 }
 
 /// A segment with its marker and length.
-pub(crate) fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+pub fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     let len = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
     [&[0xFF, marker], &len[..], content].concat()
 }
 
 /// An EXIF segment of one directory whose entries are (tag, type, count, value or offset).
-pub(crate) fn exif(entries: &[(u16, u16, u32, u32)], extra: &[u8]) -> Vec<u8> {
+pub fn exif(entries: &[(u16, u16, u32, u32)], extra: &[u8]) -> Vec<u8> {
     let mut content = b"Exif\0\0II*\0\x08\0\0\0".to_vec();
     content.extend((entries.len() as u16).to_le_bytes());
     for (tag, format, count, value) in entries {
@@ -45,7 +45,7 @@ pub(crate) fn exif(entries: &[(u16, u16, u32, u32)], extra: &[u8]) -> Vec<u8> {
 }
 
 /// A baseline picture: one component per sampling factor, `interval` units between restart markers.
-pub(crate) fn picture(width: u16, height: u16, samplings: &[u8], interval: u16, seed: u64) -> Picture {
+pub fn picture(width: u16, height: u16, samplings: &[u8], interval: u16, seed: u64) -> Picture {
     let mut head = vec![segment(0xDB, &[&[0u8][..], &[8; 64]].concat())];
     let mut frame = vec![8];
     frame.extend(height.to_be_bytes());

@@ -1,7 +1,10 @@
 //! Knows every byte of a stripped JPEG, or says which one it does not.
 
 /// Walks a file from SOI to EOI. Every byte must belong to something allowed, and nothing may follow.
-pub(crate) fn walk(bytes: &[u8]) -> Result<(), String> {
+///
+/// # Errors
+/// What is there and does not belong there.
+pub fn walk(bytes: &[u8]) -> Result<(), String> {
     let mut left = bytes.strip_prefix(b"\xFF\xD8").ok_or("no SOI")?;
     let mut profile = Vec::new();
     let mut order = Vec::new();
@@ -38,7 +41,7 @@ pub(crate) fn walk(bytes: &[u8]) -> Result<(), String> {
             return Err(format!("two segments {single:02X}"));
         }
     }
-    if profile.is_empty() { Ok(()) } else { icc(&profile) }
+    if profile.is_empty() { Ok(()) } else { super::icc_walker::walk(&profile) }
 }
 
 fn segment(marker: u8, content: &[u8], profile: &mut Vec<u8>) -> Result<(), String> {
@@ -92,52 +95,4 @@ fn scan(mut bytes: &[u8]) -> Result<&[u8], String> {
             [] => return Err("a scan without end".into()),
         }
     }
-}
-
-/// A profile in which every byte is accounted for: header, table, tags without gaps, zero padding.
-fn icc(profile: &[u8]) -> Result<(), String> {
-    let number = |at: usize| -> Result<usize, String> {
-        let bytes = profile.get(at..at + 4).ok_or("the profile is cut off")?;
-        Ok(u32::from_be_bytes(bytes.try_into().unwrap()) as usize)
-    };
-    if number(0)? != profile.len() {
-        return Err("the profile's length is wrong".into());
-    }
-    // CMM; date; platform; flags, maker, model, attributes; creator, identifier, reserved.
-    for blank in [4..8, 24..36, 40..64, 80..128] {
-        if profile[blank.clone()].iter().any(|byte| *byte != 0) {
-            return Err(format!("profile header {blank:?} is not blank"));
-        }
-    }
-    let mut known = vec![(0, 132 + 12 * number(128)?)];
-    for entry in (132..132 + 12 * number(128)?).step_by(12) {
-        let (from, len) = (number(entry + 4)?, number(entry + 8)?);
-        let name = &profile[entry..entry + 4];
-        let allowed = b"desccprtwtptbkptrXYZgXYZbXYZrTRCgTRCbTRCkTRCchadcicpA2B0A2B1A2B2B2A0B2A1B2A2";
-        if !allowed.chunks(4).any(|tag| tag == name) {
-            return Err(format!("tag {}", String::from_utf8_lossy(name)));
-        }
-        let content = profile.get(from..from + len).ok_or("a tag out of bounds")?;
-        if (name == b"desc" || name == b"cprt")
-            && content.get(8..).unwrap_or_default().iter().filter(|byte| **byte == b'-').count() != 1
-        {
-            return Err("a text that is not neutral".into());
-        }
-        known.push((from, len));
-    }
-    known.sort_unstable();
-    known.dedup();
-    let mut end = 0;
-    for (from, len) in known {
-        let gap = profile.get(end..from).ok_or("overlapping tags")?;
-        if gap.len() > 3 || gap.iter().any(|byte| *byte != 0) {
-            return Err(format!("{} unknown bytes before {from}", gap.len()));
-        }
-        end = from + len;
-    }
-    let padding = &profile[end..];
-    if padding.len() > 3 || padding.iter().any(|byte| *byte != 0) {
-        return Err("unknown bytes behind the last tag".into());
-    }
-    Ok(())
 }
