@@ -111,7 +111,9 @@ impl Outcome {
     }
 }
 
+/// Arguments: which of `jpg`, `png` and `webp`; all without any.
 fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
     println!("| program | version |\n|---|---|");
     for tool in TOOLS {
         let version = shell(tool.version, Path::new(""), Path::new("")).1;
@@ -122,7 +124,9 @@ fn main() {
         ("PNG", "png", png::planted(), oriented_png()),
         ("WebP", "webp", webp::planted(), oriented_webp()),
     ] {
-        container(name, extension, &pictures, &plain);
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == extension) {
+            container(name, extension, &pictures, &plain);
+        }
     }
 }
 
