@@ -48,7 +48,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "Exiv2",
         version: "exiv2 --version | head -n 1",
-        line: r#"cp "$in" "$out" && exiv2 rm "$out""#,
+        line: r#"cp "$in" "$out" && exiv2 -d aC rm "$out""#,
         takes: EVERY,
     },
     Tool {
@@ -154,9 +154,22 @@ fn container(name: &str, extension: &str, pictures: &[Planted], plain: &[u8]) {
     println!("|---|{}", "---|".repeat(tools.len()));
     for (outcomes, carriers) in &rows {
         let words: Vec<_> = outcomes.iter().map(|outcome| outcome.words()).collect();
-        let carriers: Vec<_> = carriers.iter().map(|carrier| carrier.trim_start_matches(name).trim()).collect();
-        println!("| {} | {} |", carriers.join("; ").replace('|', "\\|"), words.join(" | "));
+        println!("| {} | {} |", joined(name, carriers), words.join(" | "));
     }
+}
+
+/// Carriers in one cell. Many of one kind, which is their first word, are counted.
+fn joined(container: &str, carriers: &[&str]) -> String {
+    const MOST: usize = 4;
+    let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for carrier in carriers.iter().map(|carrier| carrier.trim_start_matches(container).trim()) {
+        kinds.entry(carrier.split(' ').next().unwrap_or_default()).or_default().push(carrier);
+    }
+    let cells = kinds.into_iter().map(|(kind, carriers)| match carriers.len() {
+        ..=MOST => carriers.join("; "),
+        count => format!("{count} of the kind \"{kind}\""),
+    });
+    cells.collect::<Vec<_>>().join("; ")
 }
 
 /// Where a program fails, says so or leaves no picture, it has refused: the user knows.
