@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-code lint-deps bench
+.PHONY: help demo test lint lint-code lint-deps bench fuzz
 
 # rustup puts cargo here; a shell that has not read its profile yet does not know.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -37,3 +37,7 @@ bench: ## The figures, printed as ratios of one run (docs/BENCHMARKS.md)
 	@scripts/setup.sh build
 	cargo build --release --locked -p safelight-gateway
 	cargo bench --locked -p safelight-tests --benches
+
+fuzz: ## Every fuzz target for FUZZ_SECONDS (default 1800), with a nightly compiler
+	@scripts/setup.sh build
+	scripts/fuzz.sh all $(or $(FUZZ_SECONDS),1800)

@@ -5,6 +5,7 @@
 #   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
 #                                 exiftool (an independent reader of metadata), Pillow (an independent
 #                                 decoder and its colour management), strace
+#   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
 # Debian packages are installed with apt-get, as root or through `sudo -n`. Where neither is possible it
@@ -43,6 +44,19 @@ missing_test() {
   have exiftool || echo libimage-exiftool-perl
   /usr/bin/python3 -c 'import PIL.ImageCms' 2>/dev/null || echo python3-pil
   have strace || echo strace
+}
+
+missing_tools() {
+  have exiftool || echo libimage-exiftool-perl
+  [ -x /usr/bin/convert ] || echo imagemagick
+  have mat2 || echo mat2
+  have exiv2 || echo exiv2
+  have jpegtran || echo libjpeg-turbo-progs
+  have jhead || echo jhead
+  have jpegoptim || echo jpegoptim
+  have optipng || echo optipng
+  have pngcrush || echo pngcrush
+  have webpmux || echo webp
 }
 
 check_lint() {
@@ -86,7 +100,7 @@ want() {
   }
 }
 
-[ $# -gt 0 ] || die "name at least one of: build test lint"
+[ $# -gt 0 ] || die "name at least one of: build test tools lint"
 for job in "$@"; do
   # Package names hold no spaces, so splitting the list is meant.
   # shellcheck disable=SC2046
@@ -96,7 +110,8 @@ for job in "$@"; do
       require $(missing_build)
       ;;
     test) want $(missing_test) ;;
+    tools) require $(missing_tools) ;;
     lint) check_lint ;;
-    *) die "unknown job '$job': build, test or lint" ;;
+    *) die "unknown job '$job': build, test, tools or lint" ;;
   esac
 done

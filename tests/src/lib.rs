@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 #![forbid(unsafe_code)]
 
+pub mod fuzzed;
 pub mod gateway;
 pub mod pictures;
 pub mod shared;
