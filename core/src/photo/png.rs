@@ -49,6 +49,9 @@ pub enum PngError {
     /// Two palettes.
     #[error("the PNG has two palettes")]
     SecondPalette,
+    /// A transparency that decoders understand each in its own way.
+    #[error("the transparency of the PNG is damaged; ask the camera for JPEG")]
+    Transparency,
     /// No image data.
     #[error("the PNG has no image data, so no pixels")]
     NoPixels,
@@ -82,6 +85,7 @@ impl PngError {
             PngError::Palette => "png-palette",
             PngError::NoPalette => "png-no-palette",
             PngError::SecondPalette => "png-second-palette",
+            PngError::Transparency => "png-transparency",
             PngError::NoPixels => "png-no-pixels",
             PngError::ScatteredData => "png-scattered-data",
             PngError::Data => "png-data",

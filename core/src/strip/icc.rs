@@ -190,7 +190,7 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
         let at = profile.u32(entry + 4).ok_or(ProfileError::CutOff)?;
         let len = profile.u32(entry + 8).ok_or(ProfileError::CutOff)?;
         let content = match role {
-            Role::Colour => tag::read(profile, at, len)?,
+            Role::Colour => tag::read(profile, signature, at, len)?,
             Role::Name | Role::Copyright => text::content(profile.array(at), len, text::NOTHING),
         };
         tags.push(Tag { signature, role, content, at: 0, shared: false });

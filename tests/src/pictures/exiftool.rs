@@ -125,7 +125,6 @@ fn allowed(group: &str, tag: &str, value: &str) -> bool {
         "RenderingIntent",
         "ConnectionSpaceIlluminant",
         "MediaWhitePoint",
-        "MediaBlackPoint",
         "RedMatrixColumn",
         "GreenMatrixColumn",
         "BlueMatrixColumn",
@@ -171,7 +170,9 @@ fn allowed(group: &str, tag: &str, value: &str) -> bool {
         "RIFF" => RIFF.contains(&tag),
         "ICC-header" if BLANK.contains(&tag) => blank(value),
         "ICC-header" | "ICC_Profile" | "ICC-cicp" => {
-            PROFILE.contains(&tag) || (["ProfileDescription", "ProfileCopyright"].contains(&tag) && value == "-")
+            PROFILE.contains(&tag)
+                || (tag == "ProfileDescription" && NAMES.contains(&value))
+                || (tag == "ProfileCopyright" && value == "-")
         }
         _ => false,
     }

@@ -14,6 +14,13 @@ pub fn walk(profile: &[u8]) -> Result<(), String> {
     for blank in [4..8, 10..12, 24..36, 40..67, 80..128] {
         zero(profile, blank.start, blank.end).map_err(|_| format!("profile header {blank:?} is not blank"))?;
     }
+    let version = profile.get(8..10).ok_or("the header is cut off")?;
+    if ![[2, 0x10], [4, 0x30]].iter().any(|known| known == version) {
+        return Err("a version that is not written".into());
+    }
+    if profile.get(68..80) != Some(b"\0\0\xF6\xD6\0\x01\0\0\0\0\xD3\x2D") {
+        return Err("an illuminant that is not D50".into());
+    }
     let table = TABLE + 12 * number(profile, 128)?;
     let mut known = vec![(0, table)];
     for entry in (TABLE..table).step_by(12) {
@@ -46,14 +53,14 @@ fn covered(bytes: &[u8], mut known: Vec<(usize, usize)>) -> Result<(), String> {
 
 fn tag(name: &[u8], content: &[u8]) -> Result<(), String> {
     let kinds: &[&[u8]] = match name {
-        b"desc" | b"cprt" => return neutral(content),
-        b"rXYZ" | b"gXYZ" | b"bXYZ" | b"wtpt" | b"bkpt" => &[b"XYZ "],
+        b"desc" => return neutral(content, NAMES),
+        b"cprt" => return neutral(content, &["-"]),
+        b"rXYZ" | b"gXYZ" | b"bXYZ" | b"wtpt" => &[b"XYZ "],
         b"rTRC" | b"gTRC" | b"bTRC" | b"kTRC" => &[b"curv", b"para"],
         b"chad" => &[b"sf32"],
         b"cicp" => &[b"cicp"],
         b"A2B0" | b"A2B1" | b"A2B2" => &[b"mft1", b"mft2", b"mAB "],
         b"B2A0" | b"B2A1" | b"B2A2" => &[b"mft1", b"mft2", b"mBA "],
-        b"D2B0" | b"D2B1" | b"D2B2" | b"D2B3" | b"B2D0" | b"B2D1" | b"B2D2" | b"B2D3" => &[b"mpet"],
         _ => return Err("is not allowed".into()),
     };
     let kind = content.get(..4).ok_or("too short")?;
@@ -64,11 +71,19 @@ fn tag(name: &[u8], content: &[u8]) -> Result<(), String> {
     if len == content.len() { Ok(()) } else { Err(format!("{} bytes, of which {len} are known", content.len())) }
 }
 
-/// A text of one dash, in the three ways in which a profile can say it.
-fn neutral(content: &[u8]) -> Result<(), String> {
-    let description = [b"desc\0\0\0\0\0\0\0\x02-\0", &[0; 78][..]].concat();
-    let localised = b"mluc\0\0\0\0\0\0\0\x01\0\0\0\x0CenUS\0\0\0\x02\0\0\0\x1C\0-";
-    let known = content == description || content == b"text\0\0\0\0-\0" || content == localised;
+/// What a profile may be called. Only colours that everybody uses have a name.
+pub const NAMES: &[&str] = &["-", "sRGB", "Display P3", "Adobe RGB (1998)", "ProPhoto RGB"];
+
+/// One of the known texts, in the three ways in which a profile can say it.
+fn neutral(content: &[u8], texts: &[&str]) -> Result<(), String> {
+    let known = texts.iter().any(|text| {
+        let len = text.len() as u8;
+        let description = [b"desc\0\0\0\0\0\0\0", &[len + 1], text.as_bytes(), &[0; 79]].concat();
+        let plain = [b"text\0\0\0\0", text.as_bytes(), &[0]].concat();
+        let wide: Vec<u8> = text.bytes().flat_map(|letter| [0, letter]).collect();
+        let localised = [b"mluc\0\0\0\0\0\0\0\x01\0\0\0\x0CenUS\0\0\0", &[2 * len][..], b"\0\0\0\x1C", &wide].concat();
+        [description, plain, localised].iter().any(|known| known == content)
+    });
     if known { Ok(()) } else { Err("a text that is not neutral".into()) }
 }
 
@@ -98,15 +113,6 @@ fn content_len(content: &[u8]) -> Result<usize, String> {
         }
         b"mAB " => lut(content, byte(9)?, byte(8)?, byte(9)?, byte(8)?),
         b"mBA " => lut(content, byte(8)?, byte(8)?, byte(9)?, byte(9)?),
-        b"mpet" => {
-            let table = 16 + 8 * number(content, 12)?;
-            let mut known = vec![(0, table)];
-            for entry in (16..table).step_by(8) {
-                let from = number(content, entry)?;
-                known.push((from, from + number(content, entry + 4)?));
-            }
-            covered(content, known).map(|()| content.len())
-        }
         _ => Err("an unknown kind".into()),
     }
 }

@@ -30,8 +30,25 @@ pub(super) fn role(signature: [u8; 4], space: [u8; 4]) -> Option<Role> {
     }
 }
 
-/// Reads the colour tag at a stretch of the profile.
-pub(super) fn read(profile: &Profile<'_>, from: usize, len: usize) -> Result<Content, ProfileError> {
+/// The kinds of content that a colour tag may have (ICC.1:2022 section 9.2).
+fn kinds(signature: [u8; 4]) -> &'static [&'static [u8; 4]] {
+    match &signature {
+        b"wtpt" | b"rXYZ" | b"gXYZ" | b"bXYZ" => &[b"XYZ "],
+        b"rTRC" | b"gTRC" | b"bTRC" | b"kTRC" => &[b"curv", b"para"],
+        b"chad" => &[b"sf32"],
+        b"cicp" => &[b"cicp"],
+        [b'A', ..] => &[b"mft1", b"mft2", b"mAB "],
+        _ => &[b"mft1", b"mft2", b"mBA "],
+    }
+}
+
+/// Reads the content of a colour tag, which lies at a stretch of the profile.
+pub(super) fn read(
+    profile: &Profile<'_>,
+    signature: [u8; 4],
+    from: usize,
+    len: usize,
+) -> Result<Content, ProfileError> {
     let end = from.checked_add(len).ok_or(ProfileError::Tag)?;
     if from < super::HEADER_LEN || end > profile.len {
         return Err(ProfileError::Tag);
@@ -39,9 +56,10 @@ pub(super) fn read(profile: &Profile<'_>, from: usize, len: usize) -> Result<Con
     let kind = profile.array::<4>(from).ok_or(ProfileError::Tag)?;
     let mut content = Content::default();
     match &kind {
-        b"mAB " | b"mBA " => lut::read(profile, from, len, &mut content)?,
-        // Processing elements reach where colour data ends only by their own account.
+        // Processing elements know no end but that of the tag.
         b"mpet" => return Err(ProfileError::Kind),
+        _ if !kinds(signature).contains(&&kind) => return Err(ProfileError::Tag),
+        b"mAB " | b"mBA " => lut::read(profile, from, len, &mut content)?,
         _ => {
             let needed = simple_len(profile, from).ok_or(ProfileError::Tag)?;
             if needed > len {

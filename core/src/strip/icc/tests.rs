@@ -289,3 +289,13 @@ fn damaged_tables_of_version_4_are_refused() {
     assert_eq!(judge(good[..31].to_vec()), Err(StripError::Profile(ProfileError::Tag)));
     assert_eq!(judge([&b"mpet\0\0\0\0"[..], &[0; 40]].concat()), Err(StripError::Profile(ProfileError::Kind)));
 }
+
+#[test]
+fn a_tag_of_another_kind_than_it_can_have_is_refused() {
+    for (signature, content) in
+        [(b"rXYZ", curve(9)), (b"rTRC", xyz(1)), (b"wtpt", curve(1)), (b"A2B0", curve(9)), (b"B2A1", lut(b"mAB "))]
+    {
+        let old = profile(b"mntr", b"RGB ", &[(signature, content)]);
+        assert_eq!(rebuilt(&old, 4096), Err(StripError::Profile(ProfileError::Tag)), "{}", signature.escape_ascii());
+    }
+}

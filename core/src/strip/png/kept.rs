@@ -78,7 +78,7 @@ impl<'a> Kept<'a> {
         }
         let content = match &chunk.name {
             b"iCCP" => profile::rebuild(chunk.data, self.header.colour, report)?.map(Content::Rebuilt),
-            b"tRNS" => self.transparency(chunk, report),
+            b"tRNS" => self.transparency(chunk, report)?,
             _ if is_possible(chunk, &self.header) => Some(Content::Whole(chunk.whole)),
             _ => {
                 report.add(Removed::OtherSegments);
@@ -130,29 +130,33 @@ impl<'a> Kept<'a> {
     }
 
     /// tRNS (section 11.3.1.1). Decoders must mask the bits that the depth cannot use, so these are
-    /// zeroed, or anything could be written there.
-    fn transparency(&self, chunk: &Chunk<'a>, report: &mut Report) -> Option<Content<'a>> {
+    /// zeroed, or anything could be written there. One of a wrong length is refused: some decoders ignore
+    /// it, others do not.
+    fn transparency(&self, chunk: &Chunk<'a>, report: &mut Report) -> Result<Option<Content<'a>>, PngError> {
         let samples = match self.header.colour {
             Colour::Grey => 1,
             Colour::Rgb => 3,
             Colour::Palette if (1..=self.palette_len()).contains(&chunk.data.len()) => {
-                return Some(Content::Whole(chunk.whole));
+                return Ok(Some(Content::Whole(chunk.whole)));
             }
-            Colour::Palette | Colour::GreyAlpha | Colour::Rgba => 0,
+            Colour::Palette => return Err(PngError::Transparency),
+            Colour::GreyAlpha | Colour::Rgba => {
+                report.add(Removed::OtherSegments);
+                return Ok(None);
+            }
         };
-        if samples == 0 || chunk.data.len() != samples * 2 {
-            report.add(Removed::OtherSegments);
-            return None;
+        if chunk.data.len() != samples * 2 {
+            return Err(PngError::Transparency);
         }
         let mask = u16::MAX >> (16 - u32::from(self.header.depth)).min(15);
         let [high, low] = mask.to_be_bytes();
         let masked: Vec<u8> =
             chunk.data.iter().zip([high, low].iter().cycle()).map(|(byte, mask)| byte & mask).collect();
         if masked == chunk.data {
-            return Some(Content::Whole(chunk.whole));
+            return Ok(Some(Content::Whole(chunk.whole)));
         }
         report.add(Removed::OtherSegments);
-        Some(Content::Rebuilt(masked))
+        Ok(Some(Content::Rebuilt(masked)))
     }
 
     fn palette_len(&self) -> usize {
