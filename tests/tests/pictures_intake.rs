@@ -77,15 +77,15 @@ fn i04_the_type_is_that_of_the_bytes_whatever_is_declared() {
         (canary::webp::plain(), ContentType::Webp, "image/webp"),
     ];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let inspector = Inspector::new(safelight());
     for (bytes, content_type, _) in &all {
         let sealed = captured(bytes).unwrap();
         let manifest = sealed.manifest().manifest();
         assert_eq!(manifest.content_type, *content_type);
         for (_, other, declared) in all.iter().filter(|(_, other, _)| other != content_type) {
             let (width, height) = (manifest.width, manifest.height);
-            let inspection =
-                Inspector::new(safelight()).inspect(bytes, Declared { content_type: declared, width, height });
-            let refused = runtime.block_on(inspection).unwrap_err();
+            let declared = Declared { content_type: declared, width, height };
+            let refused = runtime.block_on(inspector.inspect(bytes, declared)).unwrap_err();
             println!("{content_type:?} declared as {other:?}: {}", refused.code());
             assert!(["declared-otherwise", "not-decodable"].contains(&refused.code()));
         }
