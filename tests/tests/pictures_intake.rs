@@ -20,6 +20,7 @@ use safelight_core::ids::{ClinicId, DeviceId, UnixMillis};
 use safelight_core::keyset::KeySet;
 use safelight_core::label::Label;
 use safelight_core::manifest::ContentType;
+use safelight_core::photo::{Photo, PhotoError};
 use safelight_core::seal::Identity;
 use safelight_gateway::inspector::{Declared, Inspector};
 use safelight_tests::gateway::files;
@@ -77,19 +78,78 @@ fn i04_the_type_is_that_of_the_bytes_whatever_is_declared() {
         (canary::webp::plain(), ContentType::Webp, "image/webp"),
     ];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let inspector = Inspector::new(safelight());
     for (bytes, content_type, _) in &all {
         let sealed = captured(bytes).unwrap();
         let manifest = sealed.manifest().manifest();
         assert_eq!(manifest.content_type, *content_type);
         for (_, other, declared) in all.iter().filter(|(_, other, _)| other != content_type) {
             let (width, height) = (manifest.width, manifest.height);
-            let inspection =
-                Inspector::new(safelight()).inspect(bytes, Declared { content_type: declared, width, height });
-            let refused = runtime.block_on(inspection).unwrap_err();
+            let declared = Declared { content_type: declared, width, height };
+            let refused = runtime.block_on(inspector.inspect(bytes, declared)).unwrap_err();
             println!("{content_type:?} declared as {other:?}: {}", refused.code());
             assert!(["declared-otherwise", "not-decodable"].contains(&refused.code()));
         }
     }
+}
+
+#[test]
+fn i05_what_is_no_still_photograph_is_refused_by_name_with_advice() {
+    let foreign: &[(&str, &[u8])] = &[
+        ("SVG", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+        ("SVG", b"<?xml version='1.0'?><svg/>"),
+        ("TIFF", b"II*\0\x08\0\0\0\0\0\0\0"),
+        ("TIFF", b"MM\0*\0\0\0\x08\0\0"),
+        ("raw", b"II*\0\x10\0\0\0CR\x02\0"),
+        ("raw", b"IIU\0\x18\0\0\0"),
+        ("raw", b"IIRO\x08\0\0\0"),
+        ("raw", b"FUJIFILMCCD-RAW 0201"),
+        ("raw", b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom"),
+        ("GIF", b"GIF87a\x01\0\x01\0\0\0\0;"),
+        ("GIF", b"GIF89a\x01\0\x01\0\0\0\0;"),
+        ("BMP", b"BM\x3A\0\0\0\0\0\0\0\x36\0\0\0"),
+        ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        ("HEIC", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"),
+        ("HEIC", b"\0\0\0\x18ftypmsf1\0\0\0\0msf1hevc"),
+        ("AVIF", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif"),
+        ("AVIF", b"\0\0\0\x18ftypavis\0\0\0\0msf1avis"),
+        ("video", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"),
+        ("video", b"\0\0\0\x14ftypqt  \0\0\0\0qt  "),
+        ("video", b"\0\0\0\x18ftyp3gp4\0\0\0\x003gp4isom"),
+        ("video", b"\x1A\x45\xDF\xA3\x01\0\0\0\0\0\0\x1F"),
+        ("video", b"RIFF\x24\0\0\0AVI LIST"),
+        ("JPEG XL", b"\xFF\x0A\x80\x08"),
+        ("JPEG XL", b"\0\0\0\x0CJXL \x0D\x0A\x87\x0A"),
+        ("JPEG 2000", b"\0\0\0\x0CjP  \x0D\x0A\x87\x0A"),
+        ("PDF", b"%PDF-1.7\n"),
+        ("Photoshop", b"8BPS\0\x01"),
+    ];
+    // Not known by name, and not taken either.
+    for bytes in [
+        &b"\xEF\xBB\xBF<?xml version='1.0'?><svg/>"[..],
+        b"\n  <svg/>",
+        b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' ''><svg/>",
+        b"\0\0\0\x08wide\0\0\0\x10mdat\0\0\0\0\0\0\0\0",
+        b"\0\0\0\x20moov\0\0\0\x18mvhd",
+    ] {
+        assert!(Photo::parse(bytes).unwrap_err().to_string().contains("JPEG"));
+    }
+    let mut problems = Vec::new();
+    for (name, bytes) in foreign {
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(16)]).into_owned();
+        match Photo::parse(bytes) {
+            Ok(_) => panic!("{start:?} is taken"),
+            Err(error) => {
+                let says = error.to_string();
+                let advises = ["JPEG", "picture"].iter().any(|word| says.contains(word));
+                if !matches!(error, PhotoError::Foreign(_)) || !says.contains(name) || !advises {
+                    problems.push(format!("{name} as {start:?}: {says}"));
+                }
+            }
+        }
+    }
+    println!("{} files of foreign formats", foreign.len());
+    assert!(problems.is_empty(), "{problems:#?}");
 }
 
 /// Files that are small and unfold to something huge, and how each is called when it is refused.

@@ -8,6 +8,7 @@ mod icc_walker;
 #[path = "../../../tests/src/pictures/jpeg_writer.rs"]
 pub(crate) mod writer;
 
+#[allow(unused_imports, reason = "each test file uses its part")]
 pub(crate) mod walker {
     pub(crate) use super::icc_walker::walk as icc;
 }

@@ -66,6 +66,14 @@ def colours(picture, profile):
     return converted
 
 
+def shown(picture):
+    """As viewers turn it; a block that Pillow cannot read turns nothing."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:
+        return picture
+
+
 def compared(name, before, after):
     problems = []
     says = {"name": name, "before": before is not None, "after": after is not None, "profile": False, "problems": problems}
@@ -100,8 +108,8 @@ def compared(name, before, after):
         readable = None not in colours(before, profiles[0]) if profiles[0] else True
         if readable:
             problems.append("the profile is gone, or new")
-    shown = [ImageOps.exif_transpose(picture) for picture in (before, after)]
-    if shown[0].size != shown[1].size or shown[0].tobytes() != shown[1].tobytes():
+    was, now = shown(before), shown(after)
+    if was.size != now.size or was.tobytes() != now.tobytes():
         problems.append("it is shown the other way round")
     return says
 

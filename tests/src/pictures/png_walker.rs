@@ -99,7 +99,7 @@ fn chunk(kind: &[u8; 4], content: &[u8], header: &Header) -> Result<(), String> 
         b"IEND" => content.is_empty(),
         b"PLTE" => {
             let most = if header.colour == 3 { 3 << header.depth } else { 3 * 256 };
-            ![0, 4].contains(&header.colour) && content.len() % 3 == 0 && (3..=most).contains(&content.len())
+            ![0, 4].contains(&header.colour) && content.len().is_multiple_of(3) && (3..=most).contains(&content.len())
         }
         b"tRNS" => match header.colour {
             0 => content.len() == 2,

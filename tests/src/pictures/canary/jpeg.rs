@@ -41,7 +41,7 @@ pub fn planted() -> Vec<Planted> {
         (
             "extended XMP",
             0xE1,
-            b"http://ns.adobe.com/xmp/extension/\00123456789ABCDEF0123456789ABCDEF\0\0\0\x0B\0\0\0\0",
+            b"http://ns.adobe.com/xmp/extension/\x000123456789ABCDEF0123456789ABCDEF\0\0\0\x0B\0\0\0\0",
         ),
         ("JFXX with a JPEG", 0xE0, b"JFXX\0\x10\xFF\xD8"),
         ("JFXX with a palette", 0xE0, b"JFXX\0\x11\x02\x02"),
