@@ -18,8 +18,10 @@ pub mod jpeg_walker;
 pub mod jpeg_writer;
 pub mod mutation;
 pub mod png_walker;
+pub mod png_writer;
 pub mod tiff;
 pub mod webp_walker;
+pub mod webp_writer;
 pub mod witnesses;
 
 use safelight_core::photo::Photo;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::icc_walker::NAMES;
 use crate::tools;
 
 /// What it says of one file: group, tag and value.

@@ -78,10 +78,10 @@ pub const NAMES: &[&str] = &["-", "sRGB", "Display P3", "Adobe RGB (1998)", "Pro
 fn neutral(content: &[u8], texts: &[&str]) -> Result<(), String> {
     let known = texts.iter().any(|text| {
         let len = text.len() as u8;
-        let description = [b"desc\0\0\0\0\0\0\0", &[len + 1], text.as_bytes(), &[0; 79]].concat();
-        let plain = [b"text\0\0\0\0", text.as_bytes(), &[0]].concat();
+        let description = [&b"desc\0\0\0\0\0\0\0"[..], &[len + 1], text.as_bytes(), &[0; 79]].concat();
+        let plain = [&b"text\0\0\0\0"[..], text.as_bytes(), &[0]].concat();
         let wide: Vec<u8> = text.bytes().flat_map(|letter| [0, letter]).collect();
-        let localised = [b"mluc\0\0\0\0\0\0\0\x01\0\0\0\x0CenUS\0\0\0", &[2 * len][..], b"\0\0\0\x1C", &wide].concat();
+        let localised = [&b"mluc\0\0\0\0\0\0\0\x01\0\0\0\x0CenUS\0\0\0"[..], &[2 * len], b"\0\0\0\x1C", &wide].concat();
         [description, plain, localised].iter().any(|known| known == content)
     });
     if known { Ok(()) } else { Err("a text that is not neutral".into()) }

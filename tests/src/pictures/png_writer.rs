@@ -1,30 +1,35 @@
 //! Writes small PNGs of every kind as lists of chunks that a test can change before they are joined.
 
 /// A chunk with length, name and checksum.
-pub(crate) fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+pub fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let len = u32::try_from(data.len()).unwrap().to_be_bytes();
     let checksum = crc32fast::hash(&[name, data].concat()).to_be_bytes();
     [&len, &name[..], data, &checksum].concat()
 }
 
 /// The signature and the chunks.
-pub(crate) fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
+pub fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n", &chunks.concat()[..]].concat()
 }
 
 /// What a picture is by its header.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) depth: u8,
-    pub(crate) colour: u8,
-    pub(crate) interlace: u8,
+pub struct Kind {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Bits a sample.
+    pub depth: u8,
+    /// The colour type, 0, 2, 3, 4 or 6.
+    pub colour: u8,
+    /// 0, or 1 for Adam7.
+    pub interlace: u8,
 }
 
 impl Kind {
     /// Every colour type with every depth, plain and interlaced.
-    pub(crate) fn all(width: u32, height: u32) -> Vec<Kind> {
+    pub fn all(width: u32, height: u32) -> Vec<Kind> {
         let depths: [(u8, &[u8]); 5] =
             [(0, &[1, 2, 4, 8, 16]), (2, &[8, 16]), (3, &[1, 2, 4, 8]), (4, &[8, 16]), (6, &[8, 16])];
         let mut kinds = Vec::new();
@@ -36,13 +41,14 @@ impl Kind {
         kinds
     }
 
-    pub(crate) fn header(&self) -> Vec<u8> {
+    /// The IHDR chunk.
+    pub fn header(&self) -> Vec<u8> {
         let (width, height) = (self.width.to_be_bytes(), self.height.to_be_bytes());
         chunk(b"IHDR", &[&width[..], &height, &[self.depth, self.colour, 0, 0, self.interlace]].concat())
     }
 
     /// The rows before they are compressed: noise under changing filters.
-    pub(crate) fn rows(&self) -> Vec<u8> {
+    pub fn rows(&self) -> Vec<u8> {
         let samples = [1, 0, 3, 1, 2, 0, 4][usize::from(self.colour)];
         let bits = samples * u32::from(self.depth);
         let mut rows = Vec::new();
@@ -72,7 +78,7 @@ impl Kind {
     }
 
     /// Header, palette where there must be one, image data in one chunk, end.
-    pub(crate) fn chunks(&self) -> Vec<Vec<u8>> {
+    pub fn chunks(&self) -> Vec<Vec<u8>> {
         let mut chunks = vec![self.header()];
         if self.colour == 3 {
             let entries: Vec<u8> = (0..3u32 << self.depth).map(|byte| byte as u8).collect();
@@ -84,12 +90,13 @@ impl Kind {
     }
 }
 
-pub(crate) fn zlib(bytes: &[u8]) -> Vec<u8> {
+/// A zlib stream.
+pub fn zlib(bytes: &[u8]) -> Vec<u8> {
     miniz_oxide::deflate::compress_to_vec_zlib(bytes, 6)
 }
 
 /// The smallest colour profile: a header and no tags.
-pub(crate) fn profile(space: &[u8; 4]) -> Vec<u8> {
+pub fn profile(space: &[u8; 4]) -> Vec<u8> {
     let mut profile = vec![0; 132];
     profile[3] = 132;
     profile[8] = 2;
@@ -99,6 +106,6 @@ pub(crate) fn profile(space: &[u8; 4]) -> Vec<u8> {
 }
 
 /// An iCCP chunk.
-pub(crate) fn iccp(name: &[u8], profile: &[u8]) -> Vec<u8> {
+pub fn iccp(name: &[u8], profile: &[u8]) -> Vec<u8> {
     chunk(b"iCCP", &[name, &[0, 0], &zlib(profile)].concat())
 }

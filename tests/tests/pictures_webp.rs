@@ -1,4 +1,4 @@
-//! WebP: every rule on small files, generated chunk lists, and the corpus.
+//! WebP: every rule on small files, and generated chunk lists.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,38 +9,25 @@
     reason = "a panic in a test is the finding"
 )]
 
-mod jpeg;
-mod webp;
-
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use safelight_core::strip::Removed;
-use webp::{
-    ALPHA, Chunk, EXIF, PROFILE, alpha, exif, extended, file, header, lossless, lossy, orientation, pixels, profile,
+use safelight_tests::pictures::webp_writer::{
+    ALPHA, Chunk, EXIF, PROFILE, alpha, exif, extended, file, header, lossless, lossy, orientation, profile,
 };
+use safelight_tests::pictures::{pixels, stripped, witnesses};
 
 const CANARY: &[u8] = b"CANARY-4711";
 
-/// What is refused of the corpus, and why it must be: by name, so that a change is seen.
-const REFUSED: &[(&str, &str)] = &[
-    ("advertises_rgba_but_frames_are_rgb.webp", "webp-animation"),
-    ("anim.webp", "webp-animation"),
-    ("animated-loop-3.webp", "webp-animation"),
-    ("big-height.webp", "webp-animation"),
-    ("rotating-squares.webp", "webp-animation"),
-];
-
 /// Strips to what must be `expected`; gives what was removed.
 fn removed(bytes: &[u8], expected: &[u8]) -> Vec<Removed> {
-    let (clean, report) = jpeg::stripped(bytes).unwrap();
-    webp::assert_clean(bytes, &clean);
+    let (clean, report) = stripped(bytes).unwrap();
+    witnesses::clean(bytes, &clean).unwrap();
     assert_eq!(clean, expected);
     report.iter().collect()
 }
 
 fn refused(bytes: &[u8]) -> &'static str {
-    jpeg::stripped(bytes).expect_err("refused")
+    stripped(bytes).expect_err("refused")
 }
 
 /// Chunks that decide nothing, each with the canary.
@@ -112,21 +99,21 @@ fn profile_and_orientation_are_kept_if_the_flags_say_so() {
         let base = file(std::slice::from_ref(&picture));
         let chunks = [profile(), picture.clone(), orientation(6)];
         let all = extended(PROFILE | EXIF, &chunks);
-        let (clean, report) = jpeg::stripped(&all).unwrap();
-        webp::assert_clean(&all, &clean);
+        let (clean, report) = stripped(&all).unwrap();
+        witnesses::clean(&all, &clean).unwrap();
         assert!(report.contains(Removed::ProfileDetails) && report.contains(Removed::CameraModel));
         assert_eq!(clean[20], PROFILE | EXIF);
         assert_eq!(pixels(&clean), pixels(&all));
         let exif = &clean[clean.len() - 26..];
         let (fields, _) = ::exif::parse_exif(exif).unwrap();
         assert_eq!(fields[0].value.get_uint(0), Some(6));
-        assert_eq!(jpeg::stripped(&extended(PROFILE, &chunks)).unwrap().0[20], PROFILE);
-        assert_eq!(jpeg::stripped(&extended(EXIF, &chunks)).unwrap().0[20], EXIF);
-        assert_eq!(jpeg::stripped(&extended(0, &chunks)).unwrap().0, base);
-        assert_eq!(jpeg::stripped(&file(&chunks[1..])).unwrap().0, base);
+        assert_eq!(stripped(&extended(PROFILE, &chunks)).unwrap().0[20], PROFILE);
+        assert_eq!(stripped(&extended(EXIF, &chunks)).unwrap().0[20], EXIF);
+        assert_eq!(stripped(&extended(0, &chunks)).unwrap().0, base);
+        assert_eq!(stripped(&file(&chunks[1..])).unwrap().0, base);
         // The order in the file is nobody's concern.
         let behind = extended(PROFILE | EXIF, &[orientation(6), picture.clone(), profile()]);
-        assert_eq!(jpeg::stripped(&behind).unwrap().0, clean);
+        assert_eq!(stripped(&behind).unwrap().0, clean);
     }
 }
 
@@ -188,7 +175,7 @@ fn transparency_is_kept_where_decoders_show_it() {
             assert_eq!(pixels(&bytes), pixels(&expected));
         }
         let bytes = extended(ALPHA, &[alpha(0), picture.clone()]);
-        let expected = jpeg::stripped(&extended(ALPHA, &[picture])).unwrap().0;
+        let expected = stripped(&extended(ALPHA, &[picture])).unwrap().0;
         assert_eq!(removed(&bytes, &expected), [Removed::OtherSegments]);
     }
 }
@@ -239,38 +226,6 @@ fn damage_is_refused_by_name() {
     assert_eq!(refused(&file(&many)), "webp-too-many-chunks");
 }
 
-#[test]
-fn every_webp_is_stripped_clean_or_refused_by_name() {
-    let Some(photos) = jpeg::photos() else { return };
-    let (mut read, mut refused) = (0, BTreeMap::new());
-    for path in photos {
-        let bytes = std::fs::read(&path).unwrap();
-        if !bytes.starts_with(b"RIFF") {
-            continue;
-        }
-        read += 1;
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        match jpeg::stripped(&bytes) {
-            Err(code) => {
-                println!("refused: {name}: {code}");
-                refused.insert(name, code);
-            }
-            Ok((clean, report)) => {
-                println!("{name}: {report:?}");
-                webp::assert_clean(&bytes, &clean);
-                let before = pixels(&bytes);
-                assert!(before.is_some(), "{name}: the decoder opens it");
-                assert!(before == pixels(&clean), "{name}: the pixels changed");
-            }
-        }
-    }
-    assert!(read > 0, "the corpus is there, but no WebP was read");
-    let expected: BTreeMap<_, _> = REFUSED.iter().map(|(name, code)| ((*name).to_owned(), *code)).collect();
-    for (name, code) in &refused {
-        assert_eq!(expected.get(name), Some(code), "{name} is refused");
-    }
-}
-
 fn any_chunk() -> impl Strategy<Value = Chunk> {
     let carrier = prop::sample::select(carriers()).prop_map(|(chunk, _)| chunk);
     let telling = prop::sample::select(vec![
@@ -301,8 +256,8 @@ proptest! {
     ) {
         let bytes = if is_extended { extended(flags & !2, &chunks) } else { file(&chunks) };
         let bytes = [&bytes[..], &trailer].concat();
-        if let Ok((clean, _)) = jpeg::stripped(&bytes) {
-            webp::assert_clean(&bytes, &clean);
+        if let Ok((clean, _)) = stripped(&bytes) {
+            witnesses::clean(&bytes, &clean).unwrap();
             if let Some(before) = pixels(&bytes) {
                 prop_assert_eq!(Some(before), pixels(&clean));
             }
@@ -323,16 +278,16 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        if let Ok((clean, _)) = jpeg::stripped(&bytes) {
-            webp::assert_clean(&bytes, &clean);
+        if let Ok((clean, _)) = stripped(&bytes) {
+            witnesses::clean(&bytes, &clean).unwrap();
         }
     }
 
     #[test]
     fn any_bytes_are_refused_or_clean(bytes in prop::collection::vec(any::<u8>(), 0..200), len in 0..300u32) {
         let bytes = [b"RIFF", &len.to_le_bytes()[..], b"WEBPVP8X\x0A\0\0\0", &bytes].concat();
-        if let Ok((clean, _)) = jpeg::stripped(&bytes) {
-            webp::assert_clean(&bytes, &clean);
+        if let Ok((clean, _)) = stripped(&bytes) {
+            witnesses::clean(&bytes, &clean).unwrap();
         }
     }
 }

@@ -9,15 +9,10 @@
     reason = "a panic in a test is the finding"
 )]
 
-mod jpeg;
-mod png;
-
-use std::collections::BTreeMap;
-
-use jpeg::stripped;
-use png::writer::{Kind, chunk, file, iccp, profile, zlib};
 use proptest::prelude::*;
 use safelight_core::strip::{MAX_PROFILE_LEN, Removed, Report};
+use safelight_tests::pictures::png_writer::{Kind, chunk, file, iccp, profile, zlib};
+use safelight_tests::pictures::{self, jpeg_writer, orientation, pixels, stripped, witnesses};
 
 const CANARY: &[u8] = b"CANARY-4711";
 const RGB: Kind = Kind { width: 23, height: 11, depth: 8, colour: 2, interlace: 0 };
@@ -41,13 +36,13 @@ fn code(bytes: &[u8]) -> &'static str {
 /// Strips and checks what must hold of every output.
 fn clean(bytes: &[u8]) -> (Vec<u8>, Report) {
     let (output, report) = stripped(bytes).expect("taken");
-    png::assert_clean(bytes, &output);
+    witnesses::clean(bytes, &output).unwrap();
     (output, report)
 }
 
 /// An EXIF block as PNG has it.
 fn exif(entries: &[(u16, u16, u32, u32)]) -> Vec<u8> {
-    chunk(b"eXIf", &jpeg::writer::exif(entries, CANARY)[10..])
+    chunk(b"eXIf", &jpeg_writer::exif(entries, CANARY)[10..])
 }
 
 #[test]
@@ -55,7 +50,7 @@ fn a_plain_picture_of_every_kind_stays_as_it_is() {
     for (width, height) in [(1, 1), (3, 5), (40, 17)] {
         for kind in Kind::all(width, height) {
             let bytes = plain(kind);
-            assert!(png::pixels(&bytes).is_some(), "the writer writes a PNG: {kind:?}");
+            assert!(pixels(&bytes).is_some(), "the writer writes a PNG: {kind:?}");
             let (output, report) = clean(&bytes);
             assert!(output == bytes && report.is_empty(), "{kind:?}");
         }
@@ -175,7 +170,7 @@ fn the_first_counts_and_only_in_its_place() {
         late.insert(2, chunk.clone());
         assert_eq!(clean(&file(&late)).0, plain(RGB));
         // Behind a palette, which is only a suggestion here.
-        let (output, report) = clean(&with(RGB, &[png::writer::chunk(b"PLTE", b"abc"), chunk.clone()]));
+        let (output, report) = clean(&with(RGB, &[chunk(b"PLTE", b"abc"), chunk.clone()]));
         assert_eq!(output == plain(RGB), at < 6);
         assert!(report.contains(Removed::OtherSegments));
     }
@@ -235,7 +230,7 @@ fn transparency_keeps_only_the_bits_that_mean_something() {
         assert_eq!(walked(&output)[1], (*b"tRNS", used.to_be_bytes().repeat(samples)));
         assert_eq!(report.contains(Removed::OtherSegments), kind.depth < 16);
         if kind.depth >= 8 {
-            assert_eq!(png::pixels(&bytes), png::pixels(&output), "{kind:?}");
+            assert_eq!(pixels(&bytes), pixels(&output), "{kind:?}");
         }
     }
     let mut chunks = INDEXED.chunks();
@@ -258,7 +253,7 @@ fn orientation_is_kept_and_upright_leaves_no_block() {
             assert!(report.contains(Removed::CameraSettings));
             let turned = (2..=8).contains(&value);
             assert_eq!(output == plain(RGB), !turned);
-            assert_eq!(jpeg::orientation(&output), if turned { value } else { 1 });
+            assert_eq!(orientation(&output), if turned { value } else { 1 });
         }
     }
     let mut data = b"Exif\0\0".to_vec();
@@ -276,7 +271,7 @@ fn profiles_are_rebuilt_or_dropped() {
     assert!(output == canonical && report.contains(Removed::ProfileDetails));
     let (output, report) = clean(&with(RGB, &[iccp(b"another name", &profile(b"RGB "))]));
     assert!(output == canonical && report.contains(Removed::ProfileDetails));
-    assert_eq!(png::profile(&canonical).as_deref(), Some(&profile(b"RGB ")[..]));
+    assert_eq!(pictures::profile(&canonical).as_deref(), Some(&profile(b"RGB ")[..]));
     let grey = Kind { colour: 4, ..RGB };
     let dropped = |kind: Kind, added: Vec<u8>| {
         let (output, report) = clean(&with(kind, &[added]));
@@ -315,7 +310,7 @@ fn the_image_data_ends_with_its_stream_however_it_is_cut() {
             chunks.push(chunk(b"IEND", b""));
             file(&chunks)
         };
-        let expected = png::pixels(&picture(std::slice::from_ref(&stream)));
+        let expected = pixels(&picture(std::slice::from_ref(&stream)));
         assert!(expected.is_some());
         for cut in 1..stream.len() {
             let (first, second) = (stream[..cut].to_vec(), stream[cut..].to_vec());
@@ -329,7 +324,7 @@ fn the_image_data_ends_with_its_stream_however_it_is_cut() {
         let single: Vec<Vec<u8>> = stream.iter().map(|byte| vec![*byte]).collect();
         let (output, _) = clean(&picture(&[&single[..], &[CANARY.to_vec()]].concat()));
         assert_eq!(output, picture(&single));
-        assert_eq!(png::pixels(&output), expected);
+        assert_eq!(pixels(&output), expected);
     }
 }
 
@@ -488,7 +483,7 @@ proptest! {
     fn any_list_of_chunks_is_refused_or_clean((kind, chunks) in pictures()) {
         let bytes = file(&chunks);
         if let Ok((output, _)) = stripped(&bytes) {
-            png::assert_clean(&bytes, &output);
+            witnesses::clean(&bytes, &output).unwrap();
             prop_assert_eq!(image_data(&output), image_data(&plain(kind)));
         }
     }
@@ -516,47 +511,7 @@ proptest! {
             }
         }
         if let Ok((output, _)) = stripped(&bytes) {
-            png::assert_clean(&bytes, &output);
+            witnesses::clean(&bytes, &output).unwrap();
         }
-    }
-}
-
-/// What is refused of the corpus, and why it must be: by name, so that a change is seen.
-const REFUSED: &[(&str, &str)] = &[("truncated.png", "png-cut-off"), ("65536-uint32-limit.png", "too-many-pixels")];
-
-#[test]
-fn every_png_of_the_corpus_is_stripped_clean_or_refused_by_name() {
-    let Some(photos) = jpeg::photos() else { return };
-    let (mut read, mut refused) = (0, BTreeMap::new());
-    let mut kinds = BTreeMap::<_, u32>::new();
-    for path in photos {
-        let bytes = std::fs::read(&path).unwrap();
-        if !bytes.starts_with(b"\x89PNG") {
-            continue;
-        }
-        read += 1;
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        match stripped(&bytes) {
-            Err(code) => {
-                println!("refused: {name}: {code}");
-                refused.insert(name, code);
-            }
-            Ok((output, report)) => {
-                png::assert_clean(&bytes, &output);
-                let before = png::pixels(&bytes);
-                assert!(before.is_some(), "{name}: the decoder does not open it");
-                assert!(before == png::pixels(&output), "{name}: the pixels changed");
-                assert_eq!(jpeg::orientation(&bytes), jpeg::orientation(&output), "{name}: orientation");
-                assert_eq!(png::profile(&bytes).is_some(), png::profile(&output).is_some(), "{name}: profile");
-                report.iter().for_each(|kind| *kinds.entry(kind).or_default() += 1);
-            }
-        }
-    }
-    println!("read {read} PNGs");
-    kinds.iter().for_each(|(kind, count)| println!("removed from {count}: {}", kind.words()));
-    assert!(read > 0, "the corpus is there, but no PNG was read");
-    let expected: BTreeMap<_, _> = REFUSED.iter().map(|(name, code)| ((*name).to_owned(), *code)).collect();
-    for (name, code) in &refused {
-        assert_eq!(expected.get(name), Some(code), "{name} is refused");
     }
 }
