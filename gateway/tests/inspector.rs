@@ -72,6 +72,31 @@ async fn a_small_picture_is_not_enlarged() {
     assert_eq!((thumbnail.width(), thumbnail.height()), (40, 24));
 }
 
+/// A picture whose left half is red and whose right half is nothing, as PNG of 16 bits and as WebP.
+#[tokio::test]
+async fn png_and_webp_get_thumbnails_too() {
+    let half =
+        image::RgbaImage::from_fn(640, 400, |x, _| image::Rgba(if x < 320 { [220, 20, 20, 255] } else { [0; 4] }));
+    let half = image::DynamicImage::ImageRgba8(half);
+    let deep = image::DynamicImage::ImageRgba16(half.to_rgba16());
+    for (picture, format, content_type) in
+        [(&deep, image::ImageFormat::Png, "image/png"), (&half, image::ImageFormat::WebP, "image/webp")]
+    {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        let clean = strip(Photo::parse(bytes.get_ref()).unwrap()).unwrap().to_vec();
+        let declared = Declared { content_type, width: 640, height: 400 };
+        let inspection = inspector().inspect(&clean, declared).await.unwrap();
+        let thumbnail = image::load_from_memory(&inspection.thumbnail).unwrap().into_rgb8();
+        assert_eq!((thumbnail.width(), thumbnail.height()), (320, 200));
+        let [red, _, blue] = thumbnail.get_pixel(80, 100).0;
+        assert!(red > 180 && blue < 80, "{content_type}: {red} {blue}");
+        assert!(thumbnail.get_pixel(240, 100).0.iter().all(|sample| *sample > 250), "what is transparent is white");
+        let trailing = [&clean[..], b"PK"].concat();
+        assert_eq!(inspector().inspect(&trailing, declared).await.unwrap_err().code(), "strip-changes-it");
+    }
+}
+
 #[tokio::test]
 async fn what_the_manifest_says_must_be_so() {
     let picture = two_colours(40, 24, 1);

@@ -1,4 +1,4 @@
-//! What never gets in: other types than declared, bombs, and whatever cannot be stripped; each under its number.
+//! What never gets in: other types than declared, and whatever cannot be stripped; each under its number.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,9 +9,6 @@
 )]
 
 use std::num::NonZeroUsize;
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
 use safelight_core::capture::{CaptureError, SealedCapture, Setting, capture, capture_owned};
@@ -23,16 +20,10 @@ use safelight_core::manifest::ContentType;
 use safelight_core::photo::{Photo, PhotoError};
 use safelight_core::seal::Identity;
 use safelight_gateway::inspector::{Declared, Inspector};
-use safelight_tests::gateway::files;
 use safelight_tests::gateway::program::safelight;
-use safelight_tests::pictures::canary::{self, png::chunk};
+use safelight_tests::pictures::canary;
 use safelight_tests::pictures::mutation::{Random, mutate};
-use safelight_tests::pictures::{PNG, inflated, jpeg_writer, stripped};
-
-/// What a bomb may cost beyond its own bytes.
-const MAX_MEMORY: u64 = 32 * 1024 * 1024;
-/// Where the process of its own finds the bombs.
-const BOMBS: &str = "PICTURE_BOMBS";
+use safelight_tests::pictures::stripped;
 
 /// A phone that has everything but a picture.
 fn captured(photo: &[u8]) -> Result<SealedCapture, CaptureError> {
@@ -150,94 +141,6 @@ fn i05_what_is_no_still_photograph_is_refused_by_name_with_advice() {
     }
     println!("{} files of foreign formats", foreign.len());
     assert!(problems.is_empty(), "{problems:#?}");
-}
-
-/// Files that are small and unfold to something huge, and how each is called when it is refused.
-fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
-    let picture = |width: u32, height: u32, stream: &[u8], more: &[u8]| {
-        let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 0, 0, 0, 0]].concat();
-        [PNG, &chunk(b"IHDR", &header), more, &chunk(b"IDAT", stream), &chunk(b"IEND", b"")].concat()
-    };
-    let huge = inflated::deflate(&vec![0; 100_010_000]);
-    let small = inflated::deflate(&[0; 2]);
-    let frame = |side: [u8; 2]| {
-        let content = [&[8, side[0], side[1], side[0], side[1]][..], &[1, 1, 0x11, 0]].concat();
-        [&[0xFF, 0xD8][..], &jpeg_writer::segment(0xC0, &content), &[0xFF, 0xD9]].concat()
-    };
-    let base = canary::jpeg::base();
-    let scans = base.to_vec(|at| if at == base.head.len() + 1 { base.scan.repeat(1000) } else { vec![] });
-    let canvas = canary::webp::file(
-        &[canary::webp::chunk(b"VP8X", &[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0]), canary::webp::bitstream()]
-            .concat(),
-    );
-    vec![
-        ("a JPEG of four billion pixels", frame([0xFF; 2]), Some("too-many-pixels")),
-        ("a PNG of nine hundred million pixels", picture(30_000, 30_000, &small, b""), Some("too-many-pixels")),
-        ("a PNG of a hundred million pixels", picture(10_000, 10_000, &huge, b""), None),
-        ("a PNG of one pixel that inflates", picture(1, 1, &huge, b""), None),
-        ("a text that inflates", picture(1, 1, &small, &chunk(b"zTXt", &[&b"a\0\0"[..], &huge].concat())), None),
-        (
-            "a profile that inflates",
-            picture(1, 1, &small, &chunk(b"iCCP", &[&b"a\0\0"[..], &huge].concat())),
-            Some("profile-too-long"),
-        ),
-        ("a million chunks", picture(1, 1, &small, &chunk(b"tEXt", b"a\0").repeat(1_000_000)), None),
-        ("a thousand scans", scans, Some("too-many-scans")),
-        (
-            "a hundred thousand segments",
-            canary::jpeg::with(&[0xFF, 0xFE, 0, 2].repeat(100_000)),
-            Some("jpeg-too-many-segments"),
-        ),
-        ("a WebP of a huge canvas", canvas, None),
-    ]
-}
-
-#[test]
-fn i06_bombs_cost_neither_memory_nor_time() {
-    let folder = tempfile::tempdir().unwrap();
-    for (at, (name, bytes, code)) in bombs().iter().enumerate() {
-        std::fs::write(folder.path().join(format!("{at:02} {name} {}", code.unwrap_or_default())), bytes).unwrap();
-    }
-    // Only a process of its own has a peak of its own.
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "i06_in_a_process_of_its_own", "--ignored", "--nocapture"])
-        .env(BOMBS, folder.path())
-        .output()
-        .unwrap();
-    let says = String::from_utf8_lossy(&child.stdout);
-    println!("{says}");
-    assert!(
-        child.status.success() && says.contains("bombs are harmless"),
-        "{}",
-        String::from_utf8_lossy(&child.stderr)
-    );
-}
-
-#[test]
-#[ignore = "i06 runs it"]
-fn i06_in_a_process_of_its_own() {
-    let Some(folder) = std::env::var_os(BOMBS) else { return };
-    let bombs = files(Path::new(&folder));
-    for bomb in &bombs {
-        let bytes = std::fs::read(bomb).unwrap();
-        let name = bomb.file_name().unwrap().to_str().unwrap();
-        let expected = name.rsplit(' ').next().unwrap();
-        let (before, started) = (peak(), Instant::now());
-        let outcome = stripped(&bytes).map(|(after, _)| after.len());
-        let (cost, time) = (peak() - before, started.elapsed());
-        println!("{name}: {} bytes, {outcome:?}, {cost} bytes of memory, {time:?}", bytes.len());
-        assert!(cost <= MAX_MEMORY, "{name}: {cost} bytes");
-        assert!(time < Duration::from_secs(10), "{name}: {time:?}");
-        assert!(expected.is_empty() || outcome.err() == Some(expected), "{name}: {outcome:?}");
-    }
-    println!("{} bombs are harmless", bombs.len());
-}
-
-/// The most memory that this process has had, in bytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 #[test]

@@ -59,14 +59,27 @@ impl Foreign {
             (128, b"DICM", Foreign::Dicom),
             (0, b"\x1A\x45\xDF\xA3", Foreign::Video),
             (0, b"PK\x03\x04", Foreign::Zip),
-            (0, b"<svg", Foreign::Svg),
-            (0, b"<?xml", Foreign::Svg),
+            // QuickTime from before the `ftyp` box.
+            (4, b"moov", Foreign::Video),
+            (4, b"mdat", Foreign::Video),
+            (4, b"wide", Foreign::Video),
+            (4, b"skip", Foreign::Video),
+            (4, b"free", Foreign::Video),
         ];
         let magic = MAGIC
             .iter()
             .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic)))
             .map(|(_, _, foreign)| *foreign);
-        magic.or_else(|| Self::recognise_boxes(bytes))
+        magic.or_else(|| Self::recognise_boxes(bytes)).or_else(|| Self::recognise_text(bytes))
+    }
+
+    /// XML, behind a byte order mark and white space. A photograph never begins so, whatever the text is.
+    fn recognise_text(bytes: &[u8]) -> Option<Foreign> {
+        let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+        [&b"<svg"[..], b"<?xml", b"<!--", b"<!DOCTYPE"]
+            .iter()
+            .any(|start| text.starts_with(start))
+            .then_some(Foreign::Svg)
     }
 
     /// ISO base media (ISO/IEC 14496-12): the brands of the `ftyp` box say what it holds.
@@ -159,6 +172,9 @@ mod tests {
             (b"II*\0\x08\0\0\0", Foreign::Tiff),
             (b"%PDF-1.7", Foreign::Pdf),
             (b"<svg xmlns='x'>", Foreign::Svg),
+            (b"\xEF\xBB\xBF\r\n <?xml version='1.0'?>", Foreign::Svg),
+            (b"<!DOCTYPE svg>", Foreign::Svg),
+            (b"\0\0\0\x08wide\0\0\x10\0mdat", Foreign::Video),
             (&dicom, Foreign::Dicom),
         ];
         for (bytes, expected) in cases {

@@ -16,6 +16,16 @@ const MAX_DIRECTORIES: usize = 8;
 /// The orientation in an EXIF block behind its [`PREFIX`], 2 to 8; `None` where it is 1, absent or no
 /// orientation. What else is there goes into the report.
 pub(super) fn read(tiff: &[u8], report: &mut Report) -> Option<u8> {
+    let mut found = Report::default();
+    let orientation = read_directories(tiff, &mut found);
+    if found.is_empty() && tiff.len() > BLOCK_LEN {
+        found.add(Removed::OtherSegments);
+    }
+    report.join(found);
+    orientation
+}
+
+fn read_directories(tiff: &[u8], report: &mut Report) -> Option<u8> {
     let read = Tiff::parse(tiff).and_then(|tiff| Some((tiff.directory(tiff.first)?, tiff)));
     let Some((first, tiff)) = read else {
         report.add(Removed::OtherSegments);
@@ -50,10 +60,13 @@ pub(super) fn read(tiff: &[u8], report: &mut Report) -> Option<u8> {
     orientation.filter(|value| *value != 1)
 }
 
-/// A block with the orientation and nothing else, [`PREFIX`] included.
-pub(super) fn orientation_only(orientation: u8) -> [u8; 32] {
-    let mut block = *b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
-    if let Some(value) = block.get_mut(25) {
+/// Length of a block with the orientation and nothing else.
+const BLOCK_LEN: usize = 26;
+
+/// A block with the orientation and nothing else, without [`PREFIX`].
+pub(super) fn orientation_only(orientation: u8) -> [u8; BLOCK_LEN] {
+    let mut block = *b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
+    if let Some(value) = block.get_mut(19) {
         *value = orientation;
     }
     block
@@ -174,10 +187,10 @@ mod tests {
         for orientation in 1..=8u8 {
             let block = orientation_only(orientation);
             let mut report = Report::default();
-            let read_here = read(&block[PREFIX.len()..], &mut report);
+            let read_here = read(&block, &mut report);
             assert_eq!(read_here, (orientation != 1).then_some(orientation));
             assert!(report.is_empty());
-            let (fields, _) = ::exif::parse_exif(&block[PREFIX.len()..]).unwrap();
+            let (fields, _) = ::exif::parse_exif(&block).unwrap();
             assert_eq!(fields.len(), 1);
             assert_eq!(fields[0].tag, ::exif::Tag::Orientation);
             assert_eq!(fields[0].value.get_uint(0), Some(u32::from(orientation)));
@@ -188,16 +201,16 @@ mod tests {
     fn a_value_that_is_no_orientation_is_none() {
         for value in [0u8, 9, 255] {
             let block = orientation_only(value);
-            assert_eq!(read(&block[PREFIX.len()..], &mut Report::default()), None);
+            assert_eq!(read(&block, &mut Report::default()), None);
         }
     }
 
     #[test]
     fn a_directory_that_points_to_itself_ends() {
         let mut block = orientation_only(6);
-        block[31] = 8;
+        block[25] = 8;
         let mut report = Report::default();
-        assert_eq!(read(&block[PREFIX.len()..], &mut report), Some(6));
+        assert_eq!(read(&block, &mut report), Some(6));
         assert!(report.contains(Removed::Thumbnail));
     }
 

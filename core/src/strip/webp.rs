@@ -98,12 +98,7 @@ impl<'a> Deciding<'a> {
     /// block before it, and most readers see past that.
     fn read_exif(&mut self, content: &[u8], report: &mut Report) {
         let tiff = content.strip_prefix(exif::PREFIX).unwrap_or(content);
-        let mut found = Report::default();
-        let orientation = exif::read(tiff, &mut found);
-        if found.is_empty() && tiff.len() > orientation_block(1).len() {
-            found.add(Removed::OtherSegments);
-        }
-        report.join(found);
+        let orientation = exif::read(tiff, report);
         if self.flagged(Extended::EXIF) && self.orientation.is_none() {
             self.orientation = Some(orientation);
         }
@@ -141,7 +136,8 @@ impl<'a> Deciding<'a> {
         }
         write_chunk(&mut body, chunk.name, chunk.content.len(), |body| body.borrow(chunk.content))?;
         if let Some(orientation) = orientation {
-            let block = orientation_block(orientation);
+            // Without the prefix, as RFC 9649 wants it: image libraries look for the first bytes of TIFF.
+            let block = exif::orientation_only(orientation);
             write_chunk(&mut body, *b"EXIF", block.len(), |body| body.build(&block))?;
         }
 
@@ -186,13 +182,6 @@ fn rebuild_profile<'a>(profile: &'a [u8], report: &mut Report) -> Result<Option<
         return Ok(None);
     }
     icc::rebuild(Profile::whole(profile)?, report)
-}
-
-/// The TIFF structure alone, as RFC 9649 wants it: image libraries look for its first bytes, and every
-/// reader takes it.
-fn orientation_block(orientation: u8) -> [u8; 26] {
-    let [_, _, _, _, _, _, tiff @ ..] = exif::orientation_only(orientation);
-    tiff
 }
 
 /// Name, length, content, and a zero behind an odd length (RFC 9649 section 2.3).

@@ -111,6 +111,16 @@ fn chunk(kind: &[u8; 4], content: &[u8], header: &Header) -> Result<(), String> 
         b"cHRM" => content.len() == 32,
         b"sRGB" => matches!(content, [0..=3]),
         b"cICP" => content.len() == 4,
+        b"sBIT" => {
+            let (samples, depth) = match header.colour {
+                0 => (1, header.depth),
+                2 => (3, header.depth),
+                3 => (3, 8),
+                4 => (2, header.depth),
+                _ => (4, header.depth),
+            };
+            content.len() == samples && content.iter().all(|bits| (1..=depth).contains(bits))
+        }
         b"pHYs" => content.len() == 9 && content[8] <= 1,
         b"eXIf" => exif(content),
         b"iCCP" => return profile(content),

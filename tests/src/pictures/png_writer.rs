@@ -99,9 +99,10 @@ pub fn zlib(bytes: &[u8]) -> Vec<u8> {
 pub fn profile(space: &[u8; 4]) -> Vec<u8> {
     let mut profile = vec![0; 132];
     profile[3] = 132;
-    profile[8] = 2;
+    profile[8..10].copy_from_slice(&[2, 0x10]);
     profile[12..24].copy_from_slice(&[b"mntr", &space[..], b"XYZ "].concat());
     profile[36..40].copy_from_slice(b"acsp");
+    profile[68..80].copy_from_slice(&[0, 0, 0xF6, 0xD6, 0, 1, 0, 0, 0, 0, 0xD3, 0x2D]);
     profile
 }
 

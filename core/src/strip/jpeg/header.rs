@@ -88,23 +88,15 @@ impl<'a> Header<'a> {
 
     /// Adobe Technical Note 5116: name, version, two words of flags, transform.
     fn read_adobe(&mut self, content: &[u8], report: &mut Report) {
-        match content.get(11) {
-            Some(transform) => self.transform = Some(*transform),
-            None => report.add(Removed::OtherSegments),
-        }
-        if content.len() > 12 {
+        self.transform = content.get(11).copied().or(self.transform);
+        if self.transform.is_none_or(|transform| content != [ADOBE, &adobe(transform)].concat()) {
             report.add(Removed::OtherSegments);
         }
     }
 
     fn read_exif(&mut self, content: &[u8], before_scans: bool, report: &mut Report) {
         let tiff = content.get(exif::PREFIX.len()..).unwrap_or_default();
-        let mut found = Report::default();
-        let orientation = exif::read(tiff, &mut found);
-        if found.is_empty() && content.len() > exif::orientation_only(1).len() {
-            found.add(Removed::OtherSegments);
-        }
-        report.join(found);
+        let orientation = exif::read(tiff, report);
         if before_scans && self.orientation.is_none() {
             self.orientation = Some(orientation);
         }
@@ -116,16 +108,21 @@ impl<'a> Header<'a> {
             segment(out, APP0, &[JFIF, &[1, 2, units, x1, x0, y1, y0, 0, 0]])?;
         }
         if let Some(orientation) = self.orientation.flatten() {
-            segment(out, APP1, &[&exif::orientation_only(orientation)])?;
+            segment(out, APP1, &[exif::PREFIX, &exif::orientation_only(orientation)])?;
         }
         if let Some(transform) = self.transform {
-            segment(out, APP14, &[ADOBE, &[0, 100, 0, 0, 0, 0, transform]])?;
+            segment(out, APP14, &[ADOBE, &adobe(transform)])?;
         }
         if let Some(profile) = icc::rebuild(self.profile, report)? {
             write_profile(&profile, out)?;
         }
         Ok(())
     }
+}
+
+/// What follows the name in Adobe's block: the first version, no flags, the transform.
+fn adobe(transform: u8) -> [u8; 7] {
+    [0, 100, 0, 0, 0, 0, transform]
 }
 
 /// Annex B.4 of ICC.1: the profile cut into segments that are numbered from 1.

@@ -111,21 +111,13 @@ impl<'a> Kept<'a> {
     /// The first block decides, before the image data or behind it.
     fn read_exif(&mut self, data: &[u8], report: &mut Report) {
         let tiff = data.strip_prefix(exif::PREFIX).unwrap_or(data);
-        let mut found = Report::default();
-        let orientation = exif::read(tiff, &mut found);
-        let rebuilt = orientation.and_then(|orientation| {
-            let block = exif::orientation_only(orientation);
-            block.strip_prefix(exif::PREFIX).map(<[u8]>::to_vec)
-        });
-        if found.is_empty() && data.len() > exif::orientation_only(1).len() - exif::PREFIX.len() {
-            found.add(Removed::OtherSegments);
-        }
-        report.join(found);
+        let orientation = exif::read(tiff, report);
         // Decoders pass over a block that begins otherwise, as one copied from a JPEG does.
         let counts = !self.exif_seen && (data.starts_with(b"II") || data.starts_with(b"MM"));
         self.exif_seen |= counts;
-        if let (Some(data), true) = (rebuilt, counts) {
-            self.chunks.push(KeptChunk { name: *b"eXIf", content: Content::Rebuilt(data) });
+        if let (Some(orientation), true) = (orientation, counts) {
+            let block = exif::orientation_only(orientation).to_vec();
+            self.chunks.push(KeptChunk { name: *b"eXIf", content: Content::Rebuilt(block) });
         }
     }
 

@@ -1,0 +1,83 @@
+//! Bombs. The only test of its process, because the memory of a process is what it measures.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a panic in a test is the finding"
+)]
+
+use safelight_tests::pictures::canary::{self, png::chunk};
+use safelight_tests::pictures::{PNG, inflated, jpeg_writer, stripped};
+
+/// What a bomb may cost beyond its own bytes.
+const MAX_MEMORY: u64 = 32 * 1024 * 1024;
+
+#[test]
+fn i06_bombs_cost_no_memory() {
+    let bombs = bombs();
+    for (name, bytes, expected) in &bombs {
+        let before = forget_peak();
+        let outcome = stripped(bytes).map(|(after, _)| after.len());
+        let cost = peak().saturating_sub(before);
+        println!("{name}: {} bytes, {outcome:?}, {cost} bytes of memory", bytes.len());
+        assert!(cost <= MAX_MEMORY, "{name}: {cost} bytes");
+        assert!(expected.is_none() || outcome.err() == *expected, "{name}: {outcome:?}");
+    }
+    // The measure sees what there is to see.
+    let before = forget_peak();
+    let visible = vec![1u8; 2 * MAX_MEMORY as usize];
+    assert!(visible.len() as u64 > MAX_MEMORY && peak() - before > MAX_MEMORY);
+}
+
+/// Files that are small and unfold to something huge, and how each is called when it is refused.
+fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
+    let picture = |width: u32, height: u32, stream: &[u8], more: &[u8]| {
+        let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 0, 0, 0, 0]].concat();
+        [PNG, &chunk(b"IHDR", &header), more, &chunk(b"IDAT", stream), &chunk(b"IEND", b"")].concat()
+    };
+    let huge = inflated::deflate(&vec![0; 100_010_000]);
+    let small = inflated::deflate(&[0; 2]);
+    let frame = |side: [u8; 2]| {
+        let content = [&[8, side[0], side[1], side[0], side[1]][..], &[1, 1, 0x11, 0]].concat();
+        [&[0xFF, 0xD8][..], &jpeg_writer::segment(0xC0, &content), &[0xFF, 0xD9]].concat()
+    };
+    let base = canary::jpeg::base();
+    let scans = base.to_vec(|at| if at == base.head.len() + 1 { base.scan.repeat(1000) } else { vec![] });
+    let canvas = canary::webp::file(
+        &[canary::webp::chunk(b"VP8X", &[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0]), canary::webp::bitstream()]
+            .concat(),
+    );
+    vec![
+        ("a JPEG of four billion pixels", frame([0xFF; 2]), Some("too-many-pixels")),
+        ("a PNG of nine hundred million pixels", picture(30_000, 30_000, &small, b""), Some("too-many-pixels")),
+        ("a PNG of a hundred million pixels", picture(10_000, 10_000, &huge, b""), None),
+        ("a PNG of one pixel that inflates", picture(1, 1, &huge, b""), None),
+        ("a text that inflates", picture(1, 1, &small, &chunk(b"zTXt", &[&b"a\0\0"[..], &huge].concat())), None),
+        (
+            "a profile that inflates",
+            picture(1, 1, &small, &chunk(b"iCCP", &[&b"a\0\0"[..], &huge].concat())),
+            Some("profile-too-long"),
+        ),
+        ("a million chunks", picture(1, 1, &small, &chunk(b"tEXt", b"a\0").repeat(1_000_000)), None),
+        ("a thousand scans", scans, Some("too-many-scans")),
+        (
+            "a hundred thousand segments",
+            canary::jpeg::with(&[0xFF, 0xFE, 0, 2].repeat(100_000)),
+            Some("jpeg-too-many-segments"),
+        ),
+        ("a WebP of a huge canvas", canvas, None),
+    ]
+}
+
+/// Starts a new peak at what is used now, and gives that (proc(5), clear_refs).
+fn forget_peak() -> u64 {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    peak()
+}
+
+/// The most memory that this process has had, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
