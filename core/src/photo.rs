@@ -9,9 +9,9 @@ pub(crate) mod png;
 pub(crate) mod webp;
 
 pub use foreign::Foreign;
-pub use jpeg::JpegError;
-pub use png::PngError;
-pub use webp::WebpError;
+pub use jpeg::{JpegError, MAX_SEGMENTS as MAX_JPEG_SEGMENTS};
+pub use png::{MAX_CHUNKS as MAX_PNG_CHUNKS, PngError};
+pub use webp::{MAX_CHUNKS as MAX_WEBP_CHUNKS, WebpError};
 
 /// The largest file that is taken, in bytes.
 pub const MAX_PHOTO_LEN: usize = 128 * 1024 * 1024;

@@ -5,6 +5,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
+    clippy::cast_precision_loss,
     reason = "a benchmark prints its figures, and has none if it fails"
 )]
 
@@ -13,16 +14,25 @@ mod shared;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 
+use std::time::{Duration, Instant};
+
 use getrandom::SysRng;
-use safelight_core::client::Client;
+use peak_alloc::PeakAlloc;
+use safelight_core::client::{CancelToken, Client};
 use safelight_core::photo::Photo;
 use safelight_core::seal::seal_payload;
 use safelight_core::strip::{StrippedPhoto, strip};
 
 use shared::camera;
-use shared::figures::{Kind, medians, ms, ratio};
+use shared::figures::{Kind, medians, ms, quantile, ratio};
 use shared::gateway::Gateway;
 use shared::yardstick::Yardstick;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Photographs that are sent, one after the other.
+const SENT: usize = 40;
 
 /// Runs of each kind that count, and those before that warm caches and processor up.
 const ROUNDS: usize = 200;
@@ -78,6 +88,28 @@ impl Bench {
     }
 }
 
+/// The most bytes that are allocated at once between the camera's bytes and the stripped picture, the result included.
+fn memory_of_strip(photo: &[u8]) -> usize {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let stripped = strip(Photo::parse(photo).expect("a picture")).expect("it can be cleaned");
+    let peak = MEMORY.peak_usage() - before;
+    drop(black_box(stripped));
+    peak
+}
+
+/// Strip, seal, sign, send, and the receipt verified: the median of [`SENT`].
+async fn to_receipt(bench: &Bench) -> Duration {
+    let mut times = Vec::with_capacity(SENT);
+    for _ in 0..SENT {
+        let start = Instant::now();
+        let capture = camera::capture(&bench.device, bench.photo, 2);
+        bench.device.upload(&capture, |_| (), &CancelToken::default()).await.expect("a receipt");
+        times.push(start.elapsed());
+    }
+    quantile(&mut times, 0.5)
+}
+
 fn seal(stripped: &StrippedPhoto<'_>, workers: usize) {
     let workers = NonZeroUsize::new(workers).expect("at least one thread");
     let sealed = seal_payload(stripped.parts(), stripped.len(), workers, &mut SysRng);
@@ -88,7 +120,9 @@ fn seal(stripped: &StrippedPhoto<'_>, workers: usize) {
 async fn main() {
     let photo: &'static [u8] = camera::photograph().leak();
     let stripped = strip(Photo::parse(photo).expect("a picture")).expect("it can be cleaned");
-    let device = Gateway::make().enrol(1).await.pop().expect("a device");
+    let gateway = Gateway::make();
+    let device = gateway.enrol(1).await.pop().expect("a device");
+    let _running = gateway.start(false, &device).await;
     let yardstick = Yardstick::new(&stripped.to_vec());
     println!(
         "A photograph of {}x{}, {} bytes, {} after cleaning.",
@@ -97,6 +131,7 @@ async fn main() {
         photo.len(),
         stripped.len()
     );
+    let memory = memory_of_strip(photo);
     let mut bench = Bench { photo, stripped, yardstick, device };
     let medians = medians(&mut bench, &KINDS, WARM_UP, ROUNDS);
     println!("Medians of {ROUNDS} interleaved runs:");
@@ -104,6 +139,9 @@ async fn main() {
         println!("  {name:42} {:8.3} ms", ms(median));
     }
     let [strip, seal_1, seal_2, both_1, both_2, capture_1, capture_2, two, yardstick, _] = medians;
+    let to_receipt = to_receipt(&bench).await;
+    println!("  {:42} {:8.3} ms", "from shutter to verified receipt, loopback", ms(to_receipt));
+    println!("Memory that stripping takes beside the photograph (<= 64 KiB): {:.1} KiB", memory as f64 / 1024.0);
     println!("Ratios:");
     println!(
         "  strip + seal + hash on one core, as a part of aws-lc-rs's speed (>= 0.85)  {:.2}",
@@ -116,6 +154,10 @@ async fn main() {
     println!(
         "  strip, as a part of seal + hash (<= 0.15)                                  {:.3}",
         ratio(strip, seal_1)
+    );
+    println!(
+        "  strip, as a part of the time from shutter to verified receipt              {:.3}",
+        ratio(strip, to_receipt)
     );
     println!(
         "  two cores against one: strip + seal + hash (>= 1.7)                        {:.2}",

@@ -116,9 +116,12 @@ fn segment(jpeg: &mut Vec<u8>, marker: u8, content: &[&[u8]]) {
 /// One grey pixel with a profile (W3C PNG section 11.3.2.3).
 fn png_with_profile(profile: &[u8]) -> Vec<u8> {
     let mut png = PNG_MAGIC.to_vec();
-    chunk(&mut png, b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]);
+    // A profile of another colour space than the picture's would be dropped unread.
+    let grey = profile.get(16..20) == Some(b"GRAY");
+    chunk(&mut png, b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, if grey { 0 } else { 2 }, 0, 0, 0]);
     chunk(&mut png, b"iCCP", &[b"-\0\0", &stored(profile)[..]].concat());
-    chunk(&mut png, b"IDAT", &stored(&[0, 128]));
+    let row = [0, 128, 128, 128];
+    chunk(&mut png, b"IDAT", &stored(if grey { &row[..2] } else { &row }));
     chunk(&mut png, b"IEND", &[]);
     png
 }

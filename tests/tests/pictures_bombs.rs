@@ -7,7 +7,7 @@
 )]
 
 use safelight_tests::pictures::canary::{self, png::chunk};
-use safelight_tests::pictures::{PNG, inflated, jpeg_writer, stripped};
+use safelight_tests::pictures::{PNG, inflated, jpeg_writer, png_writer, stripped};
 
 /// What a bomb may cost beyond its own bytes.
 const MAX_MEMORY: u64 = 32 * 1024 * 1024;
@@ -43,6 +43,8 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
     };
     let base = canary::jpeg::base();
     let scans = base.to_vec(|at| if at == base.head.len() + 1 { base.scan.repeat(1000) } else { vec![] });
+    // Nobody reads it, because it is not grey.
+    let unread = chunk(b"iCCP", &[&b"a\0\0"[..], &inflated::deflate(&vec![0; 4_000_000])].concat());
     let canvas = canary::webp::file(
         &[canary::webp::chunk(b"VP8X", &[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0]), canary::webp::bitstream()]
             .concat(),
@@ -51,14 +53,24 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("a JPEG of four billion pixels", frame([0xFF; 2]), Some("too-many-pixels")),
         ("a PNG of nine hundred million pixels", picture(30_000, 30_000, &small, b""), Some("too-many-pixels")),
         ("a PNG of a hundred million pixels", picture(10_000, 10_000, &huge, b""), None),
-        ("a PNG of one pixel that inflates", picture(1, 1, &huge, b""), None),
+        ("a PNG of one pixel that inflates", picture(1, 1, &huge, b""), Some("png-surplus-data")),
         ("a text that inflates", picture(1, 1, &small, &chunk(b"zTXt", &[&b"a\0\0"[..], &huge].concat())), None),
         (
             "a profile that inflates",
             picture(1, 1, &small, &chunk(b"iCCP", &[&b"a\0\0"[..], &huge].concat())),
             Some("profile-too-long"),
         ),
-        ("a million chunks", picture(1, 1, &small, &chunk(b"tEXt", b"a\0").repeat(1_000_000)), None),
+        ("a thousand profiles that inflate", picture(1, 1, &small, &unread.repeat(1000)), None),
+        (
+            "a profile whose tags overlap",
+            picture(1, 1, &small, &chunk(b"iCCP", &[&b"a\0\0"[..], &inflated::deflate(&overlapping())].concat())),
+            Some("profile-too-long"),
+        ),
+        (
+            "a million chunks",
+            picture(1, 1, &small, &chunk(b"tEXt", b"a\0").repeat(1_000_000)),
+            Some("png-too-many-chunks"),
+        ),
         ("a thousand scans", scans, Some("too-many-scans")),
         (
             "a hundred thousand segments",
@@ -67,6 +79,25 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ),
         ("a WebP of a huge canvas", canvas, None),
     ]
+}
+
+/// A profile of grey whose tables lie in each other, one byte apart.
+fn overlapping() -> Vec<u8> {
+    const LEN: u32 = 4_000_000;
+    let tags = [b"A2B0", b"A2B1", b"A2B2"];
+    let mut profile = png_writer::profile(b"GRAY");
+    profile[..4].copy_from_slice(&LEN.to_be_bytes());
+    profile[128..132].copy_from_slice(&3u32.to_be_bytes());
+    profile.resize(LEN as usize, 0);
+    for (at, tag) in (0u32..).zip(tags) {
+        // A table of one input, three outputs and two grid points, with long input tables.
+        let from = 1000 + 60 * at;
+        let entry = [&tag[..], &from.to_be_bytes(), &(LEN - 2000).to_be_bytes()].concat();
+        profile[132 + 12 * at as usize..][..12].copy_from_slice(&entry);
+        let head = [&b"mft2\0\0\0\0\x01\x03\x02\0"[..], &[0; 36], &[0xFF, 0xFF, 0xFF, 0xFF]].concat();
+        profile[from as usize..][..52].copy_from_slice(&head);
+    }
+    profile
 }
 
 /// Starts a new peak at what is used now, and gives that (proc(5), clear_refs).

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use safelight_core::photo::Photo;
+use safelight_core::strip::strip_thoroughly;
+use safelight_tests::pictures::canary::MARK;
 use safelight_tests::pictures::witnesses::{self, Pair};
 use safelight_tests::pictures::{corpus, orientation, pixels, stripped};
 
@@ -69,4 +72,34 @@ fn every_picture_is_stripped_clean_or_refused_by_name() {
     assert!(attested.unstripped.is_empty() || telling > pairs.len() / 4, "ExifTool is blind");
     assert!(problems.is_empty(), "{problems:#?}");
     assert_eq!(undecodable, 0);
+}
+
+/// Behind the last block of a scan, in front of whatever follows it.
+#[test]
+fn what_lies_behind_the_last_block_of_a_jpeg_is_found() {
+    let Some(photos) = corpus::photos() else { return };
+    let thoroughly = |bytes: &[u8]| strip_thoroughly(Photo::parse(bytes).ok()?).ok().map(|photo| photo.to_vec());
+    let (mut read, mut followed, mut progressive, mut had_some) = (0, 0, 0, Vec::new());
+    let mut not_followed = Vec::new();
+    for photo in photos.iter().filter(|photo| photo.bytes.starts_with(&[0xFF, 0xD8])) {
+        let (Ok((clean, _)), Some(thorough)) = (stripped(&photo.bytes), thoroughly(&photo.bytes)) else { continue };
+        read += 1;
+        if thorough != clean {
+            had_some.push(&photo.name);
+        }
+        assert!(pixels(&thorough) == pixels(&photo.bytes), "{}: the pixels changed", photo.name);
+        assert!(thoroughly(&thorough).as_ref() == Some(&thorough), "{}: twice", photo.name);
+        let planted = [&thorough[..thorough.len() - 2], MARK, &[0xFF, 0xD9]].concat();
+        let found = thoroughly(&planted).unwrap();
+        if found == thorough {
+            followed += 1;
+            progressive += u32::from(thorough.windows(4).any(|marker| marker == [0xFF, 0xC2, 0, 17]));
+        } else {
+            assert!(found == planted, "{}: something else changed", photo.name);
+            not_followed.push(&photo.name);
+        }
+    }
+    println!("{followed} of {read} JPEGs are followed to their last block, {progressive} of them progressive");
+    println!("large ones that have something there already: {had_some:?}; not followed: {not_followed:?}");
+    assert!(progressive > 0 && followed * 10 > read * 9);
 }

@@ -187,6 +187,8 @@ fn what_decoders_cannot_follow_is_dropped() {
         (b"gAMA", &[0; 4]),
         (b"gAMA", &[0x80, 0, 0, 0]),
         (b"gAMA", &[0, 0, 1]),
+        (b"gAMA", b"CANA"),
+        (b"cHRM", b"Jane Doe 1970-01-01 MRN 12345678"),
         (b"cHRM", &[0; 31]),
         (b"cHRM", &[0x80; 32]),
         (b"sBIT", &[8, 8]),
@@ -289,6 +291,24 @@ fn profiles_are_rebuilt_or_dropped() {
     assert!(clean(&with(grey, &[iccp(b"icc", &profile(b"GRAY"))])).1.is_empty());
     let padded = chunk(b"iCCP", &[&whole[..], CANARY].concat());
     assert_eq!(clean(&with(RGB, &[padded])).0, canonical);
+}
+
+/// Two that are kept would be written one after the other; of thousands each would be inflated.
+#[test]
+fn the_first_profile_decides_even_if_nobody_can_read_it() {
+    let grey = iccp(b"grey", &profile(b"GRAY"));
+    let (output, report) = clean(&with(RGB, &[grey, iccp(b"icc", &profile(b"RGB "))]));
+    assert!(output == plain(RGB) && report.contains(Removed::UnreadableProfile));
+}
+
+/// Another version of the deflater gives other bytes for the same profile.
+#[test]
+fn a_profile_that_needs_no_change_keeps_its_stream() {
+    let stored = miniz_oxide::deflate::compress_to_vec_zlib(&profile(b"RGB "), 0);
+    let chunk = chunk(b"iCCP", &[b"icc\0\0", &stored[..]].concat());
+    let bytes = with(RGB, &[chunk]);
+    let (output, report) = clean(&bytes);
+    assert!(output == bytes && report.is_empty());
 }
 
 #[test]

@@ -61,8 +61,7 @@ fn every_carrier_is_emptied_and_named_before_and_after_the_tables() {
     let base = picture(40, 24, &[0x22, 0x11, 0x11], 0, 7);
     let expected = pixels(&plain(&base)).expect("the writer writes a JPEG");
     for (carrier, kind) in carriers() {
-        // Not in front of the end: stray bytes there are part of the scan.
-        for place in 0..=base.head.len() {
+        for place in 0..=base.head.len() + 1 {
             let mut bytes = base.to_vec(|at| if at == place { carrier.clone() } else { vec![] });
             if place == 0 && kind == Removed::StrayBytes {
                 bytes.splice(2..2, segment(0xFE, b"first"));

@@ -34,7 +34,7 @@ pub(crate) const APP15: u8 = 0xEF;
 pub(crate) const COM: u8 = 0xFE;
 
 /// The most segments that are walked: every one costs time, none costs memory.
-pub(crate) const MAX_SEGMENTS: usize = 8192;
+pub const MAX_SEGMENTS: usize = 8192;
 
 /// Why a JPEG is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ pub(crate) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The most chunks that are walked: every one costs time, none costs memory. The longest file that is
 /// taken may still come in chunks of 2 KiB, a quarter of what libpng writes.
-pub(crate) const MAX_CHUNKS: usize = 65_536;
+pub const MAX_CHUNKS: usize = 65_536;
 /// The largest number that a PNG may hold (section 7.1).
 pub(crate) const MAX_NUMBER: u32 = 0x7FFF_FFFF;
 

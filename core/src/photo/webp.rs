@@ -1,7 +1,7 @@
 //! WebP's own nouns (RFC 9649): the RIFF container, its chunks, the headers of the two kinds of picture.
 
 /// The most chunks that are walked: every one costs time, none costs memory.
-pub(crate) const MAX_CHUNKS: usize = 1024;
+pub const MAX_CHUNKS: usize = 1024;
 
 /// `RIFF`, the length of what follows it, `WEBP`.
 const RIFF_HEADER_LEN: usize = 12;

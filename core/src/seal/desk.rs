@@ -92,7 +92,9 @@ impl<'a> Desk<'a> {
                 continue;
             };
             drop(state);
+            let alarm = Alarm(self);
             let done = self.run(job);
+            drop(alarm);
             state = self.lock();
             state.put(done);
             if state.waiting > 0 {
@@ -112,6 +114,18 @@ impl<'a> Desk<'a> {
             Job::Seal(number, chunk) => self.chunks.seal_onto(*number, chunk)?,
         }
         Some(job)
+    }
+}
+
+/// Wakes the other threads if this one panics: what it was at will never be done.
+struct Alarm<'d, 'a>(&'d Desk<'a>);
+
+impl Drop for Alarm<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().failed = true;
+            self.0.changed.notify_all();
+        }
     }
 }
 

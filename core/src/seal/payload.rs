@@ -61,8 +61,8 @@ impl SealedPayload {
 
 /// Seals the plaintext that `parts` make up, `len` bytes in all, under a fresh file key and nonce.
 ///
-/// The plaintext is read once and copied nowhere but, as ciphertext, into the result, which is allocated
-/// at its final size. `workers` are the threads to use, this one included.
+/// The plaintext is read once, chunk by chunk into its place in the result, where it is sealed at once. The
+/// result is allocated at its final size. `workers` are the threads to use, this one included.
 pub fn seal_payload<'a, R: TryCryptoRng>(
     parts: impl Iterator<Item = &'a [u8]> + Clone,
     len: usize,

@@ -11,7 +11,7 @@ mod tag;
 mod text;
 
 use super::pieces::Pieces;
-use super::{Removed, Report, StripError};
+use super::{MAX_GROWTH, Removed, Report, StripError};
 use content::Content;
 use tag::Role;
 
@@ -151,12 +151,11 @@ pub(super) fn rebuild<'a>(mut profile: Profile<'a>, report: &mut Report) -> Resu
         report.add(Removed::UnreadableProfile);
         return Ok(None);
     }
-    if profile.u32(0).is_none_or(|len| len > profile.len) {
-        return Err(ProfileError::CutOff.into());
-    }
+    let present = profile.len;
+    profile.len = profile.u32(0).filter(|len| (HEADER_LEN + 4..=present).contains(len)).ok_or(ProfileError::CutOff)?;
     let tags = read_tags(&profile)?;
     let out = write(&profile, &tags)?;
-    let same = out.len() == profile.len && out.iter().flatten().eq(profile.slices(0, profile.len).flatten());
+    let same = out.len() == present && out.iter().flatten().eq(profile.slices(0, present).flatten());
     if !same {
         report.add(Removed::ProfileDetails);
     }
@@ -180,6 +179,7 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
         return Err(ProfileError::TooManyTags);
     }
     let space = profile.array(SPACE).unwrap_or_default();
+    let channels = channels(space).ok_or(ProfileError::Kind)?;
     let mut tags: Vec<Tag> = Vec::with_capacity(count);
     for entry in (0..count).map(|index| HEADER_LEN + 4 + index * ENTRY_LEN) {
         let signature = profile.array::<4>(entry).ok_or(ProfileError::CutOff)?;
@@ -190,7 +190,7 @@ fn read_tags(profile: &Profile<'_>) -> Result<Vec<Tag>, ProfileError> {
         let at = profile.u32(entry + 4).ok_or(ProfileError::CutOff)?;
         let len = profile.u32(entry + 8).ok_or(ProfileError::CutOff)?;
         let content = match role {
-            Role::Colour => tag::read(profile, signature, at, len)?,
+            Role::Colour => tag::read(profile, signature, channels, at, len)?,
             Role::Name | Role::Copyright => text::content(profile.array(at), len, text::NOTHING),
         };
         tags.push(Tag { signature, role, content, at: 0, shared: false });
@@ -234,6 +234,10 @@ fn write<'a>(profile: &Profile<'a>, tags: &[Tag]) -> Result<Pieces<'a>, StripErr
     let own = || tags.iter().filter(|tag| !tag.shared);
     let table = HEADER_LEN + 4 + tags.len() * ENTRY_LEN;
     let len = table + own().map(|tag| tag.content.len().next_multiple_of(4)).sum::<usize>();
+    // Tags that overlap are written one by one, which could make much out of little.
+    if len > profile.len.saturating_add(MAX_GROWTH) {
+        return Err(ProfileError::TooLong.into());
+    }
     let mut out = Pieces::default();
     out.build(&header(profile, len)?)?;
     out.build(&be32(tags.len())?)?;
@@ -264,7 +268,7 @@ fn header(profile: &Profile<'_>, len: usize) -> Result<[u8; HEADER_LEN], Profile
     let field = |at| profile.array::<4>(at).ok_or(ProfileError::CutOff);
     let (class, space, connection) = (field(CLASS)?, field(SPACE)?, field(CONNECTION)?);
     let sound = [*b"mntr", *b"scnr", *b"prtr", *b"spac"].contains(&class)
-        && [*b"RGB ", *b"GRAY", *b"CMYK", *b"Lab "].contains(&space)
+        && channels(space).is_some()
         && [*b"XYZ ", *b"Lab "].contains(&connection);
     let [major, ..] = field(8)?;
     let version = if major < 4 { VERSION_2 } else { VERSION_4 };
@@ -287,6 +291,16 @@ fn header(profile: &Profile<'_>, len: usize) -> Result<[u8; HEADER_LEN], Profile
     put(67, &[if intent > 3 { 0 } else { intent }]);
     put(68, &D50);
     Ok(new)
+}
+
+/// How many samples a pixel of a colour space has; `None` for one that no photograph has.
+fn channels(space: [u8; 4]) -> Option<u8> {
+    match &space {
+        b"GRAY" => Some(1),
+        b"RGB " | b"Lab " => Some(3),
+        b"CMYK" => Some(4),
+        _ => None,
+    }
 }
 
 fn be32(number: usize) -> Result<[u8; 4], ProfileError> {

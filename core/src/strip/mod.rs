@@ -1,8 +1,9 @@
 //! [`Photo`] to [`StrippedPhoto`]: pixels, colour and orientation, nothing else.
 //!
 //! An allow-list rebuild: what is known to decide the picture is kept, everything else is gone, known or
-//! not. Nothing is decoded and nothing re-encoded, so the pixels are bit-identical. The result is slices of
-//! the camera's buffer plus a few rebuilt bytes; there is no second copy of the picture in memory.
+//! not. Nothing is encoded again, so the pixels are bit-identical; compressed data is followed only to see
+//! where it ends. The result is slices of the camera's buffer plus a few rebuilt bytes; there is no second copy
+//! of the picture in memory.
 
 mod exif;
 mod icc;
@@ -13,7 +14,8 @@ mod report;
 mod webp;
 
 pub use icc::{MAX_PROFILE_LEN, MAX_PROFILE_TAGS, ProfileError};
-pub use jpeg::MAX_SCANS;
+use jpeg::Follow;
+pub use jpeg::{MAX_FOLLOWED_LEN, MAX_FOLLOWED_PIXELS, MAX_SCANS};
 pub use pieces::MAX_PIECES;
 pub use report::{Removed, Report};
 
@@ -43,7 +45,7 @@ pub enum StripError {
     #[error("the picture has more scans than are taken; ask the camera for a baseline JPEG")]
     TooManyScans,
     /// More than [`MAX_PIECES`].
-    #[error("the picture is cut into more pieces than are taken; ask the camera for a baseline JPEG")]
+    #[error("the picture is cut into more pieces than are taken; ask the camera for an ordinary JPEG")]
     TooManyPieces,
     /// The result would exceed the input by more than [`MAX_GROWTH`].
     #[error("the stripped picture would be longer than the original; it is refused")]
@@ -65,7 +67,7 @@ impl StripError {
     }
 }
 
-/// A picture of which only pixels, colour and orientation are left. Only [`strip`] makes one.
+/// A picture of which only pixels, colour and orientation are left. Only [`strip`] and [`strip_thoroughly`] make one.
 pub struct StrippedPhoto<'a> {
     pieces: Pieces<'a>,
     container: Container,
@@ -76,14 +78,30 @@ pub struct StrippedPhoto<'a> {
 
 /// Rebuilds a picture from what decides its looks. One pass over the bytes.
 ///
+/// What lies behind the last block of a JPEG's scan is found in small pictures only ([`MAX_FOLLOWED_LEN`],
+/// [`MAX_FOLLOWED_PIXELS`]); see [`strip_thoroughly`].
+///
 /// # Errors
 /// [`StripError`] when the picture is damaged in a way that changes what a decoder shows, is of a kind
 /// that is not taken, or exceeds a limit. It is never passed on unstripped.
 pub fn strip(photo: Photo<'_>) -> Result<StrippedPhoto<'_>, StripError> {
+    strip_following(photo, Follow::on_the_phone(photo.bytes().len()))
+}
+
+/// As [`strip`], and follows the scans of every JPEG to their last code, whatever it costs. For the clinic, where
+/// a picture that this would still change is not believed.
+///
+/// # Errors
+/// As [`strip`].
+pub fn strip_thoroughly(photo: Photo<'_>) -> Result<StrippedPhoto<'_>, StripError> {
+    strip_following(photo, Follow::All)
+}
+
+fn strip_following(photo: Photo<'_>, follow: Follow) -> Result<StrippedPhoto<'_>, StripError> {
     let input = photo.bytes();
     let mut report = Report::default();
     let pieces = match photo.container() {
-        Container::Jpeg => jpeg::rebuild(input, &mut report)?,
+        Container::Jpeg => jpeg::rebuild(input, follow, &mut report)?,
         Container::Png => png::rebuild(input, &mut report)?,
         Container::Webp => webp::rebuild(input, &mut report)?,
     };

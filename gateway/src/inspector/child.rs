@@ -5,7 +5,7 @@ use std::panic::{catch_unwind, set_hook};
 use std::process::ExitCode;
 
 use safelight_core::photo::{MAX_PHOTO_LEN, Photo};
-use safelight_core::strip::{StrippedPhoto, strip};
+use safelight_core::strip::{StrippedPhoto, strip_thoroughly};
 
 use super::answer::{Answer, Failure};
 use super::{sandbox, thumbnail};
@@ -42,7 +42,7 @@ fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
     let (width, height) = (photo.width(), photo.height());
     let content_type = photo.container().content_type().as_str().to_owned();
     // What stripping refuses, the phone's core could not have sent.
-    let stripped = strip(photo).map_err(|_| Failure::StripChangesIt)?;
+    let stripped = strip_thoroughly(photo).map_err(|_| Failure::StripChangesIt)?;
     if !is_unchanged(picture, &stripped) {
         return Err(Failure::StripChangesIt);
     }

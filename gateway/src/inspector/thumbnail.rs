@@ -12,7 +12,7 @@ use super::answer::Failure;
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 320;
-/// The largest picture that is decoded, in pixels: what the largest sensors of phones give.
+/// The largest picture that is decoded, in pixels. Larger ones have no thumbnail.
 pub const MAX_INSPECTED_PIXELS: u64 = 110_000_000;
 /// The largest picture that is decoded, in bytes of its samples.
 const MAX_DECODED_LEN: u64 = 512 * 1024 * 1024;

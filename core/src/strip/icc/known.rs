@@ -53,7 +53,8 @@ pub(super) fn name<'t>(
     colour: impl Iterator<Item = ([u8; 4], &'t Content)> + Clone,
 ) -> Option<&'static str> {
     let tag = |signature: &[u8; 4]| colour.clone().find(|(found, _)| found == signature).map(|(_, content)| content);
-    let plain = colour.clone().all(|(signature, _)| !matches!(&signature, [b'A' | b'B' | b'D', b'2', ..]));
+    const PLAIN: [&[u8; 4]; 8] = [b"wtpt", b"chad", b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC"];
+    let plain = colour.clone().all(|(signature, _)| PLAIN.contains(&&signature));
     let light = |signature: &[u8; 4]| {
         let [_, _, _, _, _, _, _, _, x @ ..] = tag(signature)?.array::<20>(profile)?;
         let [x3, x2, x1, x0, y3, y2, y1, y0, z3, z2, z1, z0] = x;

@@ -7,8 +7,6 @@ use super::content::Content;
 use super::tag::read_curve;
 use super::{Profile, ProfileError};
 
-/// The most channels a profile can have (ICC.1:2022 section 7.2.6).
-const MAX_CHANNELS: u8 = 15;
 /// Kind, reserved bytes, channels, five offsets.
 const HEAD_LEN: usize = 32;
 const MATRIX_LEN: usize = 12 * 4;
@@ -16,7 +14,11 @@ const MATRIX_LEN: usize = 12 * 4;
 /// Reads the tag of `len` bytes at `from`, which lie inside the profile.
 pub(super) fn read(profile: &Profile<'_>, from: usize, len: usize, content: &mut Content) -> Result<(), ProfileError> {
     let [k0, k1, k2, k3, _, _, _, _, inputs, outputs, _, _] = profile.array(from).ok_or(ProfileError::Tag)?;
-    if len < HEAD_LEN || ![inputs, outputs].iter().all(|count| (1..=MAX_CHANNELS).contains(count)) {
+    if len < HEAD_LEN {
+        return Err(ProfileError::Tag);
+    }
+    // Readers align to the profile or to the element: where both are the same, they read the same.
+    if from % 4 != 0 {
         return Err(ProfileError::Tag);
     }
     let lut = Lut { profile, from, end: from + len };
@@ -60,7 +62,7 @@ impl Lut<'_, '_> {
         if offset == 0 {
             return Ok(None);
         }
-        let at = self.from.checked_add(offset).filter(|at| offset >= HEAD_LEN && *at < self.end);
+        let at = self.from.checked_add(offset).filter(|at| offset >= HEAD_LEN && offset % 4 == 0 && *at < self.end);
         at.map(Some).ok_or(ProfileError::Tag)
     }
 

@@ -38,14 +38,20 @@ fn kinds(signature: [u8; 4]) -> &'static [&'static [u8; 4]] {
         b"chad" => &[b"sf32"],
         b"cicp" => &[b"cicp"],
         [b'A', ..] => &[b"mft1", b"mft2", b"mAB "],
-        _ => &[b"mft1", b"mft2", b"mBA "],
+        [b'B', ..] => &[b"mft1", b"mft2", b"mBA "],
+        _ => &[],
     }
 }
 
-/// Reads the content of a colour tag, which lies at a stretch of the profile.
+/// What every colour goes through on its way to another profile has three numbers.
+const CONNECTION_CHANNELS: u8 = 3;
+
+/// Reads the content of a colour tag, which lies at a stretch of the profile. `channels` is how many samples a
+/// pixel of its colour space has.
 pub(super) fn read(
     profile: &Profile<'_>,
     signature: [u8; 4],
+    channels: u8,
     from: usize,
     len: usize,
 ) -> Result<Content, ProfileError> {
@@ -59,6 +65,9 @@ pub(super) fn read(
         // Processing elements know no end but that of the tag.
         b"mpet" => return Err(ProfileError::Kind),
         _ if !kinds(signature).contains(&&kind) => return Err(ProfileError::Tag),
+        b"mft1" | b"mft2" | b"mAB " | b"mBA " if !maps(profile, signature, channels, from) => {
+            return Err(ProfileError::Tag);
+        }
         b"mAB " | b"mBA " => lut::read(profile, from, len, &mut content)?,
         _ => {
             let needed = simple_len(profile, from).ok_or(ProfileError::Tag)?;
@@ -69,6 +78,13 @@ pub(super) fn read(
         }
     }
     Ok(content)
+}
+
+/// Whether a table leads from the picture's samples to the connection space, or back, as its tag says.
+fn maps(profile: &Profile<'_>, signature: [u8; 4], channels: u8, from: usize) -> bool {
+    let ends =
+        if signature.starts_with(b"A") { [channels, CONNECTION_CHANNELS] } else { [CONNECTION_CHANNELS, channels] };
+    profile.array(from + 8) == Some(ends)
 }
 
 /// Reads a curve, which must end before `end`; gives its length.
@@ -94,9 +110,19 @@ pub(super) fn read_curve(
 fn push_simple(profile: &Profile<'_>, from: usize, len: usize, content: &mut Content) -> Result<(), ProfileError> {
     let head = profile.array::<HEAD_LEN>(from).ok_or(ProfileError::Tag)?;
     content.build(&without_reserved(head));
-    content.keep(from + HEAD_LEN, len - HEAD_LEN);
+    let mut at = HEAD_LEN;
+    if head.starts_with(b"mft") && head.get(8) != Some(&CONNECTION_CHANNELS) {
+        // A matrix that is there for three inputs only.
+        content.build(&IDENTITY);
+        at += IDENTITY.len();
+    }
+    content.keep(from + at, len - at);
     Ok(())
 }
+
+/// The matrix that changes nothing, nine numbers in 1/65536.
+const IDENTITY: [u8; 36] =
+    [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0];
 
 /// The shortest colour tag that there is.
 const HEAD_LEN: usize = 12;

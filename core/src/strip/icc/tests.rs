@@ -249,7 +249,7 @@ fn lut(kind: &[u8; 4]) -> Vec<u8> {
         head.extend(((32 + body.len()) as u32).to_be_bytes());
         body.extend(element);
     }
-    [head, body, b"CANARY".to_vec()].concat()
+    [head, body, b"CANARY__".to_vec()].concat()
 }
 
 #[test]
@@ -298,4 +298,47 @@ fn a_tag_of_another_kind_than_it_can_have_is_refused() {
         let old = profile(b"mntr", b"RGB ", &[(signature, content)]);
         assert_eq!(rebuilt(&old, 4096), Err(StripError::Profile(ProfileError::Tag)), "{}", signature.escape_ascii());
     }
+}
+
+/// A table of 8 bits without a change: `inputs` samples to `outputs`, with something in its matrix.
+fn table_of_bytes(inputs: u8, outputs: u8) -> Vec<u8> {
+    let values =
+        (256 * (usize::from(inputs) + usize::from(outputs))) + 2usize.pow(inputs.into()) * usize::from(outputs);
+    [&b"mft1CANA"[..], &[inputs, outputs, 2, 0xAA], &[0xAA; 36], &vec![1; values]].concat()
+}
+
+#[test]
+fn a_table_leads_from_the_samples_to_the_connection_space() {
+    for (space, channels) in [(b"GRAY", 1), (b"RGB ", 3), (b"CMYK", 4)] {
+        let old =
+            profile(b"prtr", space, &[(b"A2B0", table_of_bytes(channels, 3)), (b"B2A0", table_of_bytes(3, channels))]);
+        let new = rebuilt(&old, 4096).unwrap().unwrap();
+        let matrix = &content(&new, b"A2B0")[12..48];
+        if channels == 3 {
+            assert_eq!(matrix, [0xAA; 36]);
+        } else {
+            let ones: Vec<_> = matrix.iter().enumerate().filter(|(_, byte)| **byte != 0).collect();
+            assert_eq!(ones, [(1, &1), (17, &1), (33, &1)], "the matrix that changes nothing");
+        }
+        assert_eq!(&content(&new, b"B2A0")[12..48], [0xAA; 36]);
+        assert_eq!(rebuilt(&new, new.len()).unwrap().unwrap(), new);
+        for (inputs, outputs) in [(channels, 4), (channels + 1, 3), (2, 3), (channels, 0)] {
+            let bad = profile(b"prtr", space, &[(b"A2B0", table_of_bytes(inputs, outputs))]);
+            assert_eq!(rebuilt(&bad, 4096), Err(StripError::Profile(ProfileError::Tag)), "{inputs} to {outputs}");
+        }
+    }
+    let early = profile(b"mntr", b"RGB ", &[(b"D2B0", table_of_bytes(3, 3))]);
+    assert_eq!(rebuilt(&early, 4096), Err(StripError::Profile(ProfileError::Tag)));
+}
+
+#[test]
+fn nothing_counts_behind_the_length_that_a_profile_gives_itself() {
+    let whole = typical();
+    let trailing = [&whole[..], b"CANARY"].concat();
+    assert_eq!(rebuilt(&trailing, 4096), rebuilt(&whole, 4096));
+    let mut short = whole.clone();
+    short[..4].copy_from_slice(&(whole.len() as u32 - 30).to_be_bytes());
+    assert_eq!(rebuilt(&short, 4096), Err(StripError::Profile(ProfileError::Tag)));
+    short[..4].copy_from_slice(&131u32.to_be_bytes());
+    assert_eq!(rebuilt(&short, 4096), Err(StripError::Profile(ProfileError::CutOff)));
 }

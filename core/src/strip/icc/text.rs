@@ -12,7 +12,7 @@ const DESCRIPTION_REST: usize = 78;
 /// `text` in the form that the old tag of a kind and length had.
 pub(super) fn content(kind: Option<[u8; 4]>, old_len: usize, text: &'static str) -> Content {
     let mut content = Content::default();
-    let [len] = [u8::try_from(text.len() + 1).unwrap_or(u8::MAX)];
+    let len = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
     match kind.as_ref() {
         Some(b"desc") if old_len >= 12 + 2 + DESCRIPTION_REST => {
             content.build(&[b"desc\0\0\0\0\0\0\0", &[len][..], text.as_bytes(), &[0; 1 + DESCRIPTION_REST]].concat());

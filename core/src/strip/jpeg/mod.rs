@@ -1,5 +1,7 @@
 //! JPEG, rebuilt from the segments that decide the picture (ITU-T T.81; JFIF 1.02; Adobe TN 5116).
 
+mod entropy;
+mod follow;
 mod header;
 mod scan;
 mod tables;
@@ -7,6 +9,9 @@ mod tables;
 use super::pieces::Pieces;
 use super::{Removed, Report, StripError};
 use crate::photo::jpeg::{APP0, APP15, COM, DAC, DHT, DQT, DRI, EOI, Frame, JpegError, SOI, SOS, Segments, is_frame};
+use entropy::Progress;
+pub(super) use follow::Follow;
+pub use follow::{MAX_FOLLOWED_LEN, MAX_FOLLOWED_PIXELS};
 use header::Header;
 use tables::{TableKind, Tables};
 
@@ -25,8 +30,8 @@ enum Item<'a> {
 }
 
 /// Rebuilds a JPEG out of slices of `input`.
-pub(super) fn rebuild<'a>(input: &'a [u8], report: &mut Report) -> Result<Pieces<'a>, StripError> {
-    let mut body = Body::new(input);
+pub(super) fn rebuild<'a>(input: &'a [u8], follow: Follow, report: &mut Report) -> Result<Pieces<'a>, StripError> {
+    let mut body = Body::new(input, follow);
     let mut header = Header::default();
     loop {
         let marker = body.segments.next_marker()?;
@@ -82,10 +87,12 @@ struct Body<'a> {
     restart_interval: u16,
     written_interval: u16,
     scans: usize,
+    follow: Follow,
+    progress: Progress,
 }
 
 impl<'a> Body<'a> {
-    fn new(input: &'a [u8]) -> Self {
+    fn new(input: &'a [u8], follow: Follow) -> Self {
         Body {
             segments: Segments::new(input),
             items: Vec::new(),
@@ -94,6 +101,8 @@ impl<'a> Body<'a> {
             restart_interval: 0,
             written_interval: 0,
             scans: 0,
+            follow,
+            progress: Progress::default(),
         }
     }
 

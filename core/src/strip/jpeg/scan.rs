@@ -1,9 +1,11 @@
 //! A scan: its header and its entropy-coded data (T.81 B.2.3, B.1.1.5).
 
+use super::entropy::{self, Coding, HuffmanTable};
 use super::tables::{AC, TableKind};
 use super::{Body, Item, MAX_SCANS};
 use crate::photo::jpeg::{Component, Frame, JpegError, RST0, RST7, SOS};
-use crate::strip::StripError;
+use crate::strip::{MAX_PIECES, StripError};
+use std::ops::Range;
 
 impl Body<'_> {
     /// Keeps a scan and the tables that it uses.
@@ -21,7 +23,47 @@ impl Body<'_> {
             self.written_interval = self.restart_interval;
         }
         self.scans += 1;
-        self.entropy_coded(start, header.restarts(&frame, self.restart_interval))
+        let (len, mut gone) = self.entropy_coded(header.restarts(&frame, self.restart_interval))?;
+        if self.follow.covers(&frame) {
+            gone.extend(self.surplus(&frame, &header, len));
+            gone.sort_unstable_by_key(|range| range.start);
+        }
+        self.keep_scan(start, len, &gone)
+    }
+
+    /// What of the coded data belongs to no block, where its codes can be followed.
+    fn surplus(&mut self, frame: &Frame, header: &ScanHeader, len: usize) -> Vec<Range<usize>> {
+        let mut coding = Coding::default();
+        for ((dc, ac), (_, slots)) in coding.iter_mut().zip(header.components()) {
+            *dc = self.huffman(slots >> 4);
+            *ac = self.huffman((slots & 0x0F) + AC);
+        }
+        let scan = entropy::Scan { frame, header, coding: &coding, restart_interval: self.restart_interval };
+        let data = self.segments.rest().get(..len).unwrap_or_default();
+        let surplus = scan.surplus(data, &mut self.progress).unwrap_or_default();
+        self.segments.stray += surplus.iter().map(ExactSizeIterator::len).sum::<usize>();
+        surplus
+    }
+
+    fn huffman(&self, slot: u8) -> Option<HuffmanTable> {
+        let table = self.tables.get(TableKind::Huffman, slot, &self.items)?;
+        HuffmanTable::parse(table.get(1..)?)
+    }
+
+    /// Keeps the scan that begins with its header at `start` and has `len` bytes of coded data, but for the
+    /// stretches of these that are `gone`.
+    fn keep_scan(&mut self, mut start: usize, len: usize, gone: &[Range<usize>]) -> Result<(), StripError> {
+        let base = self.segments.position();
+        for range in gone {
+            let kept = self.segments.walked(start, base + range.start);
+            if !kept.is_empty() {
+                self.push(Item::Bytes(kept))?;
+            }
+            start = base + range.end;
+        }
+        let kept = self.segments.walked(start, base + len);
+        self.segments.skip(len);
+        if kept.is_empty() { Ok(()) } else { self.push(Item::Bytes(kept)) }
     }
 
     fn mark_tables(&mut self, header: &ScanHeader, frame: &Frame) -> Result<(), JpegError> {
@@ -46,17 +88,16 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Keeps entropy-coded data up to the next marker. `start` is where the scan's header begins;
+    /// The length of the coded data up to the next marker, and the fill bytes in it, which go.
     /// `restarts` is how many restart markers the picture has room for.
     ///
-    /// Fill bytes in front of a marker go. So does what follows a restart marker too many: no decoder
-    /// looks at it, and some cameras write one.
-    fn entropy_coded(&mut self, mut start: usize, restarts: Option<u64>) -> Result<(), StripError> {
-        let base = self.segments.position();
+    /// What follows a restart marker too many goes as well: no decoder looks at it, and some cameras write one.
+    fn entropy_coded(&self, restarts: Option<u64>) -> Result<(usize, Vec<Range<usize>>), StripError> {
         let data = self.segments.rest();
+        let mut fills = Vec::new();
         let mut seen = 0;
         let mut from = 0;
-        let end = loop {
+        loop {
             from += skip_ordinary(data.get(from..).unwrap_or_default(), restarts, &mut seen);
             let rest = data.get(from..).unwrap_or_default();
             let at = from + find_marker(rest).ok_or(JpegError::CutOff)?;
@@ -68,17 +109,15 @@ impl Body<'_> {
                 RST0..=RST7 if !Self::restart_is_surplus(restarts, &mut seen)? => {
                     from = at + fill + 1;
                     if fill > 1 {
-                        let kept = self.segments.walked(start, base + at);
-                        self.push(Item::Bytes(kept))?;
-                        start = base + from - 2;
+                        if fills.len() == MAX_PIECES {
+                            return Err(StripError::TooManyPieces);
+                        }
+                        fills.push(at..from - 2);
                     }
                 }
-                _ => break at,
+                _ => return Ok((at, fills)),
             }
-        };
-        let kept = self.segments.walked(start, base + end);
-        self.segments.skip(end);
-        self.push(Item::Bytes(kept))
+        }
     }
 
     /// Counts a restart marker. One in a scan without restart interval is damage: decoders disagree
@@ -134,15 +173,17 @@ fn restarts_alone(block: &[u8], next: &[u8]) -> Option<u64> {
 }
 
 /// The first 0xFF that is no stuffed byte, so that a marker or its fill bytes begin there.
-fn find_marker(data: &[u8]) -> Option<usize> {
+pub(super) fn find_marker(data: &[u8]) -> Option<usize> {
     memchr::memchr_iter(0xFF, data).find(|at| data.get(at + 1).is_some_and(|next| *next != 0))
 }
 
 /// The scan header (T.81 B.2.3).
-struct ScanHeader {
+pub(super) struct ScanHeader {
     listed: [Option<(Component, u8)>; 4],
-    first_coefficient: u8,
-    last_coefficient: u8,
+    pub(super) first_coefficient: u8,
+    pub(super) last_coefficient: u8,
+    /// The bit position of an earlier scan, if there was one, and of this one.
+    pub(super) approximation: u8,
 }
 
 impl ScanHeader {
@@ -150,7 +191,7 @@ impl ScanHeader {
         let (count, rest) = content.split_first().ok_or(JpegError::Scan)?;
         let count = usize::from(*count);
         let (selectors, last) = rest.split_at_checked(count * 2).ok_or(JpegError::Scan)?;
-        let &[first_coefficient, last_coefficient, _approximation] = last else {
+        let &[first_coefficient, last_coefficient, approximation] = last else {
             return Err(JpegError::Scan);
         };
         let mut listed = [None; 4];
@@ -167,10 +208,10 @@ impl ScanHeader {
             }
             *place = Some((*found.ok_or(JpegError::Scan)?, slots));
         }
-        Ok(ScanHeader { listed, first_coefficient, last_coefficient })
+        Ok(ScanHeader { listed, first_coefficient, last_coefficient, approximation })
     }
 
-    fn components(&self) -> impl Iterator<Item = (Component, u8)> {
+    pub(super) fn components(&self) -> impl Iterator<Item = (Component, u8)> {
         self.listed.iter().flatten().copied()
     }
 
@@ -181,7 +222,7 @@ impl ScanHeader {
     }
 
     /// The scan's number of minimum coded units.
-    fn units(&self, frame: &Frame) -> u64 {
+    pub(super) fn units(&self, frame: &Frame) -> u64 {
         let all = frame.components();
         let widest = all.iter().map(|c| u64::from(c.horizontal)).max().unwrap_or(1);
         let tallest = all.iter().map(|c| u64::from(c.vertical)).max().unwrap_or(1);

@@ -71,6 +71,18 @@ impl Tables {
         }
     }
 
+    /// The table in a slot, with the byte that names the slot.
+    pub(super) fn get<'a>(&self, kind: TableKind, slot: u8, items: &[Item<'a>]) -> Option<&'a [u8]> {
+        let slots: &[Option<usize>] = match kind {
+            TableKind::Quantisation => &self.quantisation,
+            TableKind::Huffman => &self.huffman,
+        };
+        match slots.get(usize::from(slot)).copied().flatten().and_then(|item| items.get(item)) {
+            Some(Item::Table { bytes, .. }) => Some(bytes),
+            _ => None,
+        }
+    }
+
     fn slots(&mut self, kind: TableKind) -> &mut [Option<usize>] {
         match kind {
             TableKind::Quantisation => &mut self.quantisation,

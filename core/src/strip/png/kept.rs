@@ -29,6 +29,8 @@ pub(super) struct Kept<'a> {
     palette_seen: bool,
     pixels_seen: bool,
     exif_seen: bool,
+    /// The first profile decides, readable or not; and each costs an inflation.
+    profile_seen: bool,
 }
 
 struct KeptChunk<'a> {
@@ -45,7 +47,14 @@ enum Content<'a> {
 
 impl<'a> Kept<'a> {
     pub(super) fn new(header: Header) -> Self {
-        Kept { header, chunks: Vec::new(), palette_seen: false, pixels_seen: false, exif_seen: false }
+        Kept {
+            header,
+            chunks: Vec::new(),
+            palette_seen: false,
+            pixels_seen: false,
+            exif_seen: false,
+            profile_seen: false,
+        }
     }
 
     /// From here on, chunks that must stand before the image data mean nothing.
@@ -64,7 +73,8 @@ impl<'a> Kept<'a> {
                 self.read_exif(chunk.data, report);
                 return Ok(());
             }
-            b"cICP" | b"sRGB" | b"iCCP" | b"gAMA" | b"cHRM" | b"sBIT" => early && !self.palette_seen,
+            b"iCCP" => early && !self.palette_seen && !std::mem::replace(&mut self.profile_seen, true),
+            b"cICP" | b"sRGB" | b"gAMA" | b"cHRM" | b"sBIT" => early && !self.palette_seen,
             b"tRNS" => early && (self.header.colour != Colour::Palette || self.palette_seen),
             b"pHYs" => early,
             _ => {
@@ -77,7 +87,10 @@ impl<'a> Kept<'a> {
             return Ok(());
         }
         let content = match &chunk.name {
-            b"iCCP" => profile::rebuild(chunk.data, self.header.colour, report)?.map(Content::Rebuilt),
+            b"iCCP" => match profile::rebuild(chunk.data, self.header.colour, report)? {
+                Some(data) if data == chunk.data => Some(Content::Whole(chunk.whole)),
+                data => data.map(Content::Rebuilt),
+            },
             b"tRNS" => self.transparency(chunk, report)?,
             _ if is_possible(chunk, &self.header) => Some(Content::Whole(chunk.whole)),
             _ => {
@@ -176,18 +189,22 @@ impl<'a> Kept<'a> {
     }
 }
 
+/// What gAMA and cHRM call 1 (sections 11.3.2.1 and 11.3.2.2). No light lies beyond it, and no gamma beyond ten
+/// times that.
+const ONE: u32 = 100_000;
+
 /// Whether a chunk says something that decoders can follow (section 11.3); they ignore the others.
 fn is_possible(chunk: &Chunk<'_>, header: &Header) -> bool {
-    let numbers = |data: &[u8]| {
+    let numbers = |data: &[u8], most: u32| {
         let mut words = data.chunks_exact(4).filter_map(|word| word.first_chunk());
-        words.all(|word| u32::from_be_bytes(*word) <= MAX_NUMBER)
+        words.all(|word| u32::from_be_bytes(*word) <= most)
     };
     match (&chunk.name, chunk.data) {
         // The matrix is always that of RGB.
         (b"cICP", [_, _, 0, 0 | 1]) => true,
         (b"sRGB", [0..=3]) => true,
-        (b"gAMA", gamma @ &[_, _, _, _]) => gamma != [0; 4] && numbers(gamma),
-        (b"cHRM", points) => points.len() == 8 * 4 && numbers(points),
+        (b"gAMA", gamma @ &[_, _, _, _]) => gamma != [0; 4] && numbers(gamma, 10 * ONE),
+        (b"cHRM", points) => points.len() == 8 * 4 && numbers(points, ONE),
         (b"sBIT", bits) => {
             let (samples, depth) = match header.colour {
                 Colour::Palette => (3, 8),
@@ -195,7 +212,7 @@ fn is_possible(chunk: &Chunk<'_>, header: &Header) -> bool {
             };
             bits.len() == samples && bits.iter().all(|bits| (1..=depth).contains(bits))
         }
-        (b"pHYs", [density @ .., 0 | 1]) => density.len() == 2 * 4 && numbers(density),
+        (b"pHYs", [density @ .., 0 | 1]) => density.len() == 2 * 4 && numbers(density, MAX_NUMBER),
         _ => false,
     }
 }

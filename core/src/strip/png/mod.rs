@@ -6,6 +6,7 @@ mod profile;
 
 use super::pieces::Pieces;
 use super::{Removed, Report, StripError};
+use crate::photo::Photo;
 use crate::photo::png::{Chunk, Chunks, Header, PngError};
 use kept::Kept;
 use pixels::Pixels;
@@ -42,6 +43,9 @@ pub(super) fn rebuild<'a>(input: &'a [u8], report: &mut Report) -> Result<Pieces
     }
     if !chunks.rest().is_empty() {
         report.add(Removed::Trailer);
+    }
+    if Photo::parse(chunks.rest()).is_ok() {
+        report.add(Removed::FurtherPictures);
     }
     kept.write(&mut out)?;
     pixels.write(&mut out)?;

@@ -1,6 +1,10 @@
 //! The colour profile: inflated, laid out anew, deflated again.
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::core::inflate_flags::{
+    TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 
 use super::super::icc::{self, MAX_PROFILE_LEN, Profile, ProfileError};
@@ -11,7 +15,7 @@ use crate::photo::png::Colour;
 const START: &[u8] = b"icc\0\0";
 /// The longest name of a profile, in bytes (section 11.3.2.3).
 const MAX_NAME_LEN: usize = 79;
-/// Always the same, so that stripping twice changes nothing.
+/// The smallest result that the deflater gives.
 const LEVEL: u8 = 9;
 
 /// The data of the new iCCP chunk. `None` where decoders would ignore the old one.
@@ -30,11 +34,23 @@ pub(super) fn rebuild(data: &[u8], colour: Colour, report: &mut Report) -> Resul
         return Ok(None);
     };
     let new: Vec<u8> = new.iter().flatten().copied().collect();
+    // Phones and clinic may have other versions of the deflater: what needs no change must get none.
+    if new == old && data.starts_with(START) && stream.is_some_and(|stream| is_whole(stream, new.len())) {
+        return Ok(Some(data.to_vec()));
+    }
     let rebuilt = [START, &compress_to_vec_zlib(&new, LEVEL)].concat();
     if !data.starts_with(START) {
         report.add(Removed::ProfileDetails);
     }
     Ok(Some(rebuilt))
+}
+
+/// Whether a stream of `len` bytes ends where the chunk does.
+fn is_whole(stream: &[u8], len: usize) -> bool {
+    let flags = TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+    let mut out = vec![0; len];
+    let (status, read, _) = decompress(&mut Box::<DecompressorOxide>::default(), stream, &mut out, 0, flags);
+    status == TINFLStatus::Done && read == stream.len()
 }
 
 /// What follows the profile's name and the compression method.

@@ -139,6 +139,7 @@ fn odd() -> Vec<Planted> {
             "JPEG table behind the scan",
             at(scan + 1, &segment(0xC4, &[&[0, 11][..], &[0; 15], MARK].concat())),
         ),
+        Planted::new("JPEG bytes behind the last block", at(scan + 1, MARK)),
         Planted::odd("JPEG restart marker too many", at(scan + 1, &[&[0xFF, 0xD4], MARK].concat())),
         Planted::odd("JPEG segment of a reserved marker", at(1, &segment(0xF0, MARK))),
         Planted::odd("JPEG bytes directly behind the start", with(MARK)),
