@@ -25,7 +25,7 @@ fn i06_bombs_cost_no_memory() {
     }
     // The measure sees what there is to see.
     let before = forget_peak();
-    let visible = vec![1u8; 2 * MAX_MEMORY as usize];
+    let visible = vec![1u8; usize::try_from(2 * MAX_MEMORY).unwrap()];
     assert!(visible.len() as u64 > MAX_MEMORY && peak() - before > MAX_MEMORY);
 }
 

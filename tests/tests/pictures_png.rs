@@ -9,10 +9,9 @@
     reason = "a panic in a test is the finding"
 )]
 
-use proptest::prelude::*;
 use safelight_core::strip::{MAX_PROFILE_LEN, Removed, Report};
-use safelight_tests::pictures::png_writer::{Kind, chunk, file, iccp, profile, zlib};
-use safelight_tests::pictures::{self, jpeg_writer, orientation, pixels, stripped, witnesses};
+use safelight_tests::pictures::png_writer::{Kind, chunk, exif, file, iccp, kept, profile, walked, zlib};
+use safelight_tests::pictures::{self, orientation, pixels, stripped, witnesses};
 
 const CANARY: &[u8] = b"CANARY-4711";
 const RGB: Kind = Kind { width: 23, height: 11, depth: 8, colour: 2, interlace: 0 };
@@ -38,11 +37,6 @@ fn clean(bytes: &[u8]) -> (Vec<u8>, Report) {
     let (output, report) = stripped(bytes).expect("taken");
     witnesses::clean(bytes, &output).unwrap();
     (output, report)
-}
-
-/// An EXIF block as PNG has it.
-fn exif(entries: &[(u16, u16, u32, u32)]) -> Vec<u8> {
-    chunk(b"eXIf", &jpeg_writer::exif(entries, CANARY)[10..])
 }
 
 #[test]
@@ -109,32 +103,6 @@ fn what_lies_in_and_behind_the_end_is_gone() {
     *chunks.last_mut().unwrap() = chunk(b"IEND", CANARY);
     let (output, report) = clean(&file(&chunks));
     assert!(output == plain(RGB) && report.contains(Removed::OtherSegments));
-}
-
-/// Chunks that are kept, in the order of the output.
-fn kept() -> Vec<Vec<u8>> {
-    vec![
-        chunk(b"cICP", &[9, 16, 0, 1]),
-        chunk(b"sRGB", &[0]),
-        iccp(b"icc", &profile(b"RGB ")),
-        chunk(b"gAMA", &45_455u32.to_be_bytes()),
-        chunk(b"cHRM", &[0, 0, 0x7A, 0x26].repeat(8)),
-        chunk(b"sBIT", &[5, 6, 5]),
-        chunk(b"tRNS", &[0, 1, 0, 2, 0, 3]),
-        chunk(b"pHYs", &[0, 0, 0x0B, 0x13, 0, 0, 0x0B, 0x13, 1]),
-    ]
-}
-
-/// The output's chunks by name and data.
-fn walked(bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
-    let mut left = &bytes[8..];
-    let mut found = Vec::new();
-    while !left.is_empty() {
-        let len = u32::from_be_bytes(left[..4].try_into().unwrap()) as usize;
-        found.push((left[4..8].try_into().unwrap(), left[8..8 + len].to_vec()));
-        left = &left[12 + len..];
-    }
-    found
 }
 
 #[test]
@@ -454,85 +422,4 @@ fn damage_is_refused_by_name() {
     assert_eq!(changed(&|chunks| drop(chunks.remove(2))), "png-no-pixels");
     let text = || chunk(b"tEXt", b"");
     assert_eq!(changed(&|chunks| drop(chunks.splice(3..3, [text(), chunks[2].clone()]))), "png-scattered-data");
-}
-
-/// Pictures with chunks of every name at every place, and with their image data cut anywhere.
-fn pictures() -> impl Strategy<Value = (Kind, Vec<Vec<u8>>)> {
-    const NAMES: [&[u8; 4]; 14] = [
-        b"cICP", b"sRGB", b"iCCP", b"gAMA", b"cHRM", b"sBIT", b"PLTE", b"tRNS", b"pHYs", b"eXIf", b"tEXt", b"IDAT",
-        b"fdAT", b"prVt",
-    ];
-    let data = prop_oneof![
-        proptest::collection::vec(any::<u8>(), 0..40),
-        proptest::sample::select(vec![0usize, 1, 2, 3, 4, 6, 9, 32]).prop_map(|len| vec![1; len]),
-        Just(exif(&[(0x0112, 3, 1, 6)])[8..].to_vec()),
-        Just(iccp(b"x", &profile(b"RGB "))[8..].to_vec()),
-    ];
-    let added = proptest::sample::select(NAMES.to_vec()).prop_flat_map(move |name| {
-        let valid: Vec<u8> = kept().iter().find(|kept| &kept[4..8] == name).cloned().unwrap_or_default();
-        prop_oneof![Just(valid), data.clone().prop_map(move |data| chunk(name, &data))]
-    });
-    let added = proptest::collection::vec((any::<prop::sample::Index>(), added), 0..8);
-    let kind = proptest::sample::select(Kind::all(7, 5));
-    let cuts = proptest::collection::vec(any::<prop::sample::Index>(), 0..4);
-    (kind, added, cuts).prop_map(|(kind, added, cuts)| {
-        let mut chunks = kind.chunks();
-        let data = chunks.len() - 2;
-        let stream = chunks[data][8..chunks[data].len() - 4].to_vec();
-        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(stream.len())).collect();
-        cuts.sort_unstable();
-        let starts = [0].into_iter().chain(cuts.iter().copied());
-        let ends = cuts.iter().copied().chain([stream.len()]);
-        let cut: Vec<_> = starts.zip(ends).map(|(from, to)| chunk(b"IDAT", &stream[from..to])).collect();
-        chunks.splice(data..=data, cut);
-        for (place, added) in added {
-            chunks.insert(1 + place.index(chunks.len() - 1), added);
-        }
-        (kind, chunks)
-    })
-}
-
-/// The image data of all chunks together.
-fn image_data(bytes: &[u8]) -> Vec<u8> {
-    walked(bytes).into_iter().filter(|(name, _)| name == b"IDAT").flat_map(|(_, data)| data).collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
-    #[test]
-    fn any_list_of_chunks_is_refused_or_clean((kind, chunks) in pictures()) {
-        let bytes = file(&chunks);
-        if let Ok((output, _)) = stripped(&bytes) {
-            witnesses::clean(&bytes, &output).unwrap();
-            prop_assert_eq!(image_data(&output), image_data(&plain(kind)));
-        }
-    }
-
-    #[test]
-    fn mutations_are_refused_or_clean(
-        (_, chunks) in pictures(),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-        checksums_hold: bool,
-    ) {
-        let mut bytes = file(&chunks);
-        for (place, value) in changes {
-            if checksums_hold {
-                // Inside a chunk's data, with the checksum written anew.
-                let mut chunks = walked(&bytes);
-                let at = place.index(chunks.len());
-                if !chunks[at].1.is_empty() {
-                    let inner = place.index(chunks[at].1.len());
-                    chunks[at].1[inner] = value;
-                }
-                bytes = file(&chunks.iter().map(|(name, data)| chunk(name, data)).collect::<Vec<_>>());
-            } else {
-                let at = place.index(bytes.len());
-                bytes[at] = value;
-            }
-        }
-        if let Ok((output, _)) = stripped(&bytes) {
-            witnesses::clean(&bytes, &output).unwrap();
-        }
-    }
 }

@@ -78,14 +78,14 @@ pub struct StrippedPhoto<'a> {
 
 /// Rebuilds a picture from what decides its looks. One pass over the bytes.
 ///
-/// What lies behind the last block of a JPEG's scan is found in small pictures only ([`MAX_FOLLOWED_LEN`],
+/// What lies behind the last block of a JPEG's scan is found in small scans only ([`MAX_FOLLOWED_LEN`],
 /// [`MAX_FOLLOWED_PIXELS`]); see [`strip_thoroughly`].
 ///
 /// # Errors
 /// [`StripError`] when the picture is damaged in a way that changes what a decoder shows, is of a kind
 /// that is not taken, or exceeds a limit. It is never passed on unstripped.
 pub fn strip(photo: Photo<'_>) -> Result<StrippedPhoto<'_>, StripError> {
-    strip_following(photo, Follow::on_the_phone(photo.bytes().len()))
+    strip_following(photo, Follow::Small)
 }
 
 /// As [`strip`], and follows the scans of every JPEG to their last code, whatever it costs. For the clinic, where

@@ -110,3 +110,34 @@ pub fn profile(space: &[u8; 4]) -> Vec<u8> {
 pub fn iccp(name: &[u8], profile: &[u8]) -> Vec<u8> {
     chunk(b"iCCP", &[name, &[0, 0], &zlib(profile)].concat())
 }
+
+/// Chunks that are kept, in the order of the output.
+pub fn kept() -> Vec<Vec<u8>> {
+    vec![
+        chunk(b"cICP", &[9, 16, 0, 1]),
+        chunk(b"sRGB", &[0]),
+        iccp(b"icc", &profile(b"RGB ")),
+        chunk(b"gAMA", &45_455u32.to_be_bytes()),
+        chunk(b"cHRM", &[0, 0, 0x7A, 0x26].repeat(8)),
+        chunk(b"sBIT", &[5, 6, 5]),
+        chunk(b"tRNS", &[0, 1, 0, 2, 0, 3]),
+        chunk(b"pHYs", &[0, 0, 0x0B, 0x13, 0, 0, 0x0B, 0x13, 1]),
+    ]
+}
+
+/// The chunks of a file by name and data.
+pub fn walked(bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
+    let mut left = &bytes[8..];
+    let mut found = Vec::new();
+    while !left.is_empty() {
+        let len = u32::from_be_bytes(left[..4].try_into().unwrap()) as usize;
+        found.push((left[4..8].try_into().unwrap(), left[8..8 + len].to_vec()));
+        left = &left[12 + len..];
+    }
+    found
+}
+
+/// An EXIF block as PNG has it.
+pub fn exif(entries: &[(u16, u16, u32, u32)]) -> Vec<u8> {
+    chunk(b"eXIf", &super::jpeg_writer::exif(entries, super::canary::MARK)[10..])
+}

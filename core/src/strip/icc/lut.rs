@@ -18,7 +18,7 @@ pub(super) fn read(profile: &Profile<'_>, from: usize, len: usize, content: &mut
         return Err(ProfileError::Tag);
     }
     // Readers align to the profile or to the element: where both are the same, they read the same.
-    if from % 4 != 0 {
+    if !from.is_multiple_of(4) {
         return Err(ProfileError::Tag);
     }
     let lut = Lut { profile, from, end: from + len };
@@ -62,7 +62,7 @@ impl Lut<'_, '_> {
         if offset == 0 {
             return Ok(None);
         }
-        let at = self.from.checked_add(offset).filter(|at| offset >= HEAD_LEN && offset % 4 == 0 && *at < self.end);
+        let at = self.from.checked_add(offset).filter(|at| offset >= HEAD_LEN && offset.is_multiple_of(4) && *at < self.end);
         at.map(Some).ok_or(ProfileError::Tag)
     }
 

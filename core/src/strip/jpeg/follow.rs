@@ -2,7 +2,7 @@
 
 use crate::photo::jpeg::Frame;
 
-/// The longest JPEG, in bytes, whose scans are followed on the phone.
+/// The longest scan, in bytes of coded data, that is followed on the phone.
 pub const MAX_FOLLOWED_LEN: usize = 1024 * 1024;
 /// The largest picture, in pixels, whose scans are followed on the phone: it bounds time and memory where few bytes
 /// stand for many blocks.
@@ -13,23 +13,15 @@ pub const MAX_FOLLOWED_PIXELS: u64 = 4_000_000;
 pub(in crate::strip) enum Follow {
     /// Every scan.
     All,
-    /// Those of pictures of at most [`MAX_FOLLOWED_PIXELS`].
+    /// Scans of at most [`MAX_FOLLOWED_LEN`] in pictures of at most [`MAX_FOLLOWED_PIXELS`].
     Small,
-    /// None.
-    Nothing,
 }
 
 impl Follow {
-    /// What the phone does with a JPEG of `len` bytes.
-    pub(in crate::strip) fn on_the_phone(len: usize) -> Self {
-        if len <= MAX_FOLLOWED_LEN { Follow::Small } else { Follow::Nothing }
-    }
-
-    pub(super) fn covers(self, frame: &Frame) -> bool {
-        match self {
-            Follow::All => true,
-            Follow::Small => u64::from(frame.width) * u64::from(frame.height) <= MAX_FOLLOWED_PIXELS,
-            Follow::Nothing => false,
-        }
+    /// Whether a scan of a picture is followed. Both numbers are the same in the output, so that stripping it again
+    /// decides alike.
+    pub(super) fn covers(self, frame: &Frame, coded_len: usize) -> bool {
+        let pixels = u64::from(frame.width) * u64::from(frame.height);
+        self == Follow::All || (pixels <= MAX_FOLLOWED_PIXELS && coded_len <= MAX_FOLLOWED_LEN)
     }
 }

@@ -24,7 +24,8 @@ impl Body<'_> {
         }
         self.scans += 1;
         let (len, mut gone) = self.entropy_coded(header.restarts(&frame, self.restart_interval))?;
-        if self.follow.covers(&frame) {
+        let fill: usize = gone.iter().map(ExactSizeIterator::len).sum();
+        if self.follow.covers(&frame, len - fill) {
             gone.extend(self.surplus(&frame, &header, len));
             gone.sort_unstable_by_key(|range| range.start);
         }
@@ -35,8 +36,8 @@ impl Body<'_> {
     fn surplus(&mut self, frame: &Frame, header: &ScanHeader, len: usize) -> Vec<Range<usize>> {
         let mut coding = Coding::default();
         for ((dc, ac), (_, slots)) in coding.iter_mut().zip(header.components()) {
-            *dc = self.huffman(slots >> 4);
-            *ac = self.huffman((slots & 0x0F) + AC);
+            // Those that the output has as well.
+            [*dc, *ac] = header.tables(frame, slots).map(|slot| self.huffman(slot?));
         }
         let scan = entropy::Scan { frame, header, coding: &coding, restart_interval: self.restart_interval };
         let data = self.segments.rest().get(..len).unwrap_or_default();
@@ -78,11 +79,8 @@ impl Body<'_> {
         }
         for (_, slots) in header.components() {
             // A missing Huffman table is none of our business: Motion JPEG leaves out the standard ones.
-            if header.first_coefficient == 0 || !frame.progressive {
-                self.tables.mark(TableKind::Huffman, slots >> 4, &mut self.items);
-            }
-            if header.last_coefficient > 0 || !frame.progressive {
-                self.tables.mark(TableKind::Huffman, (slots & 0x0F) + AC, &mut self.items);
+            for slot in header.tables(frame, slots).into_iter().flatten() {
+                self.tables.mark(TableKind::Huffman, slot, &mut self.items);
             }
         }
         Ok(())
@@ -213,6 +211,13 @@ impl ScanHeader {
 
     pub(super) fn components(&self) -> impl Iterator<Item = (Component, u8)> {
         self.listed.iter().flatten().copied()
+    }
+
+    /// The slots of the DC and the AC table that a component of this scan uses.
+    fn tables(&self, frame: &Frame, slots: u8) -> [Option<u8>; 2] {
+        let dc = self.first_coefficient == 0 || !frame.progressive;
+        let ac = self.last_coefficient > 0 || !frame.progressive;
+        [dc.then_some(slots >> 4), ac.then_some((slots & 0x0F) + AC)]
     }
 
     /// How many restart markers fit between the scan's intervals (T.81 A.2); `None` without interval.
