@@ -235,7 +235,7 @@ fn orientation_is_kept_and_upright_leaves_no_block() {
 
 #[test]
 fn profiles_are_rebuilt_or_dropped() {
-    let canonical = clean(&with(RGB, &[iccp(b"icc", &profile(b"RGB "))])).0;
+    let canonical = clean(&with(RGB, &[iccp(b"a name", &profile(b"RGB "))])).0;
     let mut talkative = profile(b"RGB ");
     talkative[80..91].copy_from_slice(CANARY);
     let (output, report) = clean(&with(RGB, &[iccp(b"CANARY's screen", &talkative)]));

@@ -82,7 +82,7 @@ pub fn files_with_extension(folder: &Path, extension: &str) -> io::Result<Vec<Pa
         for entry in fs::read_dir(next)? {
             let path = entry?.path();
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
+            if path.is_dir() && !name.starts_with("target") && !name.starts_with('.') {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == extension) {
                 found.push(path);

@@ -62,7 +62,8 @@ impl Lut<'_, '_> {
         if offset == 0 {
             return Ok(None);
         }
-        let at = self.from.checked_add(offset).filter(|at| offset >= HEAD_LEN && offset.is_multiple_of(4) && *at < self.end);
+        let at =
+            self.from.checked_add(offset).filter(|at| offset >= HEAD_LEN && offset.is_multiple_of(4) && *at < self.end);
         at.map(Some).ok_or(ProfileError::Tag)
     }
 

@@ -73,7 +73,11 @@ impl<'a> Kept<'a> {
                 self.read_exif(chunk.data, report);
                 return Ok(());
             }
-            b"iCCP" => early && !self.palette_seen && !std::mem::replace(&mut self.profile_seen, true),
+            // Of a damaged chunk decoders see nothing.
+            b"iCCP" if chunk.is_sound() => {
+                early && !self.palette_seen && !std::mem::replace(&mut self.profile_seen, true)
+            }
+            b"iCCP" => false,
             b"cICP" | b"sRGB" | b"gAMA" | b"cHRM" | b"sBIT" => early && !self.palette_seen,
             b"tRNS" => early && (self.header.colour != Colour::Palette || self.palette_seen),
             b"pHYs" => early,
