@@ -41,7 +41,8 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         let content = [&[8, side[0], side[1], side[0], side[1]][..], &[1, 1, 0x11, 0]].concat();
         [&[0xFF, 0xD8][..], &jpeg_writer::segment(0xC0, &content), &[0xFF, 0xD9]].concat()
     };
-    let base = canary::jpeg::base();
+    // Only a progressive picture has more scans than components.
+    let base = canary::jpeg::base().progressive();
     let scans = base.to_vec(|at| if at == base.head.len() + 1 { base.scan.repeat(1000) } else { vec![] });
     // Nobody reads it, because it is not grey.
     let unread = chunk(b"iCCP", &[&b"a\0\0"[..], &inflated::deflate(&vec![0; 4_000_000])].concat());

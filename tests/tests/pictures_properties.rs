@@ -129,6 +129,9 @@ fn damage_is_refused_by_name() {
     assert_eq!(code(&without(1)), "jpeg-no-frame");
     assert_eq!(code(&[&good[..good.len() - base.scan.len() - 2], &[0xFF, 0xD9]].concat()), "jpeg-no-scan");
     let scans = in_scan(&base.scan.repeat(100));
+    assert_eq!(code(&scans), "jpeg-second-scan");
+    let base = base.progressive();
+    let scans = base.to_vec(|at| if at == end { base.scan.repeat(100) } else { vec![] });
     assert_eq!(code(&scans), "too-many-scans");
     let segments = base.to_vec(|at| if at == 0 { segment(0xFE, b"").repeat(8192) } else { vec![] });
     assert_eq!(code(&segments), "jpeg-too-many-segments");
@@ -248,4 +251,28 @@ proptest! {
             assert_eq!(witnesses::clean(&bytes, &clean), Ok(()));
         }
     }
+}
+
+/// Damaged ones among them: what is cut away must be what no decoder looks at.
+#[test]
+fn the_fuzzers_seeds_keep_their_pixels() {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let (mut compared, mut cut) = (0, 0);
+    for folder in ["seeds/strip_jpeg", "regressions/strip_jpeg"] {
+        for path in safelight_tests::gateway::files(&fuzz.join(folder)) {
+            let bytes = std::fs::read(&path).unwrap();
+            let Ok((clean, _)) = stripped(&bytes) else { continue };
+            assert!(pixels(&clean) == pixels(&bytes), "{}: the pixels changed", path.display());
+            compared += u32::from(pixels(&bytes).is_some());
+            cut += u32::from(clean.len() < bytes.len());
+        }
+    }
+    assert!(compared > 2 && cut > 0, "{compared} compared, {cut} shortened");
+}
+
+#[test]
+fn a_second_picture_in_further_scans_is_refused() {
+    let base = picture(40, 24, &[0x22, 0x11, 0x11], 0, 7);
+    let twice = base.to_vec(|at| if at == base.head.len() + 1 { base.scan.clone() } else { vec![] });
+    assert_eq!(stripped(&twice).unwrap_err(), "jpeg-second-scan");
 }

@@ -70,6 +70,9 @@ pub enum JpegError {
     /// A scan header that does not fit its frame.
     #[error("a scan header of the JPEG is damaged")]
     Scan,
+    /// A second scan of what a sequential process codes once.
+    #[error("the JPEG holds a second picture in further scans; ask the camera for an ordinary JPEG")]
+    SecondScan,
     /// Scan data that no encoder writes.
     #[error("the scan data of the JPEG is damaged; take the picture again")]
     ScanData,
@@ -116,6 +119,7 @@ impl JpegError {
             JpegError::Frame => "jpeg-frame",
             JpegError::NoScan => "jpeg-no-scan",
             JpegError::Scan => "jpeg-scan",
+            JpegError::SecondScan => "jpeg-second-scan",
             JpegError::ScanData => "jpeg-scan-data",
             JpegError::Table => "jpeg-table",
             JpegError::RestartInterval => "jpeg-restart-interval",

@@ -10,6 +10,17 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// The first scan of a progressive picture: its frame header says so, and its scan codes DC alone.
+    pub fn progressive(&self) -> Self {
+        let mut picture = self.clone();
+        if let Some(frame) = picture.head.iter_mut().find(|segment| segment.starts_with(&[0xFF, 0xC0])) {
+            frame[1] = 0xC2;
+        }
+        let first = 5 + 2 * usize::from(picture.scan[4]);
+        picture.scan[first + 1] = 0;
+        picture
+    }
+
     /// Concatenates; `between` is written in front of every segment, the scan and the end.
     pub fn to_vec(&self, between: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
         let mut bytes = vec![0xFF, 0xD8];

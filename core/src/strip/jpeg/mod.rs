@@ -89,6 +89,10 @@ struct Body<'a> {
     scans: usize,
     follow: Follow,
     progress: Progress,
+    /// Whether a scan of a progressive picture was not followed.
+    lost: bool,
+    /// The components that a sequential picture has coded, by their ids.
+    coded: Vec<u8>,
 }
 
 impl<'a> Body<'a> {
@@ -103,6 +107,8 @@ impl<'a> Body<'a> {
             scans: 0,
             follow,
             progress: Progress::default(),
+            lost: false,
+            coded: Vec::new(),
         }
     }
 

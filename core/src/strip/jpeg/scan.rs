@@ -18,6 +18,7 @@ impl Body<'_> {
         let content = self.segments.content(SOS)?;
         let header = ScanHeader::parse(content, &frame)?;
         self.mark_tables(&header, &frame)?;
+        self.mark_components(&header, &frame)?;
         if self.restart_interval != self.written_interval {
             self.push(Item::RestartInterval(self.restart_interval))?;
             self.written_interval = self.restart_interval;
@@ -25,15 +26,33 @@ impl Body<'_> {
         self.scans += 1;
         let (len, mut gone) = self.entropy_coded(header.restarts(&frame, self.restart_interval))?;
         let fill: usize = gone.iter().map(ExactSizeIterator::len).sum();
-        if self.follow.covers(&frame, len - fill) {
-            gone.extend(self.surplus(&frame, &header, len));
-            gone.sort_unstable_by_key(|range| range.start);
+        let covered = self.follow.covers(&frame, len - fill) && !self.lost;
+        match covered.then(|| self.surplus(&frame, &header, len)).flatten() {
+            Some(surplus) => {
+                self.segments.stray += surplus.iter().map(ExactSizeIterator::len).sum::<usize>();
+                gone.extend(surplus);
+                gone.sort_unstable_by_key(|range| range.start);
+            }
+            // What this scan did to the coefficients is not known, and later ones depend on it.
+            None => self.lost |= frame.progressive,
         }
         self.keep_scan(start, len, &gone)
     }
 
-    /// What of the coded data belongs to no block, where its codes can be followed.
-    fn surplus(&mut self, frame: &Frame, header: &ScanHeader, len: usize) -> Vec<Range<usize>> {
+    /// A sequential picture codes each component once. Decoders show the first; a second one would be a picture of
+    /// its own that nobody sees.
+    fn mark_components(&mut self, header: &ScanHeader, frame: &Frame) -> Result<(), JpegError> {
+        for (component, _) in header.components().filter(|_| !frame.progressive) {
+            if self.coded.contains(&component.id) {
+                return Err(JpegError::SecondScan);
+            }
+            self.coded.push(component.id);
+        }
+        Ok(())
+    }
+
+    /// What of the coded data belongs to no block; `None` where its codes cannot be followed.
+    fn surplus(&mut self, frame: &Frame, header: &ScanHeader, len: usize) -> Option<Vec<Range<usize>>> {
         let mut coding = Coding::default();
         for ((dc, ac), (_, slots)) in coding.iter_mut().zip(header.components()) {
             // Those that the output has as well.
@@ -41,9 +60,7 @@ impl Body<'_> {
         }
         let scan = entropy::Scan { frame, header, coding: &coding, restart_interval: self.restart_interval };
         let data = self.segments.rest().get(..len).unwrap_or_default();
-        let surplus = scan.surplus(data, &mut self.progress).unwrap_or_default();
-        self.segments.stray += surplus.iter().map(ExactSizeIterator::len).sum::<usize>();
-        surplus
+        scan.surplus(data, &mut self.progress)
     }
 
     fn huffman(&self, slot: u8) -> Option<HuffmanTable> {
@@ -205,6 +222,14 @@ impl ScanHeader {
                 return Err(JpegError::Scan);
             }
             *place = Some((*found.ok_or(JpegError::Scan)?, slots));
+        }
+        // T.81 G.1.1.1: DC alone, or a band of AC of one component. Decoders refuse others, or guess.
+        let sound = match first_coefficient {
+            0 => last_coefficient == 0,
+            first => (first..64).contains(&last_coefficient) && count == 1,
+        };
+        if frame.progressive && !sound {
+            return Err(JpegError::Scan);
         }
         Ok(ScanHeader { listed, first_coefficient, last_coefficient, approximation })
     }
