@@ -76,7 +76,7 @@ pub struct StrippedPhoto<'a> {
     report: Report,
 }
 
-/// Rebuilds a picture from what decides its looks. One pass over the bytes.
+/// Rebuilds a picture from what decides its looks. One pass over the bytes, and one more over the coded data that is followed.
 ///
 /// What lies behind the last block of a JPEG's scan is found in small scans only ([`MAX_FOLLOWED_LEN`],
 /// [`MAX_FOLLOWED_PIXELS`]); see [`strip_thoroughly`].
