@@ -7,6 +7,7 @@
 
 mod attributes;
 mod paths;
+mod test_names;
 mod tokens;
 mod walk;
 
@@ -15,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use paths::Reference;
+pub use test_names::test_names;
 
 /// One source file of a crate, and what its non-test code names.
 #[derive(Debug)]

@@ -1,0 +1,78 @@
+//! The names of a file's tests.
+
+use super::tokens::{Kind, tokens};
+
+/// The names of all functions with a `#[test]` or `#[...::test]` attribute, also inside of macros, in the file's order.
+pub fn test_names(text: &str) -> Vec<String> {
+    let tokens: Vec<Kind> = tokens(text).into_iter().map(|token| token.kind).collect();
+    let mut names = Vec::new();
+    let mut is_test = false;
+    let mut at = 0;
+    while let Some(kind) = tokens.get(at) {
+        match kind {
+            Kind::Sign('#') if tokens.get(at + 1) == Some(&Kind::Sign('[')) => {
+                let end = attribute_end(&tokens, at + 1);
+                is_test |= is_test_function(tokens.get(at + 2..end).unwrap_or_default());
+                at = end;
+            }
+            Kind::Word(word) if word == "fn" => {
+                if let (true, Some(Kind::Word(name))) = (is_test, tokens.get(at + 1)) {
+                    names.push(name.clone());
+                }
+                is_test = false;
+            }
+            // An attribute belongs to the item that follows, whatever stands between.
+            Kind::Sign('{' | '}' | ';') => is_test = false,
+            _ => {}
+        }
+        at += 1;
+    }
+    names
+}
+
+/// `test`, `tokio::test`, `tokio::test(flavor = "multi_thread")`.
+fn is_test_function(body: &[Kind]) -> bool {
+    let path = body.split(|kind| *kind == Kind::Sign('(')).next().unwrap_or_default();
+    matches!(path.last(), Some(Kind::Word(word)) if word == "test")
+        && path.iter().all(|kind| matches!(kind, Kind::Word(_) | Kind::Colons))
+}
+
+/// Where the bracket that opens at `open` closes.
+fn attribute_end(tokens: &[Kind], open: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, kind) in tokens.iter().enumerate().skip(open) {
+        match kind {
+            Kind::Sign('[') => depth += 1,
+            Kind::Sign(']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    tokens.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::test_names;
+
+    #[test]
+    fn tests_are_found_and_others_are_not() {
+        let text = r##"
+            /// #[test] fn in_a_comment() {}
+            #[test]
+            #[cfg(unix)]
+            fn plain() { fn inner() {} let text = "#[test] fn in_a_string() {}"; }
+            #[tokio::test(flavor = "multi_thread")]
+            async fn with_a_runtime() {}
+            proptest! { #[test] fn generated(a in 0..3) {} }
+            #[cfg(test)]
+            fn helper() {}
+            #[test]
+            const NOT_A_FUNCTION: u8 = 0;
+            fn after_it() {}
+        "##;
+        assert_eq!(test_names(text), ["plain", "with_a_runtime", "generated"]);
+    }
+}
