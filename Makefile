@@ -2,11 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-code lint-deps bench fuzz
+.PHONY: help demo test lint lint-code lint-deps bench fuzz soak release
 
 # rustup puts cargo here; a shell that has not read its profile yet does not know.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+# What `make bench` runs; `load` takes longer and belongs to `make soak`.
+BENCHES := seal picture loopback memory connections
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,8 +39,19 @@ lint-deps: ## Licences, bans, sources and advisories of the dependencies
 bench: ## The figures, printed as ratios of one run (docs/BENCHMARKS.md)
 	@scripts/setup.sh build
 	cargo build --release --locked -p safelight-gateway
-	cargo bench --locked -p safelight-tests --benches
+	cargo bench --locked -p safelight-tests $(addprefix --bench ,$(BENCHES))
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS (default 1800), with a nightly compiler
 	@scripts/setup.sh build
 	scripts/fuzz.sh all $(or $(FUZZ_SECONDS),1800)
+
+soak: ## What takes hours: a large clinic with a hostile phone, fuzzing, two release builds compared
+	@scripts/setup.sh build test
+	cargo build --release --locked -p safelight-gateway
+	cargo bench --locked -p safelight-tests --bench load
+	scripts/reproduce.sh
+	scripts/fuzz.sh all $(or $(FUZZ_SECONDS),1800)
+
+release: ## What would be released, with its list of dependencies, into target/dist
+	@scripts/setup.sh build
+	scripts/release.sh

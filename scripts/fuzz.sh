@@ -9,24 +9,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PATH:${HOME:-/root}/.cargo/bin"
 
-version=0.13.2
 max_len=65536
-tools=${XDG_CACHE_HOME:-$HOME/.cache}/safelight/tools/cargo-fuzz-$version
 photos=${SAFELIGHT_SHARED:-../shared}/corpus/photos
 
 die() { echo "fuzz: $*" >&2; exit 1; }
 
-set_up() {
+need_nightly() {
   cargo +nightly --version >/dev/null 2>&1 ||
     die "a nightly compiler is missing. With rustup: rustup toolchain install nightly --profile minimal"
-  [ -x "$tools/bin/cargo-fuzz" ] && return
-  echo "fuzz: building cargo-fuzz $version into $tools (once, a minute)" >&2
-  local build
-  build=$(mktemp -d)
-  # RUSTFLAGS of this workspace do not apply outside it.
-  (cd / && CARGO_TARGET_DIR="$build" \
-    cargo install --quiet --locked cargo-fuzz --version "$version" --root "$tools") || { rm -rf "$build"; exit 1; }
-  rm -rf "$build"
 }
 
 # The magic bytes of the pictures that a target starts from; none for profiles, which are no files of their own.
@@ -85,8 +75,9 @@ if [ "$1" != all ]; then
   grep -qx -- "$1" <<<"$targets" || die "there is no target '$1'; there are:" $targets
   targets=$1
 fi
-set_up
-PATH="$tools/bin:$PATH"
+need_nightly
+tools=$(scripts/tool.sh cargo-fuzz 0.13.2)
+PATH="$tools:$PATH"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -20,6 +20,7 @@ mod enrol;
 mod error;
 mod maintain;
 pub mod queue;
+mod spread;
 pub mod tls;
 mod upload;
 

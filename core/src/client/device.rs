@@ -9,6 +9,7 @@ use crate::log::checkpoint::Checkpoint;
 use crate::manifest::OperatorId;
 
 use super::ClientError;
+use super::spread;
 use super::tls::Validity;
 
 /// Largest encoding.
@@ -91,9 +92,14 @@ impl Device {
         Ok(Self { clinic_id, device_id, operator, certificate, roots, key_set, checkpoint, next_sequence })
     }
 
-    /// Whether the certificate is in the last third of its life.
+    /// Whether it is this device's turn to renew its certificate: in the last third of the certificate's life, and within the first half
+    /// of that third at a moment of the device's own, so that phones which were enrolled together do not come together.
     pub fn renewal_due(&self, now: UnixMillis) -> bool {
-        Validity::of_certificate(&self.certificate).is_some_and(|validity| validity.renewal_due(now))
+        Validity::of_certificate(&self.certificate).is_some_and(|validity| {
+            let sixth = validity.not_after.since(validity.not_before) / 6;
+            let mine = spread::place(self.device_id, 0, sixth);
+            validity.renewal_due(UnixMillis(now.0.saturating_sub(u64::try_from(mine.as_millis()).unwrap_or(u64::MAX))))
+        })
     }
 
     /// The next sequence number. The caller keeps the device again before it uses the number, so that none is used twice.

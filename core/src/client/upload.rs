@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connect::{Client, Live};
-use super::{CancelToken, ClientError};
+use super::{CancelToken, ClientError, spread};
 use crate::capture::SealedCapture;
 use crate::receipt::VerifiedReceipt;
 use crate::session::send::{Send, Trust};
@@ -21,7 +21,7 @@ const READ_LEN: usize = 16 * 1024;
 /// How long the gateway may take for an answer once it has everything.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The pause before the first new attempt; it doubles up to [`MAX_PAUSE`].
+/// The pause before the first new attempt; it doubles up to [`MAX_PAUSE`]. A device waits between half and all of it.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 const MAX_PAUSE: Duration = Duration::from_secs(8);
@@ -61,7 +61,9 @@ impl Client {
         progress: &(impl Fn(Progress) + std::marker::Send + Sync),
     ) -> Result<VerifiedReceipt, ClientError> {
         let deadline = Instant::now() + self.options.retry_for;
+        let device_id = self.device().device_id;
         let mut pause = FIRST_PAUSE;
+        let mut round = 0;
         loop {
             let error = match self.attempt(capture, progress).await {
                 Ok(receipt) => return Ok(receipt),
@@ -70,7 +72,8 @@ impl Client {
             if !error.is_temporary() || Instant::now() + pause >= deadline {
                 return Err(error);
             }
-            sleep(pause).await;
+            sleep(pause / 2 + spread::place(device_id, round, pause / 2)).await;
+            round += 1;
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
         }
     }

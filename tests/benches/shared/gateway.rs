@@ -129,6 +129,23 @@ impl Gateway {
         running
     }
 
+    /// Starts `safelight device revoke`.
+    pub(crate) fn revoke(&self, device: DeviceId) -> Process {
+        let mut command = Command::new(program());
+        command.env("SAFELIGHT_LOG", "error").args(["device", "revoke", &device.to_string(), "--data"]);
+        command.arg(self.layout().root()).stdin(Stdio::null()).stdout(Stdio::null());
+        Process(command.spawn().expect("safelight device revoke"))
+    }
+
+    /// The ids of all captures that the clinic process has: `safelight vault list`.
+    pub(crate) fn captures(&self) -> std::collections::HashSet<String> {
+        let mut command = Command::new(program());
+        command.env("SAFELIGHT_LOG", "error").args(["vault", "list", "--json", "--data"]).arg(self.layout().root());
+        let listed = command.stdin(Stdio::null()).output().expect("safelight vault list");
+        let listed: Vec<serde_json::Value> = serde_json::from_slice(&listed.stdout).expect("one array");
+        listed.iter().filter_map(|one| one.get("id")?.as_str().map(str::to_owned)).collect()
+    }
+
     /// Waits until the clinic process has taken over everything and, if its vault is open, judged it.
     pub(crate) async fn settled(&self, unlocked: bool) {
         // Not through `safelight vault list`: what is measured should not be asked for every header meanwhile.
