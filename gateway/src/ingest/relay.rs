@@ -14,6 +14,12 @@ use crate::link::{ConversationKind, Failure, MAX_RELAY_MESSAGES, MAX_RELAYED_LEN
 /// Most conversations at once.
 pub(super) const MAX_CONVERSATIONS: usize = 64;
 
+/// Of these, enrolments: each waits for people who compare words, and renewals must go on meanwhile.
+const MAX_ENROLMENTS: usize = 32;
+
+/// Renewals of one device: a second, when it asks again before the gateway has noticed that it was gone.
+const MAX_RENEWALS_PER_DEVICE: usize = 2;
+
 /// Most messages that a phone may have waiting for the clinic process.
 const MAX_WAITING_PER_CONVERSATION: usize = 4;
 
@@ -28,7 +34,7 @@ pub(super) struct Relay {
 struct Inner {
     next_conversation: u64,
     next_seq: u64,
-    open: BTreeMap<u64, mpsc::Sender<Reply>>,
+    open: BTreeMap<u64, (ConversationKind, mpsc::Sender<Reply>)>,
     waiting: VecDeque<RelayMessage>,
 }
 
@@ -52,12 +58,17 @@ impl Relay {
     pub(super) fn open(&self, kind: ConversationKind) -> Result<Conversation, Full> {
         let (sender, replies) = mpsc::channel(MAX_WAITING_PER_CONVERSATION);
         let mut inner = self.lock();
-        if inner.open.len() >= MAX_CONVERSATIONS {
+        let alike = inner.open.values().filter(|(other, _)| *other == kind).count();
+        let most = match kind {
+            ConversationKind::Enrol => MAX_ENROLMENTS,
+            ConversationKind::Renew(_) => MAX_RENEWALS_PER_DEVICE,
+        };
+        if inner.open.len() >= MAX_CONVERSATIONS || alike >= most {
             return Err(Full);
         }
         inner.next_conversation = inner.next_conversation.saturating_add(1);
         let id = inner.next_conversation;
-        inner.open.insert(id, sender);
+        inner.open.insert(id, (kind, sender));
         Ok(Conversation { relay: self.clone(), id, kind, replies })
     }
 
@@ -72,7 +83,7 @@ impl Relay {
         let mut inner = self.lock();
         // What the phone said so far has been answered: it need not be shown again to a clinic process that restarts.
         inner.waiting.retain(|waiting| waiting.conversation != conversation);
-        let sender = inner.open.get(&conversation).ok_or(Failure::NoConversation)?;
+        let (_, sender) = inner.open.get(&conversation).ok_or(Failure::NoConversation)?;
         sender.try_send(Reply { message, last }).map_err(|_| Failure::NoConversation)
     }
 
@@ -132,6 +143,8 @@ impl Drop for Conversation {
 
 #[cfg(test)]
 mod tests {
+    use safelight_core::ids::DeviceId;
+
     use super::*;
 
     #[tokio::test]
@@ -151,10 +164,24 @@ mod tests {
     }
 
     #[test]
+    fn x51_neither_one_device_nor_enrolments_keep_renewals_of_others_out() {
+        let relay = Relay::new(Arc::default());
+        let renew = |device| relay.open(ConversationKind::Renew(DeviceId::from_bytes([device; 16])));
+        let _enrolments: Vec<_> = (0..MAX_ENROLMENTS).map(|_| relay.open(ConversationKind::Enrol).unwrap()).collect();
+        assert_eq!(relay.open(ConversationKind::Enrol).unwrap_err(), Full);
+        let mine: Vec<_> = (0..MAX_RENEWALS_PER_DEVICE).map(|_| renew(1).unwrap()).collect();
+        assert_eq!(renew(1).unwrap_err(), Full);
+        assert!(renew(2).is_ok());
+        drop(mine);
+        assert!(renew(1).is_ok());
+    }
+
+    #[test]
     fn neither_conversations_nor_messages_grow_without_bound() {
         let relay = Relay::new(Arc::default());
-        let phones: Vec<_> = (0..MAX_CONVERSATIONS).map(|_| relay.open(ConversationKind::Enrol).unwrap()).collect();
-        assert_eq!(relay.open(ConversationKind::Enrol).unwrap_err(), Full);
+        let renew = |device| relay.open(ConversationKind::Renew(DeviceId::from_bytes([device; 16])));
+        let phones: Vec<_> = (0..).take(MAX_CONVERSATIONS).map(|device| renew(device).unwrap()).collect();
+        assert_eq!(renew(255).unwrap_err(), Full);
         for _ in 0..MAX_WAITING_PER_CONVERSATION {
             phones[0].say(vec![0]).unwrap();
         }
