@@ -1,5 +1,6 @@
 //! PNG, rebuilt from the chunks that decide the picture (W3C PNG third edition).
 
+mod deflate;
 mod kept;
 mod pixels;
 mod profile;
