@@ -23,11 +23,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use self::phone::Phone;
-use self::program::{Finished, Running, Service, child_of, command, finish, safelight, until};
+use self::program::{Finished, Running, Service, child_of, command, finish, safelight, signal, until};
 use self::relay::Relay;
 
 /// The vault's passphrase in every test.
@@ -106,6 +107,36 @@ impl Gateway {
     pub fn serve_ingest_alone(&mut self) {
         self.start(&["ingest", "--data", "D"]);
         until("ingest answers", PATIENCE, || self.health().get("serving")?.as_bool().filter(|serving| *serving));
+    }
+
+    /// Serves as [`Gateway::serve`] does, under another program: `wrapper` is its command line up to ours.
+    #[track_caller]
+    pub fn serve_under(&mut self, wrapper: &[&str]) {
+        self.start_under(wrapper, &["serve", "--data", "D", "--passphrase-file", "P"]);
+        assert!(self.comes_up(), "the gateway does not come up");
+    }
+
+    /// Runs the ingest process alone, under another program, and waits for nothing.
+    #[track_caller]
+    pub fn start_ingest_under(&mut self, wrapper: &[&str]) {
+        self.start_under(wrapper, &["ingest", "--data", "D"]);
+    }
+
+    /// Ends what runs under another program, in order; that program ends by itself then.
+    #[track_caller]
+    pub fn stop_under(&mut self, kind: &str) -> bool {
+        let mut service = self.service.take().expect("a running gateway");
+        let ours = until(kind, PATIENCE, || child_of(service.id(), kind));
+        signal(ours, Signal::TERM);
+        service.wait().success()
+    }
+
+    /// Forgets what ran and has ended by itself, and says how.
+    #[track_caller]
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        let mut service = self.service.take().expect("a running gateway");
+        until("its end", PATIENCE, || service.has_ended().then_some(()));
+        service.wait()
     }
 
     /// Ends what runs, in order, and says whether it ended well.
@@ -282,6 +313,16 @@ impl Gateway {
     fn start(&mut self, args: &[&str]) {
         assert!(self.service.is_none(), "it runs already");
         self.service = Some(Service::start(self.command(args), &self.at("gateway.log")));
+    }
+
+    #[track_caller]
+    fn start_under(&mut self, wrapper: &[&str], args: &[&str]) {
+        assert!(self.service.is_none(), "it runs already");
+        let inner = self.command(args);
+        let [program, first @ ..] = wrapper else { panic!("no program to run it under") };
+        let mut command = command(program, first);
+        command.arg(inner.get_program()).args(inner.get_args());
+        self.service = Some(Service::start(command, &self.at("gateway.log")));
     }
 
     fn comes_up(&mut self) -> bool {

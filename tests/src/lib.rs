@@ -4,6 +4,7 @@
 pub mod fuzzed;
 pub mod gateway;
 pub mod pictures;
+pub mod power_cut;
 pub mod shared;
 pub mod source;
 pub mod tools;
