@@ -2,6 +2,7 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `damage` | a hand in the gateway's files |
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
 //! | `relay` | a bad network in between |
@@ -13,6 +14,7 @@
     reason = "a harness of tests: what does not go as it should is a failed test"
 )]
 
+pub mod damage;
 pub mod phone;
 pub mod program;
 pub mod relay;
@@ -106,6 +108,12 @@ impl Gateway {
     #[track_caller]
     pub fn serve_ingest_alone(&mut self) {
         self.start(&["ingest", "--data", "D"]);
+        self.ingest_answers();
+    }
+
+    /// Waits until phones are served, by whichever ingest process.
+    #[track_caller]
+    pub fn ingest_answers(&self) {
         until("ingest answers", PATIENCE, || self.health().get("serving")?.as_bool().filter(|serving| *serving));
     }
 
@@ -315,8 +323,9 @@ impl Gateway {
         self.service = Some(Service::start(self.command(args), &self.at("gateway.log")));
     }
 
+    /// Runs one of our commands under another program and waits for nothing: `wrapper` is its command line up to ours.
     #[track_caller]
-    fn start_under(&mut self, wrapper: &[&str], args: &[&str]) {
+    pub fn start_under(&mut self, wrapper: &[&str], args: &[&str]) {
         assert!(self.service.is_none(), "it runs already");
         let inner = self.command(args);
         let [program, first @ ..] = wrapper else { panic!("no program to run it under") };

@@ -7,4 +7,5 @@ pub mod pictures;
 pub mod power_cut;
 pub mod shared;
 pub mod source;
+pub mod strace;
 pub mod tools;

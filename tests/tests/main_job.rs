@@ -10,12 +10,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use safelight_gateway::demo::photos::photograph;
+use safelight_tests::gateway::damage::{change_in, copied};
 use safelight_tests::gateway::phone::{LABEL, Phone, strip};
 use safelight_tests::gateway::program::{Running, command, finish, safelight, until};
 use safelight_tests::gateway::{Gateway, PASSPHRASE, PATIENCE, array, text};
 use safelight_tests::tools;
 use serde_json::Value;
-use sqlx::Connection;
 
 /// Keys that a JSON object must have.
 #[track_caller]
@@ -400,26 +400,6 @@ fn forged_checkpoints_do_not_pass(gateway: &Gateway, kept: &str) {
 }
 
 /// A copy of the data folder of a gateway that does not run.
-fn copied(gateway: &Gateway) -> PathBuf {
-    let to = tempfile::Builder::new().prefix("copy-").tempdir_in(gateway.at("")).expect("a folder").keep();
-    finish(command("cp", &["-a", &format!("{}/.", gateway.path("data")), to.to_str().expect("UTF-8")]), b"").ok();
-    to
-}
-
-fn change_in(database: &Path, statement: &str) {
-    sqlx::any::install_default_drivers();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let changed = runtime.block_on(async {
-        let mut connection =
-            sqlx::AnyConnection::connect(&format!("sqlite:{}", database.display())).await.expect("the database");
-        let statement = sqlx::AssertSqlSafe(statement.to_owned());
-        let changed = sqlx::query(statement).execute(&mut connection).await.expect("a statement").rows_affected();
-        connection.close().await.expect("the database");
-        changed
-    });
-    assert!(changed > 0, "nothing was changed: {statement}");
-}
-
 #[test]
 fn a_command_on_a_folder_without_a_gateway_says_so() {
     let folder = tempfile::tempdir().expect("a folder");

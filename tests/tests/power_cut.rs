@@ -9,7 +9,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what does not go as it should is a failed test"
+    clippy::print_stdout,
+    reason = "what does not go as it should is a failed test, and the seeds are printed"
 )]
 
 use std::collections::BTreeMap;
@@ -174,10 +175,13 @@ fn d07_what_was_acknowledged_survives_a_power_cut_at_any_moment() {
     the_real_processes_go_on_from_there(recording);
 }
 
+/// Whether a path is one of a kind.
+type IsOf<'a> = &'a dyn Fn(&Path) -> bool;
+
 /// The control: without one kind of fsync some cut shows that something is missing.
 fn each_fsync_is_needed(recording: &Recording) {
     let in_folder = |path: &Path, folder: &str| path.parent() == Some(Path::new(folder));
-    let kinds: [(&str, &dyn Fn(&Path) -> bool); 8] = [
+    let kinds: [(&str, IsOf<'_>); 8] = [
         ("the payload's contents", &|path| in_folder(path, "ingest/incoming")),
         ("the payload's name", &|path| in_folder(path, "ingest/blobs")),
         ("the name of the folder of payloads", &|path| path == Path::new("ingest/blobs")),

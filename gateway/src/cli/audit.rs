@@ -1,6 +1,7 @@
 //! `safelight audit`: verify and export the two logs, and take checkpoints of them to keep elsewhere.
 
 mod checkpoints;
+mod stored;
 mod witnessed;
 
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ use crate::log::{ExportError, MerkleLog, VerifyError};
 /// Commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// Recompute both logs from their entries, and compare with every signature
+    /// Recompute both logs from their entries, compare with every signature, and the intake log with what is stored
     Verify(VerifyArgs),
     /// Print a log, one JSON object a line
     Export(ExportArgs),
@@ -42,6 +43,9 @@ pub(super) struct VerifyArgs {
     /// Checkpoints that were kept elsewhere: a file, `-` for standard input, or the text itself
     #[arg(long, value_name = "CHECKPOINT")]
     against: Option<String>,
+    /// Leave out the comparison of the intake log with what is stored
+    #[arg(long)]
+    logs_only: bool,
 }
 
 /// Flags.
@@ -139,6 +143,12 @@ struct Verdict {
     last_bad: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
+    /// Of the intake log: how many captures were compared with what is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captures: Option<u64>,
+    /// Which of them are not stored as the log says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<stored::Missing>,
 }
 
 async fn verify(args: &VerifyArgs, output: Output) -> Result<(), CliError> {
@@ -160,6 +170,8 @@ async fn verify(args: &VerifyArgs, output: Output) -> Result<(), CliError> {
         // Both are sound in themselves. What one says of the other remains.
         if let Some(fault) = witnessed::contradiction(logs.get(Which::Access), logs.get(Which::Intake)).await? {
             (intake.ok, intake.fault) = (false, Some(fault));
+        } else if !args.logs_only {
+            compare_with_stores(&logs, intake).await?;
         }
     }
     output.print(&verdicts, |verdicts| shown(verdicts))?;
@@ -170,6 +182,19 @@ async fn verify(args: &VerifyArgs, output: Output) -> Result<(), CliError> {
         Exit::NotVerified,
         "a log is not what it was: keep everything as it is and tell the privacy officer",
     ))
+}
+
+/// A sound log over stores that something is missing from is not sound for those who rely on it.
+async fn compare_with_stores(logs: &Logs, intake: &mut Verdict) -> Result<(), CliError> {
+    let compared = stored::compare(logs).await?;
+    intake.captures = Some(compared.captures);
+    if compared.count > 0 {
+        let count = compared.count;
+        (intake.ok, intake.missing) = (false, compared.missing);
+        intake.fault =
+            Some(format!("what is stored is not what it says: {count} of its captures are missing or changed"));
+    }
+    Ok(())
 }
 
 async fn judge(which: Which, log: &MerkleLog, against: &[&str]) -> Result<Verdict, CliError> {
@@ -210,11 +235,17 @@ fn shown(verdicts: &[Verdict]) -> String {
                 let _ = writeln!(text, "sound: {size} entries, {signed} of them signed for");
                 let _ = writeln!(text, "        {} checkpoints agree, {outside}", verdict.checkpoints.unwrap_or(0));
                 let _ = writeln!(text, "        root {}", verdict.root.as_deref().unwrap_or("-"));
+                if let Some(captures) = verdict.captures {
+                    let _ = writeln!(text, "        {captures} captures are stored as it says");
+                }
             }
             _ => {
                 let _ = writeln!(text, "NOT SOUND: {}", verdict.fault.as_deref().unwrap_or("unknown"));
                 if let (Some(first), Some(last)) = (verdict.first_bad, verdict.last_bad) {
                     let _ = writeln!(text, "        first bad entry: {first} (at the latest {last})");
+                }
+                for missing in &verdict.missing {
+                    let _ = writeln!(text, "        {missing}");
                 }
             }
         }

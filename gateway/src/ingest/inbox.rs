@@ -3,6 +3,7 @@
 //! One task writes, for all connections: it takes what is waiting and commits it together, so that eight phones share one
 //! fsync. Nobody is answered before the commit.
 
+pub mod records;
 mod schema;
 mod writer;
 
@@ -20,6 +21,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use tokio::sync::mpsc;
 
+use self::records::Record;
 pub use self::schema::{FILE_NAME, HEADERS_FILE, migrations};
 use self::writer::{Job, Writer};
 use super::keys::IngestKeys;
@@ -145,6 +147,14 @@ impl Inbox {
         self.catalog.trust().holds() && self.headers.catalog().trust().holds()
     }
 
+    /// Returns once the store is not to be believed any more.
+    pub(super) async fn distrusted(&self) {
+        tokio::select! {
+            () = self.catalog.trust().lost() => {}
+            () = self.headers.catalog().trust().lost() => {}
+        }
+    }
+
     /// Whether `capture` is stored.
     pub(super) async fn find(&self, capture: CaptureId, hash: &ManifestHash) -> Result<Found, InboxError> {
         let mut tx = self.catalog.read().await?;
@@ -161,6 +171,11 @@ impl Inbox {
         let mut tx = self.catalog.read().await?;
         let stored = find(&mut tx, capture).await?;
         Ok(stored.is_some_and(|stored| payload_key(capture, &stored.manifest_hash) == *key))
+    }
+
+    /// Up to `limit` rows after place `after_seq`.
+    pub(super) async fn page(&self, after_seq: u64, limit: u32) -> Result<Vec<Record>, InboxError> {
+        records::page(&mut *self.catalog.read().await?, after_seq, limit).await
     }
 
     /// Commits a capture whose payload is durable already. When this returns, all of it would survive a power cut.

@@ -12,6 +12,7 @@
 //! | `inbox` | what is stored: inbox rows and the intake log, in one transaction; receipts |
 //! | `renew`, `enrol_listener`, `relay` | carried to the clinic process, not understood |
 //! | `link_server` | answers the clinic process |
+//! | `sweep` | removes what was never acknowledged, names what is lost |
 //! | `devices`, `key_set`, `live`, `refusals` | what is in force and what is live |
 
 pub mod authenticate;
@@ -27,6 +28,7 @@ mod live;
 mod refusals;
 mod relay;
 mod renew;
+mod sweep;
 mod upload;
 
 use std::path::PathBuf;
@@ -150,6 +152,13 @@ impl Ingest {
         }
     }
 
+    async fn distrusted(&self) {
+        tokio::select! {
+            () = self.inbox.distrusted() => {}
+            () = self.blobs.trust().lost() => {}
+        }
+    }
+
     /// A place among the uploads, given back when it is dropped.
     fn try_reserve_upload(&self) -> Result<UploadPlace<'_>, RefusalCode> {
         let place = UploadPlace(&self.uploads);
@@ -244,13 +253,15 @@ pub async fn run(
     let phones = listener::Phones::open(&ingest, config.listen)?;
     let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
     let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
-    let sweeping = tokio::spawn(sweep(ingest.clone()));
+    let sweeping = tokio::spawn(sweep::run(ingest.clone()));
     tracing::info!(listen = %config.listen, "phones are served");
     ready();
     tokio::select! {
         () = until => {}
         () = phones.serve(ingest.clone()) => {}
         () = ingest.stopping() => {}
+        // Whoever has found out: a phone's upload, the clinic process's answer, the sweep.
+        () = ingest.distrusted() => ingest.stop_if_distrusted(),
     }
     let distrusted = ingest.is_stopping();
     ingest.stop.send_replace(true);
@@ -283,44 +294,6 @@ async fn drain(ingest: &Ingest) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-}
-
-/// Between two sweeps of interrupted uploads.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// An interrupted upload is kept this long.
-const PART_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-async fn sweep(ingest: Arc<Ingest>) {
-    loop {
-        match ingest.blobs.sweep_incoming(ingest.clock.now(), PART_LIFETIME).await {
-            Ok(swept) if swept.removed == 0 => {}
-            Ok(swept) => tracing::info!(count = swept.removed, "interrupted uploads removed"),
-            Err(error) => tracing::warn!(%error, "interrupted uploads could not be swept"),
-        }
-        match sweep_payloads(&ingest).await {
-            Ok(0) => {}
-            Ok(count) => tracing::warn!(count, "payloads that were never acknowledged removed"),
-            Err(error) => tracing::warn!(%error, "payloads could not be swept"),
-        }
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-    }
-}
-
-/// Removes payloads without an inbox row, left by a process that ended between the rename and the commit. Only old ones: a
-/// young one may be on its way into the inbox.
-async fn sweep_payloads(ingest: &Ingest) -> Result<u64, IngestError> {
-    let mut removed = 0u64;
-    for shard in 0..=u8::MAX {
-        for blob in ingest.blobs.list(shard).await?.blobs {
-            // Older than any upload that could still be resumed and be on its way into the inbox at this moment.
-            let old = ingest.clock.now().since(blob.modified) >= PART_LIFETIME.saturating_mul(2);
-            if old && !ingest.inbox.holds(&blob.key).await? && ingest.blobs.delete(&blob.key).await? {
-                removed = removed.saturating_add(1);
-            }
-        }
-    }
-    Ok(removed)
 }
 
 fn lock(folder: &std::path::Path) -> Result<std::fs::File, IngestError> {

@@ -7,13 +7,12 @@ use safelight_core::ids::CaptureId;
 use safelight_core::log::entry::{CAPTURE, Entry, Field};
 use safelight_core::log::leaf_hash;
 use serde_json::{Map, Value, json};
-use sqlx::Row;
 
 use super::MerkleLog;
-use crate::store::catalog::{CatalogError, count, int};
+use crate::store::catalog::CatalogError;
 
 /// Entries read at once.
-const PAGE: u64 = 1024;
+const PAGE: u32 = 1024;
 
 /// The names of the fields of a kind of entry, where they are fixed.
 const NAMES: &[(&str, &[&str])] = &[(CAPTURE, &["capture", "manifest", "device", "stored_at"])];
@@ -29,12 +28,6 @@ pub enum ExportError {
     Catalog(#[from] CatalogError),
 }
 
-impl From<sqlx::Error> for ExportError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Catalog(error.into())
-    }
-}
-
 impl MerkleLog {
     /// Writes the entries from `start` on to `out` and gives back how many. A line has `index`, `leaf` (the
     /// entry's hash), `kind` and its fields by name, or in `fields` in order; identifiers as UUIDs, other
@@ -47,17 +40,12 @@ impl MerkleLog {
         let mut next = start;
         let mut written = 0;
         loop {
-            let rows = sqlx::query("SELECT idx, entry FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2")
-                .bind(int(next)?)
-                .bind(int(PAGE)?)
-                .fetch_all(&mut *tx)
-                .await?;
-            if rows.is_empty() {
+            let entries = self.entries(&mut tx, next, PAGE).await?;
+            if entries.is_empty() {
                 break;
             }
-            for row in &rows {
-                let index = count(row.try_get(0)?)?;
-                serde_json::to_writer(&mut *out, &line(index, row.try_get(1)?)).map_err(io::Error::from)?;
+            for (index, entry) in &entries {
+                serde_json::to_writer(&mut *out, &line(*index, entry)).map_err(io::Error::from)?;
                 out.write_all(b"\n")?;
                 next = index.saturating_add(1);
                 written += 1;

@@ -30,7 +30,7 @@ use sqlx::Row;
 
 pub use self::export::ExportError;
 pub use self::verify::{Fault, Finding, Verified, VerifyError};
-use crate::store::catalog::{Catalog, CatalogError, count};
+use crate::store::catalog::{Catalog, CatalogError, count, int};
 use crate::store::migrate::Migration;
 
 /// A log in the tables that [`migration`] makes. Clones are the same log.
@@ -106,6 +106,24 @@ impl MerkleLog {
             Some(last) => Ok(count(last)?.saturating_add(1)),
             None => Ok(0),
         }
+    }
+
+    /// Up to `limit` entries from `start` on with their indices, as `connection` sees them.
+    ///
+    /// # Errors
+    /// [`CatalogError`].
+    pub async fn entries(
+        &self,
+        connection: &mut AnyConnection,
+        start: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, Vec<u8>)>, CatalogError> {
+        let rows = sqlx::query("SELECT idx, entry FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2")
+            .bind(int(start)?)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await?;
+        rows.iter().map(|row| Ok((count(row.try_get(0)?)?, row.try_get(1)?))).collect()
     }
 
     /// The largest checkpoint that was signed and kept, if there is one, as `connection` sees it.

@@ -173,7 +173,15 @@ impl Catalog {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
             Dialect::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
         };
-        let inner = self.writers.begin_with(begin).await?;
+        let inner = match self.writers.begin_with(begin).await {
+            // SQLite has ended an earlier transaction by itself, as it does when the disk is full, and the driver counts it as open
+            // for ever. Nothing of it was kept: that connection goes, and a new one begins.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writers.acquire().await?.close().await?;
+                self.writers.begin_with(begin).await?
+            }
+            other => other?,
+        };
         Ok(WriteTx { inner, trust: self.trust.clone(), faults: Arc::clone(&self.faults) })
     }
 

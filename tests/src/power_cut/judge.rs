@@ -10,8 +10,8 @@ use safelight_core::ids::{CaptureId, ClinicId, DeviceId, UnixMillis};
 use safelight_core::log::entry::{self, Entry};
 use safelight_core::receipt::VerifiedReceipt;
 use safelight_core::seal::{self, Header, Identity, open_payload};
-use safelight_gateway::clinic::pictures::{self, State};
 use safelight_gateway::clinic::Clinic;
+use safelight_gateway::clinic::pictures::{self, State};
 use safelight_gateway::clock::Clock;
 use safelight_gateway::config::{Config, Layout};
 use safelight_gateway::ingest::inbox::{self, HEADERS_FILE};
@@ -52,7 +52,8 @@ pub struct Known {
 pub async fn judge(data: &Path, known: &Known, at: u64) -> Result<usize, String> {
     let layout = Layout::new(data);
     let log = inbox::open_log(&layout.ingest(), known.clinic, known.log_key).await.map_err(said("ingest.db"))?;
-    let headers = SqliteHeaders::open(&layout.ingest().join(HEADERS_FILE)).await.map_err(said("ingest's headers.db"))?;
+    let headers =
+        SqliteHeaders::open(&layout.ingest().join(HEADERS_FILE)).await.map_err(said("ingest's headers.db"))?;
     let config = Config::load(data).map_err(said("config.toml"))?;
     let clinic = Clinic::open(&layout, &config, &Clock::system()).await.map_err(said("the clinic's folder"))?;
     let folder = Folder { known, blobs: &clinic.blobs, log: &log, headers: &headers, clinic: &clinic };
@@ -110,7 +111,8 @@ impl Folder<'_> {
 
     async fn rows(&self) -> Result<Vec<Stored>, String> {
         let mut tx = self.log.catalog().read().await.map_err(said("inbox"))?;
-        let sql = "SELECT capture, manifest_hash, device, manifest, label_payload, stored_at, log_index, settled FROM inbox";
+        let sql =
+            "SELECT capture, manifest_hash, device, manifest, label_payload, stored_at, log_index, settled FROM inbox";
         let rows = sqlx::query(sql).fetch_all(&mut *tx).await.map_err(said("inbox"))?;
         let number = |row: &sqlx::any::AnyRow, at: usize| row.get::<i64, _>(at).unsigned_abs();
         let id = |row: &sqlx::any::AnyRow, at: usize| row.get::<Vec<u8>, _>(at);
@@ -183,7 +185,13 @@ impl Folder<'_> {
         Ok(())
     }
 
-    async fn opens(&self, headers: &SqliteHeaders, capture: &SealedCapture, label: &[u8], at: &str) -> Result<(), String> {
+    async fn opens(
+        &self,
+        headers: &SqliteHeaders,
+        capture: &SealedCapture,
+        label: &[u8],
+        at: &str,
+    ) -> Result<(), String> {
         for (kind, payload) in [(Kind::Picture, capture.payload()), (Kind::Label, label)] {
             let header = headers.get(capture.id().into(), kind).await.map_err(said("headers.db"))?;
             let header = header.ok_or_else(|| format!("no {} header at {at}", kind.code()))?;

@@ -20,10 +20,33 @@ pub const STRACE: [&str; 9] = [
 
 /// Calls of the above that change neither contents nor names, or mode and owner alone.
 const HARMLESS: &[&str] = &[
-    "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
-    "getcwd", "chdir", "execve", "utimensat", "chmod", "fchmod", "fchmodat", "fchown", "chown", "msync", "getxattr", "lgetxattr",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "statfs",
+    "fstatfs",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "readlink",
+    "readlinkat",
+    "getcwd",
+    "chdir",
+    "execve",
+    "utimensat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchown",
+    "chown",
+    "msync",
+    "getxattr",
+    "lgetxattr",
     // Both begin to write and promise nothing.
-    "sync_file_range", "ioctl",
+    "sync_file_range",
+    "ioctl",
 ];
 
 /// A change to a file or a folder's names, or a promise about one. Paths are relative to the folder.
@@ -179,7 +202,8 @@ impl<'a> Said<'a> {
 
     /// The `at`th string, as a whole path.
     fn named(&self, at: usize) -> Result<PathBuf, String> {
-        let text = self.arguments.split('"').nth(2 * at + 1).and_then(hex).and_then(|path| String::from_utf8(path).ok());
+        let text =
+            self.arguments.split('"').nth(2 * at + 1).and_then(hex).and_then(|path| String::from_utf8(path).ok());
         text.map(PathBuf::from).filter(|path| path.is_absolute()).ok_or_else(|| self.unknown())
     }
 
@@ -264,9 +288,12 @@ mod tests {
     #[test]
     fn what_the_model_does_not_know_is_an_error() {
         let file = escaped("/d/a");
-        for call in ["fallocate(3<F>, 0, 0, 10) = 0", "copy_file_range(3<F>, NULL, 3<F>, NULL, 1, 0) = 1",
-            "mmap(NULL, 1, PROT_READ|PROT_WRITE, MAP_SHARED, 3<F>, 0) = 0x7f", "link(\"F\", \"F\") = 0"]
-        {
+        for call in [
+            "fallocate(3<F>, 0, 0, 10) = 0",
+            "copy_file_range(3<F>, NULL, 3<F>, NULL, 1, 0) = 1",
+            "mmap(NULL, 1, PROT_READ|PROT_WRITE, MAP_SHARED, 3<F>, 0) = 0x7f",
+            "link(\"F\", \"F\") = 0",
+        ] {
             let text = format!("7 1.000000 {}\n", call.replace('F', &file));
             assert!(Trace::read(&text, Path::new("/d")).is_err(), "{call}");
             assert!(Trace::read(&text, Path::new("/e")).unwrap().calls.is_empty(), "{call}");

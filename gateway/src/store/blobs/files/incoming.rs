@@ -66,8 +66,16 @@ impl FileIncoming {
             let _ = fs::remove_file(&self.path);
             return Err(error);
         }
-        let shard = folders.shard(key)?;
-        folders.name(&self.path, key)?;
+        let shard = match folders.shard(key).and_then(|shard| folders.name(&self.path, key).map(|()| shard)) {
+            Ok(shard) => shard,
+            Err(error) => {
+                // A disk that is full has no room for what cannot be stored.
+                if matches!(error, BlobError::Full) {
+                    let _ = fs::remove_file(&self.path);
+                }
+                return Err(error);
+            }
+        };
         let named = folders
             .sync(Step::FsyncShard, || sync_folder(&shard))
             .and_then(|()| folders.sync(Step::FsyncIncoming, || sync_folder(&folders.incoming)));

@@ -93,7 +93,10 @@ async fn d05_a_full_disk_at_any_step_stores_nothing_and_passes() {
         assert!(matches!(full, Err(BlobError::Full)), "{step:?}: {full:?}");
         assert!(matches!(blobs.open(&key("00000000aa")).await, Err(BlobError::NotFound)));
         assert!(blobs.trust().holds(), "{step:?}");
-        // What was left is given up; then the same upload succeeds.
+        // What a broken writer leaves is given up by whoever writes; a whole payload that found no room is gone already.
+        if matches!(step, Step::CreateShard | Step::Rename) {
+            assert_eq!(place.files(), [] as [PathBuf; 0], "{step:?}");
+        }
         blobs.incoming(&key("00000000aa")).await.unwrap().abort().await.unwrap();
         assert_eq!(place.files(), [] as [PathBuf; 0], "{step:?}");
         assert_eq!(try_store(&blobs, "00000000aa").await.unwrap(), 6);
