@@ -154,6 +154,7 @@ pub struct PresentedDevice {
     public_key: PublicKey,
     validity: Validity,
     in_grace: bool,
+    certificate: Vec<u8>,
 }
 
 impl PresentedDevice {
@@ -206,15 +207,15 @@ pub enum IdentifyError {
 /// Reads the device from the certificates of a connection whose handshake [`server_config`] has verified: this step
 /// checks form and time, the handshake has checked the signatures.
 pub fn identify(peer_certs: &[CertificateDer<'_>], now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
-    let certificate = DeviceCertificate::read(peer_certs.first().ok_or(IdentifyError::NoCertificate)?)?;
-    let in_grace = match certificate.validity.state(now) {
+    let shown = peer_certs.first().ok_or(IdentifyError::NoCertificate)?;
+    let DeviceCertificate { device_id, serial, public_key, validity } = DeviceCertificate::read(shown)?;
+    let in_grace = match validity.state(now) {
         ValidityState::Valid => false,
         ValidityState::InGrace => true,
         ValidityState::NotYetValid => return Err(IdentifyError::NotYetValid),
         ValidityState::Expired => return Err(IdentifyError::Expired),
     };
-    let DeviceCertificate { device_id, serial, public_key, validity } = certificate;
-    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace })
+    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace, certificate: shown.to_vec() })
 }
 
 /// [`identify`] for an accepted connection.
@@ -322,6 +323,11 @@ impl VerifiedDevice {
     /// The serial number of its certificate.
     pub fn serial(&self) -> Serial {
         self.0.serial
+    }
+
+    /// Its certificate (DER).
+    pub fn certificate(&self) -> &[u8] {
+        &self.0.certificate
     }
 
     /// The last moment of its certificate.

@@ -120,7 +120,7 @@ impl Conversation {
             return Err(Full);
         }
         inner.next_seq = inner.next_seq.saturating_add(1);
-        let message = RelayMessage { seq: inner.next_seq, conversation: self.id, kind: self.kind, message };
+        let message = RelayMessage { seq: inner.next_seq, conversation: self.id, kind: self.kind.clone(), message };
         inner.waiting.push_back(message);
         drop(inner);
         self.relay.news.notify_waiters();

@@ -19,7 +19,7 @@ pub(super) async fn renew(
     device: &VerifiedDevice,
     request: &Request,
 ) -> Result<Response, RefusalCode> {
-    let kind = ConversationKind::Renew(device.device_id());
+    let kind = ConversationKind::Renew { device: device.device_id(), shown: device.certificate().to_vec() };
     let mut conversation = ingest.relay.open(kind).map_err(|_| RefusalCode::TooMany)?;
     let request = request.to_bytes().map_err(|_| RefusalCode::Internal)?;
     conversation.say(request).map_err(|_| RefusalCode::TooMany)?;

@@ -2,7 +2,7 @@
 
 use safelight_core::cbor::{CborError, Fields, Item, MapWriter, Value};
 use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
-use safelight_core::wire::limits::{MAX_HEADER_LEN, MAX_LABEL_LEN, MAX_MANIFEST_LEN};
+use safelight_core::wire::limits::{MAX_CERTIFICATE_LEN, MAX_HEADER_LEN, MAX_LABEL_LEN, MAX_MANIFEST_LEN};
 
 use super::{MAX_RELAYED_LEN, MAX_SERIALS};
 
@@ -57,12 +57,17 @@ pub struct InboxEntry {
 }
 
 /// What a phone and the clinic process are talking about through ingest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConversationKind {
     /// A new device.
     Enrol,
     /// A new certificate for this device, as ingest says; the certificate request proves nothing about which.
-    Renew(DeviceId),
+    Renew {
+        /// The device.
+        device: DeviceId,
+        /// The certificate that it has connected with (DER).
+        shown: Vec<u8>,
+    },
 }
 
 /// A message from a phone in a conversation.
@@ -182,9 +187,9 @@ impl InboxEntry {
 impl RelayMessage {
     pub(super) fn to_value(&self) -> Value {
         let map = MapWriter::new().uint(1, self.seq).uint(2, self.conversation).bytes(3, &self.message);
-        match self.kind {
+        match &self.kind {
             ConversationKind::Enrol => map,
-            ConversationKind::Renew(device) => map.bytes(4, device.as_bytes()),
+            ConversationKind::Renew { device, shown } => map.bytes(4, device.as_bytes()).bytes(5, shown),
         }
         .into_value()
     }
@@ -196,7 +201,10 @@ impl RelayMessage {
             conversation: fields.take(2)?.uint()?,
             message: fields.take(3)?.bytes(1..=MAX_RELAYED_LEN)?,
             kind: match fields.take_optional(4) {
-                Some(device) => ConversationKind::Renew(DeviceId::from_bytes(device.bytes16()?)),
+                Some(device) => ConversationKind::Renew {
+                    device: DeviceId::from_bytes(device.bytes16()?),
+                    shown: fields.take(5)?.bytes(1..=MAX_CERTIFICATE_LEN)?,
+                },
                 None => ConversationKind::Enrol,
             },
         };

@@ -35,7 +35,8 @@ fn answers() -> Vec<Answer> {
         log_index: 7,
     };
     let enrol = RelayMessage { seq: 1, conversation: 2, kind: ConversationKind::Enrol, message: vec![3] };
-    let renew = RelayMessage { kind: ConversationKind::Renew(DeviceId::from_bytes([4; 16])), ..enrol.clone() };
+    let kind = ConversationKind::Renew { device: DeviceId::from_bytes([4; 16]), shown: vec![5; 400] };
+    let renew = RelayMessage { kind, ..enrol.clone() };
     let status = IngestStatus {
         port: 4433,
         enrol_port: 4434,
