@@ -303,7 +303,7 @@ pub(super) async fn issue(
     by: Option<&[u8; 16]>,
     now: UnixMillis,
 ) -> Result<Vec<u8>, ClinicError> {
-    let issued = clinic.ca.issue_device(key, device, now, &mut SysRng)?;
+    let issued = clinic.ca.issue_device(key, device, clinic.dating(now), &mut SysRng)?;
     let certificate = Certificate {
         serial: issued.serial,
         device,

@@ -206,3 +206,6 @@ fn invitation_of(row: &AnyRow) -> Result<Invitation, ClinicError> {
         voided_at: optional_millis(row, 8)?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout, RecordNumbers};
 use crate::enrol::ca::{Ca, CaError};
-use crate::enrol::issue::IssueError;
+use crate::enrol::issue::{Dating, IssueError};
 use crate::inspector::Inspector;
 use crate::link::LinkError;
 use crate::log::{LogError, MerkleLog};
@@ -227,6 +227,11 @@ impl Clinic {
     pub fn time_to_issue(&self) -> Result<UnixMillis, ClinicError> {
         let reading = self.guard.look();
         if reading.judgement.may_issue() { Ok(reading.now) } else { Err(ClinicError::Clock(reading.judgement)) }
+    }
+
+    /// How a certificate is dated at `now`: so that it holds by the time that was last believed too.
+    fn dating(&self, now: UnixMillis) -> Dating {
+        Dating { since: self.guard.look().mark, now }
     }
 
     /// The vault's file.

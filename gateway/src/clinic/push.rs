@@ -37,11 +37,6 @@ impl Pushed {
             }
             self.clock = Some(clock);
         }
-        if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
-            let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
-            link.tell(&Ask::Devices { generation, devices }).await?;
-            self.generation = Some(generation);
-        }
         // Invitations and old key sets also end by time, so they are looked at each round.
         let reading = clinic.guard.look();
         let now = reading.now;
@@ -52,6 +47,12 @@ impl Pushed {
         if self.invitations.as_ref() != Some(&open) {
             link.tell(&Ask::Invitations(open.clone())).await?;
             self.invitations = Some(open);
+        }
+        // After the invitations: who waits until ingest has heard looks at this number.
+        if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
+            let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
+            link.tell(&Ask::Devices { generation, devices }).await?;
+            self.generation = Some(generation);
         }
         let key_set = clinic.key_set.key_set();
         let mut accepted = vec![key_set.number];
@@ -94,7 +95,7 @@ async fn certify_ingest(clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Re
         return Err(LinkError::Unexpected.into());
     };
     let key = PublicKey::from_sec1(&sec1).map_err(|_| LinkError::Unexpected)?;
-    let issued = clinic.ca.issue_ingest(&key, clinic.id(), now, &mut SysRng)?;
+    let issued = clinic.ca.issue_ingest(&key, clinic.id(), clinic.dating(now), &mut SysRng)?;
     let mut tx = clinic.catalog.write().await?;
     clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::IngestCertified(issued.serial)]).await?;
     tx.commit().await?;

@@ -55,7 +55,9 @@ async fn judge(
     let mut held = devices::certificates(&clinic.catalog, device).await?;
     held.extend(restored::take_in(clinic, device, shown, now).await?);
     let message = renewal_message(clinic.id(), device, &csr);
-    let usable = |held: &&devices::Certificate| now <= held.not_after.plus(GRACE);
+    let outage = clinic.guard.look().outage;
+    let excused = |end| outage.is_some_and(|outage| outage.excuses(end, GRACE, now));
+    let usable = |held: &&devices::Certificate| now <= held.not_after.plus(GRACE) || excused(held.not_after);
     let Some(used) = held.iter().filter(usable).find(|held| held.public_key.verifies(&message, &Es256(proof))) else {
         tracing::warn!(%device, "a renewal was not signed by the device");
         return Ok(Err(RefusalCode::BadCertificateRequest));

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::access::{Actor, Event};
 use super::{Clinic, ClinicError, Running, settings};
 use crate::clock::Clock;
-use crate::clock::guard::{Guard, Judgement, Reading};
+use crate::clock::guard::{Guard, Judgement, Outage, Reading};
 use crate::store::catalog::Catalog;
 
 /// Between two looks.
@@ -20,6 +20,9 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The latest time that was believed, in milliseconds since 1970.
 const MARK: &str = "clock-mark";
+
+/// When the gateway was last off.
+const OUTAGE: [&str; 2] = ["outage-from", "outage-until"];
 
 /// How often a person has accepted the clock, and what it said the last time.
 const ACCEPTED: &str = "clock-accepted";
@@ -36,14 +39,20 @@ pub(super) struct Acceptance {
 
 /// Watches `clock` from where it was left.
 pub(super) async fn guard(catalog: &Catalog, clock: &Clock) -> Result<Guard, ClinicError> {
-    let mark = settings::number(&mut *catalog.read().await?, MARK).await?.map(UnixMillis);
-    Ok(Guard::new(clock.clone(), mark))
+    let mut tx = catalog.read().await?;
+    let mut kept = [None; 3];
+    for (name, value) in [MARK, OUTAGE[0], OUTAGE[1]].into_iter().zip(&mut kept) {
+        *value = settings::number(&mut tx, name).await?.map(UnixMillis);
+    }
+    let [mark, from, until] = kept;
+    let outage = from.zip(until).map(|(from, until)| Outage { from, until });
+    Ok(Guard::new(clock.clone(), mark).after(outage))
 }
 
 /// Watches for as long as the process runs: says when the clock cannot be right, keeps the mark, and hears when somebody accepts it.
 pub(super) async fn run(running: Arc<Running>) {
     let clinic = &running.clinic;
-    let (mut kept, mut said, mut heard) = (None, Judgement::Right, None);
+    let (mut kept, mut said, mut heard) = (None::<Reading>, Judgement::Right, None);
     loop {
         if let Err(error) = keep(clinic, &mut kept, &mut said, &mut heard).await {
             tracing::error!(%error, "the time could not be kept");
@@ -54,7 +63,7 @@ pub(super) async fn run(running: Arc<Running>) {
 
 async fn keep(
     clinic: &Clinic,
-    kept: &mut Option<UnixMillis>,
+    kept: &mut Option<Reading>,
     said: &mut Judgement,
     heard: &mut Option<Acceptance>,
 ) -> Result<(), ClinicError> {
@@ -64,11 +73,17 @@ async fn keep(
     }
     let reading = clinic.guard.look();
     say(clinic, said, reading).await?;
-    if kept.is_none_or(|kept| reading.mark < kept || reading.mark.since(kept) >= KEEP_EVERY) {
+    let moved = |kept: Reading| reading.mark < kept.mark || reading.mark.since(kept.mark) >= KEEP_EVERY;
+    if kept.is_none_or(|kept| moved(kept) || reading.outage != kept.outage) {
         let mut tx = clinic.catalog.write().await?;
         settings::set_number(&mut tx, MARK, reading.mark.0).await?;
+        if let Some(outage) = reading.outage {
+            for (name, value) in OUTAGE.into_iter().zip([outage.from, outage.until]) {
+                settings::set_number(&mut tx, name, value.0).await?;
+            }
+        }
         tx.commit().await?;
-        *kept = Some(reading.mark);
+        *kept = Some(reading);
     }
     Ok(())
 }

@@ -14,6 +14,9 @@
 //! | later, by less than [`MAX_LEAP`] | leapt: the machine was off, or the clock was set | its own; the mark follows after [`SETTLING`] | yes |
 //! | later than that | ahead | its own: nothing that may have ended is taken, and nothing is kept of it | no |
 //!
+//! A leap at the start of a process is also an **outage**: nobody could renew a certificate while the gateway was off, so that time counts
+//! against nobody's grace.
+//!
 //! `safelight clock accept` moves the mark to where the clock is, in either direction.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +81,25 @@ pub struct Reading {
     pub wall: UnixMillis,
     /// The latest time that was believed: to be kept.
     pub mark: UnixMillis,
+    /// When the gateway was last off: to be kept.
+    pub outage: Option<Outage>,
+}
+
+/// A time in which the gateway was off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// The latest time that was believed before.
+    pub from: UnixMillis,
+    /// When it was on again.
+    pub until: UnixMillis,
+}
+
+impl Outage {
+    /// Whether a certificate that ended at `not_after` may still be renewed at `now`: its `grace` had not ended when the gateway went off,
+    /// and the gateway has not been on again for longer than that.
+    pub fn excuses(self, not_after: UnixMillis, grace: Duration, now: UnixMillis) -> bool {
+        not_after.plus(grace) >= self.from && now <= self.until.plus(grace)
+    }
 }
 
 /// A clock that is watched. Clones watch together.
@@ -93,6 +115,9 @@ struct State {
     /// When the mark was last moved, on the clock that nobody can set.
     at: Duration,
     leap: Option<Leap>,
+    /// Nobody has looked yet.
+    new: bool,
+    outage: Option<Outage>,
 }
 
 /// A leap that has not been believed yet.
@@ -105,8 +130,16 @@ struct Leap {
 impl Guard {
     /// Watches `clock`, beginning with the mark that was kept. Without one the clock is believed.
     pub fn new(clock: Clock, mark: Option<UnixMillis>) -> Self {
-        let state = State { mark: mark.unwrap_or_else(|| clock.now()), at: clock.elapsed(), leap: None };
+        let mark = mark.unwrap_or_else(|| clock.now());
+        let state = State { mark, at: clock.elapsed(), leap: None, new: true, outage: None };
         Self { clock, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The same, with the outage that was kept.
+    #[must_use]
+    pub fn after(self, outage: Option<Outage>) -> Self {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).outage = outage;
+        self
     }
 
     /// Looks at the clock.
@@ -115,7 +148,7 @@ impl Guard {
         let wall = self.clock.now();
         let judgement = state.judge(wall, self.clock.elapsed());
         // Behind, that is the mark; else the clock, or the mark that it is a moment short of.
-        Reading { judgement, now: wall.max(state.mark), wall, mark: state.mark }
+        Reading { judgement, now: wall.max(state.mark), wall, mark: state.mark, outage: state.outage }
     }
 
     /// The time to be used.
@@ -138,7 +171,7 @@ impl Guard {
     pub fn accept(&self) -> UnixMillis {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = state.mark;
-        *state = State { mark: self.clock.now(), at: self.clock.elapsed(), leap: None };
+        *state = State { mark: self.clock.now(), at: self.clock.elapsed(), leap: None, new: false, outage: None };
         before
     }
 }
@@ -147,6 +180,7 @@ impl State {
     fn judge(&mut self, wall: UnixMillis, at: Duration) -> Judgement {
         let expected = self.mark.plus(at.saturating_sub(self.at));
         self.at = at;
+        let new = std::mem::replace(&mut self.new, false);
         if wall.plus(TOLERANCE) < expected {
             self.mark = expected;
             self.leap = None;
@@ -154,13 +188,19 @@ impl State {
         }
         if wall <= expected.plus(TOLERANCE) {
             self.mark = self.mark.max(wall);
-            self.leap = None;
+            // A leap that is gone was none, and the gateway was not off.
+            if self.leap.take().is_some() {
+                self.outage = None;
+            }
             return Judgement::Right;
         }
         self.mark = expected;
         if wall.since(expected) > MAX_LEAP {
             self.leap = None;
             return Judgement::Ahead;
+        }
+        if new {
+            self.outage = Some(Outage { from: expected, until: wall });
         }
         let leap = self.leap.filter(|leap| leap.leads_to(wall, at)).unwrap_or(Leap { to: wall, at });
         if at.saturating_sub(leap.at) < SETTLING {

@@ -144,7 +144,8 @@ impl Ingest {
 
 fn main_config(ingest: &Ingest) -> Result<quinn::ServerConfig, IngestError> {
     let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut tls = authenticate::server_config(keys.chain(), keys.tls_key(), &keys.roots())?;
+    let mut tls =
+        authenticate::server_config_watched(keys.chain(), keys.tls_key(), &keys.roots(), Some(ingest.guard.clone()))?;
     tls.time_provider = Arc::new(TlsTime(ingest.clock.clone()));
     quic_config(tls)
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::Ingest;
 use super::inbox::{Inbox, InboxError};
 use crate::clock::Clock;
-use crate::clock::guard::{Guard, Judgement, MAX_LEAP, TOLERANCE};
+use crate::clock::guard::{Guard, Judgement, MAX_LEAP, Outage, Reading, TOLERANCE};
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -21,17 +21,23 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Names of what is kept.
 const MARK: &str = "clock-mark";
+const OUTAGE: [&str; 2] = ["outage-from", "outage-until"];
 const ACCEPTED: &str = "clock-accepted";
 
 /// Watches `clock` from where it was left.
 pub(super) async fn guard(inbox: &Inbox, clock: &Clock) -> Result<Guard, InboxError> {
-    let mark = inbox.number(MARK).await?.map(UnixMillis);
-    Ok(Guard::new(clock.clone(), mark))
+    let mut kept = [None; 3];
+    for (name, value) in [MARK, OUTAGE[0], OUTAGE[1]].into_iter().zip(&mut kept) {
+        *value = inbox.number(name).await?.map(UnixMillis);
+    }
+    let [mark, from, until] = kept;
+    let outage = from.zip(until).map(|(from, until)| Outage { from, until });
+    Ok(Guard::new(clock.clone(), mark).after(outage))
 }
 
 /// Watches for as long as the process runs.
 pub(super) async fn run(ingest: Arc<Ingest>) {
-    let (mut kept, mut said): (Option<UnixMillis>, _) = (None, Judgement::Right);
+    let (mut kept, mut said) = (None::<Reading>, Judgement::Right);
     loop {
         let reading = ingest.guard.look();
         if std::mem::replace(&mut said, reading.judgement).may_issue() != reading.judgement.may_issue() {
@@ -44,14 +50,24 @@ pub(super) async fn run(ingest: Arc<Ingest>) {
                 );
             }
         }
-        if kept.is_none_or(|kept| reading.mark < kept || reading.mark.since(kept) >= KEEP_EVERY) {
-            match ingest.inbox.set_number(MARK, reading.mark.0).await {
-                Ok(()) => kept = Some(reading.mark),
+        let moved = |kept: Reading| reading.mark < kept.mark || reading.mark.since(kept.mark) >= KEEP_EVERY;
+        if kept.is_none_or(|kept| moved(kept) || reading.outage != kept.outage) {
+            match keep(&ingest, reading).await {
+                Ok(()) => kept = Some(reading),
                 Err(error) => tracing::error!(%error, "the time could not be kept"),
             }
         }
         sleep(INTERVAL).await;
     }
+}
+
+async fn keep(ingest: &Ingest, reading: Reading) -> Result<(), InboxError> {
+    if let Some(outage) = reading.outage {
+        for (name, value) in OUTAGE.into_iter().zip([outage.from, outage.until]) {
+            ingest.inbox.set_number(name, value.0).await?;
+        }
+    }
+    ingest.inbox.set_number(MARK, reading.mark.0).await
 }
 
 /// A person said at the clinic process that its clock is right, which said `at`. This machine's is believed with it, once, unless it says

@@ -153,6 +153,31 @@ fn e22_accepting_is_the_way_out_in_both_directions() {
 }
 
 #[test]
+fn an_outage_counts_against_nobodys_grace() {
+    let machine = Machine::at(START + 42 * DAY);
+    let guard = watched(&machine, START);
+    let outage = guard.look().outage.unwrap();
+    assert_eq!(outage, Outage { from: UnixMillis(START), until: UnixMillis(START + 42 * DAY) });
+    machine.pass(2 * HOUR);
+    assert_eq!(guard.look().outage, Some(outage));
+    let grace = Duration::from_secs(14 * 86_400);
+    let (ended_in_it, ended_before) = (UnixMillis(START + DAY), UnixMillis(START - 15 * DAY));
+    assert!(outage.excuses(ended_in_it, grace, UnixMillis(START + 56 * DAY)));
+    assert!(!outage.excuses(ended_in_it, grace, UnixMillis(START + 56 * DAY + 1)));
+    assert!(!outage.excuses(ended_before, grace, UnixMillis(START + 42 * DAY)));
+
+    // A clock that was ahead at start and then corrected: the gateway was not off.
+    let machine = Machine::at(START + 42 * DAY);
+    let guard = watched(&machine, START);
+    assert!(guard.look().outage.is_some());
+    machine.set(START + MINUTE);
+    assert_eq!((guard.look().judgement, guard.look().outage), (Judgement::Right, None));
+    // A leap while it runs is no outage either.
+    machine.set(START + 42 * DAY);
+    assert_eq!((guard.look().judgement, guard.look().outage), (Judgement::Leapt, None));
+}
+
+#[test]
 fn no_time_is_too_odd() {
     for wall in [0, 1, u64::MAX - 1, u64::MAX] {
         for mark in [0, START, u64::MAX] {
