@@ -193,7 +193,7 @@ async fn claim_invitation(
     let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
     let not_open = Stop::Refused(Refusal::Invitation);
     let Some(invitation) = invitations::of_token(&mut tx, token_hash, now).await? else { return Err(not_open) };
-    let Some(id) = invitation.device else { return Ok(new_device(tx, invitation, key, now).await?.ok_or(not_open)?) };
+    let Some(id) = invitation.device else { return new_device(tx, invitation, key, now).await?.ok_or(not_open) };
     let device = devices::find_in(&mut tx, id).await?;
     let claimed = match device {
         Some(device) if device.enrol_key == *key && device.status == Status::Active => true,

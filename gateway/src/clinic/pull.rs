@@ -87,8 +87,9 @@ async fn answer(
         ConversationKind::Enrol => {
             enrolments.handle(&running.clinic, message.conversation, &message.message, now).await
         }
-        ConversationKind::Renew { device, shown } => {
-            let response = renewals::renew(&running.clinic, device, &shown, &message.message, now).await?;
+        ConversationKind::Renew(device) => {
+            let shown = message.shown.as_deref().unwrap_or_default();
+            let response = renewals::renew(&running.clinic, device, shown, &message.message, now).await?;
             pushed.bring_up_to_date(&running.clinic, link).await?;
             Ok(Say { conversation: message.conversation, message: response, last: true })
         }

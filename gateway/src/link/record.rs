@@ -57,17 +57,12 @@ pub struct InboxEntry {
 }
 
 /// What a phone and the clinic process are talking about through ingest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConversationKind {
     /// A new device.
     Enrol,
     /// A new certificate for this device, as ingest says; the certificate request proves nothing about which.
-    Renew {
-        /// The device.
-        device: DeviceId,
-        /// The certificate that it has connected with (DER).
-        shown: Vec<u8>,
-    },
+    Renew(DeviceId),
 }
 
 /// A message from a phone in a conversation.
@@ -79,6 +74,8 @@ pub struct RelayMessage {
     pub conversation: u64,
     /// What it is about.
     pub kind: ConversationKind,
+    /// The certificate that the phone has connected with (DER), where it has one.
+    pub shown: Option<Vec<u8>>,
     /// The phone's message.
     pub message: Vec<u8>,
 }
@@ -187,10 +184,11 @@ impl InboxEntry {
 impl RelayMessage {
     pub(super) fn to_value(&self) -> Value {
         let map = MapWriter::new().uint(1, self.seq).uint(2, self.conversation).bytes(3, &self.message);
-        match &self.kind {
+        match self.kind {
             ConversationKind::Enrol => map,
-            ConversationKind::Renew { device, shown } => map.bytes(4, device.as_bytes()).bytes(5, shown),
+            ConversationKind::Renew(device) => map.bytes(4, device.as_bytes()),
         }
+        .optional(self.shown.as_deref(), |map, shown| map.bytes(5, shown))
         .into_value()
     }
 
@@ -201,12 +199,10 @@ impl RelayMessage {
             conversation: fields.take(2)?.uint()?,
             message: fields.take(3)?.bytes(1..=MAX_RELAYED_LEN)?,
             kind: match fields.take_optional(4) {
-                Some(device) => ConversationKind::Renew {
-                    device: DeviceId::from_bytes(device.bytes16()?),
-                    shown: fields.take(5)?.bytes(1..=MAX_CERTIFICATE_LEN)?,
-                },
+                Some(device) => ConversationKind::Renew(DeviceId::from_bytes(device.bytes16()?)),
                 None => ConversationKind::Enrol,
             },
+            shown: fields.take_optional(5).map(|shown| shown.bytes(1..=MAX_CERTIFICATE_LEN)).transpose()?,
         };
         fields.finish()?;
         Ok(message)

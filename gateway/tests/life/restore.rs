@@ -17,7 +17,7 @@ async fn e21_a_restored_ca_learns_later_revocations_before_it_serves() {
     gateway.back_up(backup.path());
     gateway.start().await;
 
-    gateway.pass(25 * DAY).await;
+    gateway.pass(27 * DAY).await;
     renewed.visit().await.expect("an active phone renews");
     gateway.decide(revoked.id, false).await;
     let later = gateway.enrol("later").await;

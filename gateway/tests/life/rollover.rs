@@ -69,7 +69,7 @@ async fn e20_the_ca_is_rolled_over_and_every_phone_that_comes_stays() {
     step(&mut gateway).await;
     for phone in [&daily, &away, &during, &after] {
         phone.visit().await.expect("an active phone");
-        assert_eq!(phone.client.device().roots, [new_ca.clone()], "the old one is trusted no more");
+        assert_eq!(phone.client.device().roots, std::slice::from_ref(&new_ca), "the old one is trusted no more");
     }
     assert!(revoked.visit().await.is_err() && lost.visit().await.is_err(), "nobody came back with the new CA");
     assert_eq!(rollover::step(&gateway.open().await).await.unwrap(), Step::One);

@@ -43,7 +43,7 @@ async fn two_years_in_which_nobody_is_locked_out_and_nobody_comes_back() {
     // Ingest's own certificate, which phones have checked at each visit, was renewed too; nothing was issued in excess.
     assert!(gateway.entries("ingest-certified").await >= 10);
     let issued = gateway.entries("certificate-issued").await;
-    assert!((60..=104).contains(&issued), "{issued} certificates in two years");
+    assert!((50..=104).contains(&issued), "{issued} certificates in two years");
     // Whoever was lost is invited again.
     gateway.enrol("found").await.visit().await.expect("a phone that was just enrolled");
 }
