@@ -1,14 +1,24 @@
-//! The wall clock, as an argument: tests hand in their own.
+//! The clocks, as arguments: tests hand in their own.
+//!
+//! | file | what |
+//! |---|---|
+//! | this one | the wall clock, and beside it the time since the start, which nobody can set |
+//! | [`guard`] | whether the wall clock can be right |
+
+pub mod guard;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use safelight_core::ids::UnixMillis;
 
 /// Says what time it is.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> UnixMillis + Send + Sync>);
+pub struct Clock {
+    wall: Arc<dyn Fn() -> UnixMillis + Send + Sync>,
+    steady: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
 
 impl Clock {
     /// The machine's clock. A clock before 1970 reads as 1970.
@@ -21,12 +31,26 @@ impl Clock {
 
     /// Any other.
     pub fn from_fn(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let start = Instant::now();
+        Self::from_fns(now, move || start.elapsed())
+    }
+
+    /// Both: what the wall clock says, and how long this has run.
+    pub fn from_fns(
+        now: impl Fn() -> UnixMillis + Send + Sync + 'static,
+        steady: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        Self { wall: Arc::new(now), steady: Arc::new(steady) }
     }
 
     /// The time.
     pub fn now(&self) -> UnixMillis {
-        (self.0)()
+        (self.wall)()
+    }
+
+    /// How long this has run. It never goes back, whatever the wall clock does.
+    pub fn elapsed(&self) -> Duration {
+        (self.steady)()
     }
 }
 

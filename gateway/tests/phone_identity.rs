@@ -115,6 +115,23 @@ fn an_identity_has_one_user_at_a_time_and_is_never_overwritten() {
 }
 
 #[test]
+fn a_device_is_replaced_on_demand_and_stays_until_then() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("identity");
+    let (_, old) = enrolled(&folder);
+    let identity = Identity::prepare_to_replace(&folder).unwrap();
+    identity.abandon();
+    let (identity, _, key) = Identity::open(&folder, NOW).unwrap();
+    assert_eq!(key.public_key().unwrap(), old.verifying(), "an enrolment that came to nothing");
+    drop(identity);
+    let (clinic, new) = (Clinic::new(), SoftwareKey::generate(&mut SysRng).unwrap());
+    Identity::prepare_to_replace(&folder).unwrap().keep(&clinic.device(&new.verifying()), &new).unwrap();
+    let (_identity, _, key) = Identity::open(&folder, NOW).unwrap();
+    assert_eq!(key.public_key().unwrap(), new.verifying());
+    assert_eq!(names(&folder), BTreeSet::from(["device.cbor".to_owned(), "device.key".to_owned()]));
+}
+
+#[test]
 fn an_enrolment_that_failed_leaves_no_folder_behind() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("identity");

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand_core::TryCryptoRng;
+use rustls::pki_types::UnixTime;
+use rustls::time_provider::TimeProvider;
 use tokio::time::{Instant, timeout_at};
 
 use super::ClientError;
@@ -57,7 +59,9 @@ pub async fn enrol<R: TryCryptoRng>(
     let csr = tls::make_csr(request.key.as_ref(), request.device_name).map_err(|_| DeviceKeyError::Failed)?;
 
     let tls = tls::enrol_config(invitation.ca_sha256, invitation.clinic_id).map_err(|_| ClientError::Protocol)?;
-    let config = quic_config(tls.config, Congestion::default())?;
+    let mut client = tls.config;
+    client.time_provider = Arc::new(TimeOfRequest(request.now));
+    let config = quic_config(client, Congestion::default())?;
     // From here on the server has shown the certificate that the QR code pins.
     let (endpoint, connection) = dial_any(&invitation.addresses, &config, &tls.server_name).await?;
     let deadline = Instant::now() + request.wait;
@@ -148,6 +152,16 @@ fn accept(request: &EnrolRequest<'_>, authority: &PinnedAuthority, issued: Issue
         checkpoint: None,
         next_sequence: 1,
     })
+}
+
+/// The gateway's certificate is judged at the time that the caller gave, like everything else.
+#[derive(Debug)]
+struct TimeOfRequest(UnixMillis);
+
+impl TimeProvider for TimeOfRequest {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.0)))
+    }
 }
 
 fn certified_device(certificate: &[u8]) -> Option<DeviceId> {

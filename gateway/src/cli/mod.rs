@@ -1,7 +1,9 @@
 //! The command line: one file a command, thin over the rooms.
 
 mod audit;
+mod ca;
 mod clinic;
+mod clock;
 mod config;
 mod device;
 mod doctor;
@@ -72,6 +74,12 @@ enum Command {
     /// The phone's own core: try it out, or use this machine as a capture station
     #[command(subcommand)]
     Phone(phone::PhoneCommand),
+    /// Whether the clock can be right, and a person's word that it is
+    #[command(subcommand)]
+    Clock(clock::ClockCommand),
+    /// The certificate authority, and its successor
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
     /// Look for what is wrong or unwise, and say what to do
     Doctor(doctor::DoctorArgs),
     /// The configuration
@@ -88,6 +96,7 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) => true,
+            Self::Clock(_) | Self::Ca(_) => true,
             Self::Demo(_) | Self::Health(_) | Self::Phone(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
@@ -136,6 +145,7 @@ impl From<ClinicError> for CliError {
             ClinicError::Unlock(_) => Exit::Locked,
             ClinicError::Link(_) => Exit::Unreachable,
             ClinicError::PayloadDamaged => Exit::NotVerified,
+            ClinicError::Clock(_) => Exit::Refused,
             _ => Exit::Failed,
         };
         Self::new(exit, error)
@@ -193,6 +203,8 @@ async fn run(command: Command, output: Output) -> Result<(), CliError> {
         Command::Vault(command) => vault::run(command, output).await,
         Command::Audit(command) => audit::run(command, output).await,
         Command::Phone(command) => phone::run(command, output).await,
+        Command::Clock(command) => clock::run(command, output).await,
+        Command::Ca(command) => ca::run(command, output).await,
         Command::Doctor(args) => doctor::run(args, output).await,
         Command::Config(command) => config::run(command, output),
         Command::Inspect => Ok(()),
@@ -218,6 +230,11 @@ mod tests {
             "safelight health --data D --wait 10s",
             "safelight device invite --data D --name Room-3 --person clinician1 --qr-png q.png --json --ttl 15m",
             "safelight device list --data D --json",
+            "safelight device invitations --data D --json",
+            "safelight clock show --data D",
+            "safelight clock accept --data D --json",
+            "safelight ca show --data D",
+            "safelight ca rollover --data D",
             "safelight device approve 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight device revoke 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight audit verify --data D",

@@ -54,6 +54,10 @@ pub enum Event<'a> {
     Invited(InvitationId, &'a OperatorId),
     /// Somebody came with a token that was used before, with another key.
     InvitationReplayed(InvitationId),
+    /// Too much was tried with an invitation: nobody may use it any more.
+    InvitationVoided(InvitationId),
+    /// Somebody who wanted to enrol was refused, under this code: at most one a minute of each.
+    EnrolmentRefused(&'a str),
     /// A device has shown its words and waits.
     DevicePending(DeviceId),
     /// It may send.
@@ -84,6 +88,26 @@ pub enum Event<'a> {
     IntakeSeen(u64, [u8; 32]),
     /// Ingest has shown an intake log that is not a continuation of what was seen.
     IntakeForked(u64),
+    /// The clock cannot be right, under this code, and nothing is issued: what it says, and what it must be at least.
+    ClockWrong(&'a str, UnixMillis, UnixMillis),
+    /// The clock is right again, by itself.
+    ClockRight,
+    /// Somebody says that the clock is right: what it says, and what was the latest before.
+    ClockAccepted(UnixMillis, UnixMillis),
+    /// Ingest has a newer list of devices than this catalog: the catalog was restored from an older backup.
+    RestoredBehind(u64),
+    /// Ingest knows that this device was revoked; this catalog did not.
+    RevocationLearned(DeviceId),
+    /// Ingest serves a device that this catalog does not know: it is served no more.
+    DeviceForgotten(DeviceId),
+    /// A certificate of a device that is known was issued after the backup that this catalog was restored from.
+    CertificateAdopted(DeviceId, [u8; 16]),
+    /// A new CA was made. It issues nothing yet; phones learn it with the next key set.
+    CaRolloverBegun([u8; 32]),
+    /// The new CA has taken the old one's place.
+    CaRolledOver([u8; 32]),
+    /// The old CA's certificate is trusted no more.
+    CaRetired([u8; 32]),
 }
 
 impl Event<'_> {
@@ -95,6 +119,8 @@ impl Event<'_> {
                 ("invited", vec![id(invitation.as_bytes()), Field::Code(person.as_str().to_owned())])
             }
             Self::InvitationReplayed(invitation) => ("invitation-replayed", vec![id(invitation.as_bytes())]),
+            Self::InvitationVoided(invitation) => ("invitation-voided", vec![id(invitation.as_bytes())]),
+            Self::EnrolmentRefused(code) => ("enrolment-refused", vec![Field::Code((*code).to_owned())]),
             Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
             Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
             Self::DeviceRevoked(device) => ("device-revoked", vec![id(device.as_bytes())]),
@@ -112,6 +138,22 @@ impl Event<'_> {
             Self::Exported(capture) => ("exported", vec![id(capture.as_bytes())]),
             Self::IntakeSeen(size, root) => ("intake-seen", vec![Field::Number(*size), id(root)]),
             Self::IntakeForked(size) => ("intake-forked", vec![Field::Number(*size)]),
+            Self::ClockWrong(code, says, at_least) => {
+                ("clock-wrong", vec![Field::Code((*code).to_owned()), Field::Number(says.0), Field::Number(at_least.0)])
+            }
+            Self::ClockRight => ("clock-right", vec![]),
+            Self::ClockAccepted(says, before) => {
+                ("clock-accepted", vec![Field::Number(says.0), Field::Number(before.0)])
+            }
+            Self::RestoredBehind(generation) => ("restored-behind", vec![Field::Number(*generation)]),
+            Self::RevocationLearned(device) => ("revocation-learned", vec![id(device.as_bytes())]),
+            Self::DeviceForgotten(device) => ("device-forgotten", vec![id(device.as_bytes())]),
+            Self::CertificateAdopted(device, serial) => {
+                ("certificate-adopted", vec![id(device.as_bytes()), id(serial)])
+            }
+            Self::CaRolloverBegun(ca) => ("ca-rollover-begun", vec![id(ca)]),
+            Self::CaRolledOver(ca) => ("ca-rolled-over", vec![id(ca)]),
+            Self::CaRetired(ca) => ("ca-retired", vec![id(ca)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

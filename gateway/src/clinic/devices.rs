@@ -1,17 +1,14 @@
-//! Devices, their certificates, and the invitations that bring them. The catalog is the authority; ingest has a copy.
+//! Devices and their certificates. The catalog is the authority; ingest has a copy.
 
 use safelight_core::device_key::PublicKey;
-use safelight_core::ids::{DeviceId, InvitationId, UnixMillis};
+use safelight_core::ids::{DeviceId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::ClinicError;
-use crate::link::{DeviceRecord, DeviceState, MAX_SERIALS, OpenInvitation};
+use super::{ClinicError, restored, settings};
+use crate::link::{DeviceRecord, DeviceState, MAX_SERIALS};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
-
-/// How long an invitation stays open.
-pub const INVITATION_LIFETIME: std::time::Duration = std::time::Duration::from_secs(15 * 60);
 
 /// Whether a device may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,21 +104,6 @@ pub struct Certificate {
     pub issued_at: UnixMillis,
 }
 
-/// An invitation.
-#[derive(Debug, Clone)]
-pub struct InvitationRow {
-    /// Its id.
-    pub id: InvitationId,
-    /// The name that the device will have.
-    pub device_name: String,
-    /// Whom the device will belong to.
-    pub person: OperatorId,
-    /// When it ends.
-    pub expires_at: UnixMillis,
-    /// The device that used it.
-    pub device: Option<DeviceId>,
-}
-
 const DEVICE_COLUMNS: &str = "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at FROM device";
 
 /// All devices, oldest first.
@@ -134,9 +116,13 @@ pub async fn list(catalog: &Catalog) -> Result<Vec<Device>, ClinicError> {
 
 /// One device.
 pub async fn find(catalog: &Catalog, id: DeviceId) -> Result<Option<Device>, ClinicError> {
-    let mut tx = catalog.read().await?;
+    find_in(&mut *catalog.read().await?, id).await
+}
+
+/// One device, as a transaction sees it.
+pub(super) async fn find_in(connection: &mut sqlx::AnyConnection, id: DeviceId) -> Result<Option<Device>, ClinicError> {
     let sql = format!("{DEVICE_COLUMNS} WHERE id = $1");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_bytes().to_vec()).fetch_optional(&mut *tx).await?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_bytes().to_vec()).fetch_optional(connection).await?;
     row.as_ref().map(device_of).transpose()
 }
 
@@ -204,10 +190,24 @@ pub async fn revoke(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bo
     Ok(done.rows_affected() == 1)
 }
 
+/// Pending becomes revoked; what was approved stays. Says whether it was pending.
+pub(super) async fn decline(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
+    let done = sqlx::query(
+        "UPDATE device SET status = 'revoked', words = '', revoked_at = $1 WHERE id = $2 AND status = 'pending'",
+    )
+    .bind(int(at.0)?)
+    .bind(id.as_bytes().to_vec())
+    .execute(&mut **tx)
+    .await?;
+    changed(tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Adds a certificate.
 pub async fn insert_certificate(tx: &mut WriteTx, certificate: &Certificate) -> Result<(), ClinicError> {
     sqlx::query(
-        "INSERT INTO certificate (serial, device, public_key, der, not_after, issued_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO certificate (serial, device, public_key, der, not_after, issued_at, number)
+         VALUES ($1, $2, $3, $4, $5, $6, (SELECT COALESCE(MAX(number), 0) + 1 FROM certificate))",
     )
     .bind(certificate.serial.to_vec())
     .bind(certificate.device.as_bytes().to_vec())
@@ -220,11 +220,11 @@ pub async fn insert_certificate(tx: &mut WriteTx, certificate: &Certificate) -> 
     changed(tx).await
 }
 
-/// All certificates of a device, newest first.
+/// All certificates of a device, newest first: in the order in which they were issued, whatever the clock said.
 pub async fn certificates(catalog: &Catalog, device: DeviceId) -> Result<Vec<Certificate>, ClinicError> {
     let mut tx = catalog.read().await?;
     let rows = sqlx::query(
-        "SELECT serial, device, public_key, der, not_after, issued_at FROM certificate WHERE device = $1 ORDER BY issued_at DESC, serial",
+        "SELECT serial, device, public_key, der, not_after, issued_at FROM certificate WHERE device = $1 ORDER BY number DESC",
     )
     .bind(device.as_bytes().to_vec())
     .fetch_all(&mut *tx)
@@ -242,17 +242,40 @@ pub async fn for_ingest(catalog: &Catalog) -> Result<(u64, Vec<DeviceRecord>), C
     for row in &devices {
         let id = id_of(row, 0)?;
         let status: String = row.try_get(1)?;
-        let serials =
-            sqlx::query("SELECT serial FROM certificate WHERE device = $1 ORDER BY issued_at DESC, serial LIMIT $2")
-                .bind(id.as_bytes().to_vec())
-                .bind(i64::try_from(MAX_SERIALS).unwrap_or(1))
-                .fetch_all(&mut *tx)
-                .await?;
-        let serials = serials.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>()?;
+        let serials = serials(&mut tx, id).await?;
         let state = if Status::parse(&status)? == Status::Active { DeviceState::Active } else { DeviceState::Revoked };
         records.push(DeviceRecord { id, state, serials });
     }
     Ok((generation, records))
+}
+
+/// Serial numbers of a device's certificates, as many as ingest may hold. First those that it must not be without: the one that it has last
+/// used to renew, since the answer may have been lost, however often, and those that a restored catalog has adopted. Then the newest.
+async fn serials(connection: &mut sqlx::AnyConnection, device: DeviceId) -> Result<Vec<[u8; 16]>, ClinicError> {
+    let mut serials = restored::adopted(&mut *connection, device).await?;
+    let rows = sqlx::query(
+        "SELECT serial FROM certificate WHERE device = $1
+         ORDER BY CASE WHEN used > 0 AND used = (SELECT MAX(used) FROM certificate WHERE device = $1) THEN 0 ELSE 1 END, number DESC
+         LIMIT $2",
+    )
+    .bind(device.as_bytes().to_vec())
+    .bind(i64::try_from(MAX_SERIALS).unwrap_or(1))
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        serials.push(fixed(row, 0)?);
+    }
+    serials.truncate(MAX_SERIALS);
+    Ok(serials)
+}
+
+/// A device has signed a renewal with the key of this certificate: it holds it.
+pub(super) async fn used(tx: &mut WriteTx, serial: &[u8; 16]) -> Result<(), ClinicError> {
+    sqlx::query("UPDATE certificate SET used = (SELECT COALESCE(MAX(number), 0) FROM certificate) WHERE serial = $1")
+        .bind(serial.to_vec())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Ascends with every change that ingest must hear of.
@@ -261,21 +284,18 @@ pub async fn current_generation(catalog: &Catalog) -> Result<u64, ClinicError> {
 }
 
 async fn generation(connection: &mut sqlx::AnyConnection) -> Result<u64, ClinicError> {
-    let row = sqlx::query("SELECT value FROM setting WHERE name = 'generation'").fetch_optional(connection).await?;
-    match row {
-        None => Ok(0),
-        Some(row) => Ok(u64::from_be_bytes(fixed(&row, 0)?)),
-    }
+    Ok(settings::number(connection, "generation").await?.unwrap_or(0))
+}
+
+/// The next generation is later than `seen`, which ingest has.
+pub(super) async fn continue_from(tx: &mut WriteTx, seen: u64) -> Result<(), ClinicError> {
+    let next = generation(&mut *tx).await?.max(seen).saturating_add(1);
+    settings::set_number(tx, "generation", next).await
 }
 
 /// To be called in the transaction of every change that ingest must hear of.
 pub(super) async fn changed(tx: &mut WriteTx) -> Result<(), ClinicError> {
-    let next = generation(&mut *tx).await?.saturating_add(1);
-    sqlx::query("INSERT INTO setting (name, value) VALUES ('generation', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-        .bind(next.to_be_bytes().to_vec())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+    continue_from(tx, 0).await
 }
 
 /// Adds a person if there is none of this id.
@@ -287,94 +307,6 @@ pub async fn ensure_person(tx: &mut WriteTx, id: &OperatorId, at: UnixMillis) ->
         .await?;
     Ok(())
 }
-
-/// Adds an invitation.
-pub async fn invite(
-    tx: &mut WriteTx,
-    row: &InvitationRow,
-    token_hash: &[u8; 32],
-    at: UnixMillis,
-) -> Result<(), ClinicError> {
-    sqlx::query(
-        "INSERT INTO invitation (id, token_hash, device_name, person, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(row.id.as_bytes().to_vec())
-    .bind(token_hash.to_vec())
-    .bind(row.device_name.clone())
-    .bind(row.person.as_str().to_owned())
-    .bind(int(at.0)?)
-    .bind(int(row.expires_at.0)?)
-    .execute(&mut **tx)
-    .await?;
-    changed(tx).await
-}
-
-/// The invitation of a token, used or not, if it has not expired.
-pub async fn invitation(
-    tx: &mut WriteTx,
-    token_hash: &[u8; 32],
-    now: UnixMillis,
-) -> Result<Option<InvitationRow>, ClinicError> {
-    let row = sqlx::query(
-        "SELECT id, device_name, person, expires_at, device FROM invitation WHERE token_hash = $1 AND expires_at > $2",
-    )
-    .bind(token_hash.to_vec())
-    .bind(int(now.0)?)
-    .fetch_optional(&mut **tx)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let device: Option<Vec<u8>> = row.try_get(4)?;
-    Ok(Some(InvitationRow {
-        id: InvitationId::from_bytes(fixed(&row, 0)?),
-        device_name: row.try_get(1)?,
-        person: operator(&row, 2)?,
-        expires_at: millis(&row, 3)?,
-        device: device.as_deref().and_then(DeviceId::from_slice),
-    }))
-}
-
-/// Burns an invitation for `device`. Says whether it was still there to burn: of two phones exactly one hears yes.
-pub async fn use_invitation(
-    tx: &mut WriteTx,
-    id: InvitationId,
-    device: DeviceId,
-    at: UnixMillis,
-) -> Result<bool, ClinicError> {
-    let done = sqlx::query("UPDATE invitation SET used_at = $1, device = $2 WHERE id = $3 AND used_at IS NULL")
-        .bind(int(at.0)?)
-        .bind(device.as_bytes().to_vec())
-        .bind(id.as_bytes().to_vec())
-        .execute(&mut **tx)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// What ingest listens for: invitations that have not expired. One that was used stays, so that the phone that used it can
-/// fetch what a broken connection kept from it; it stays until its device is settled.
-pub async fn open_invitations(catalog: &Catalog, now: UnixMillis) -> Result<Vec<OpenInvitation>, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let rows = sqlx::query(
-        "SELECT i.id, i.token_hash, i.expires_at FROM invitation i LEFT JOIN device d ON d.id = i.device
-         WHERE i.expires_at > $1 AND (i.used_at IS NULL OR d.status IS NULL OR d.status = 'pending' OR d.approved_at > $2)
-         ORDER BY i.created_at DESC LIMIT $3",
-    )
-    .bind(int(now.0)?)
-    .bind(int(now.0.saturating_sub(SETTLING_MS))?)
-    .bind(i64::try_from(crate::link::MAX_INVITATIONS).unwrap_or(1))
-    .fetch_all(&mut *tx)
-    .await?;
-    let open = |row: &AnyRow| {
-        Ok(OpenInvitation {
-            id: InvitationId::from_bytes(fixed(row, 0)?),
-            token_hash: fixed(row, 1)?,
-            expires_at: millis(row, 2)?,
-        })
-    };
-    rows.iter().map(open).collect()
-}
-
-/// After its approval a device has this long to come back for a certificate that it did not get.
-const SETTLING_MS: u64 = 120_000;
 
 fn device_of(row: &AnyRow) -> Result<Device, ClinicError> {
     let status: String = row.try_get(5)?;
@@ -415,7 +347,7 @@ pub(super) fn fixed<const N: usize>(row: &AnyRow, column: usize) -> Result<[u8; 
     bytes.try_into().map_err(|_| ClinicError::CatalogDamaged)
 }
 
-fn operator(row: &AnyRow, column: usize) -> Result<OperatorId, ClinicError> {
+pub(super) fn operator(row: &AnyRow, column: usize) -> Result<OperatorId, ClinicError> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|_| ClinicError::CatalogDamaged)
 }
@@ -424,7 +356,7 @@ pub(super) fn millis(row: &AnyRow, column: usize) -> Result<UnixMillis, ClinicEr
     Ok(UnixMillis(count(row.try_get(column)?)?))
 }
 
-fn optional_millis(row: &AnyRow, column: usize) -> Result<Option<UnixMillis>, ClinicError> {
+pub(super) fn optional_millis(row: &AnyRow, column: usize) -> Result<Option<UnixMillis>, ClinicError> {
     let value: Option<i64> = row.try_get(column)?;
     value.map(|value| Ok(UnixMillis(count(value)?))).transpose()
 }

@@ -6,7 +6,8 @@
 //!           the admin compares the words and approves   -> certificate, list to ingest, Issued
 //! ```
 //! A phone that lost its connection comes again with the same token and key and is given the same device, and the same certificate
-//! if it was issued. Another key with a used token is refused and put on record.
+//! if it was issued. Another key with a used token is refused and put on record. Each beginning has new words, so beginnings are
+//! counted: whoever begins too often is declined, and the invitation is void.
 
 use std::collections::HashMap;
 
@@ -19,15 +20,22 @@ use safelight_core::ids::{DeviceId, UnixMillis};
 
 use super::access::{Actor, Event};
 use super::devices::{self, Attestation, Certificate, Device, Status};
+use super::invitations::{self, Invitation};
 use super::{Clinic, ClinicError};
+use crate::store::catalog::WriteTx;
 
 /// Longest model name of a device that is kept.
 const MAX_MODEL_LEN: usize = 64;
+
+/// Between two records of refusals of one kind: a flood of refusals is not a flood of entries.
+const RECORD_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The conversations that are open.
 #[derive(Debug, Default)]
 pub(super) struct Enrolments {
     open: HashMap<u64, Stage>,
+    /// When a refusal of a kind was last put on record. There are few kinds.
+    recorded: HashMap<&'static str, UnixMillis>,
 }
 
 #[derive(Debug)]
@@ -81,9 +89,23 @@ impl Enrolments {
         };
         match outcome {
             Ok(say) => Ok(say),
-            Err(Stop::Refused(refusal)) => Ok(Say::last(conversation, &Outcome::Refused(refusal))),
+            Err(Stop::Refused(refusal)) => {
+                self.record_refusal(clinic, refusal, now).await?;
+                Ok(Say::last(conversation, &Outcome::Refused(refusal)))
+            }
             Err(Stop::Failed(error)) => Err(error),
         }
+    }
+
+    async fn record_refusal(&mut self, clinic: &Clinic, refusal: Refusal, now: UnixMillis) -> Result<(), ClinicError> {
+        let code = refusal.code();
+        if self.recorded.get(code).is_some_and(|last| *last <= now && now.since(*last) < RECORD_EVERY) {
+            return Ok(());
+        }
+        tracing::warn!(code, "enrolment refused");
+        super::record(clinic, &[Event::EnrolmentRefused(code)]).await?;
+        self.recorded.insert(code, now);
+        Ok(())
     }
 
     async fn begin(
@@ -93,6 +115,7 @@ impl Enrolments {
         message: &[u8],
         now: UnixMillis,
     ) -> Result<Say, Stop> {
+        clinic.time_to_issue().map_err(|_| Stop::Refused(Refusal::Unavailable))?;
         let begin = Begin::parse(message).map_err(|_| Stop::Refused(Refusal::Request))?;
         let request = CertificateRequest::parse(&begin.csr).map_err(|_| Stop::Refused(Refusal::Request))?;
         let device = claim_invitation(clinic, &begin.token.hash(), request.public_key(), now).await?;
@@ -138,10 +161,13 @@ impl Enrolments {
             })
             .collect();
         let mut say = Vec::new();
+        // Who was approved waits until the clock can be right.
+        let may_issue = clinic.guard.look().judgement.may_issue();
         for (conversation, id) in waiting {
             let Some(device) = devices::find(&clinic.catalog, id).await? else { continue };
             let message = match device.status {
                 Status::Pending => continue,
+                Status::Active if !may_issue => continue,
                 Status::Revoked => Outcome::Refused(Refusal::Declined),
                 Status::Active => Outcome::Issued(Box::new(issued(clinic, &device, now).await?)),
             };
@@ -166,27 +192,47 @@ async fn claim_invitation(
 ) -> Result<DeviceId, Stop> {
     let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
     let not_open = Stop::Refused(Refusal::Invitation);
-    let Some(invitation) = devices::invitation(&mut tx, token_hash, now).await? else { return Err(not_open) };
-    if let Some(device) = invitation.device {
-        tx.rollback().await.map_err(ClinicError::from)?;
-        let known = devices::find(&clinic.catalog, device).await?;
-        if known.is_some_and(|known| known.enrol_key == *key && known.status != Status::Revoked) {
-            return Ok(device);
+    let Some(invitation) = invitations::of_token(&mut tx, token_hash, now).await? else { return Err(not_open) };
+    let Some(id) = invitation.device else { return new_device(tx, invitation, key, now).await?.ok_or(not_open) };
+    let device = devices::find_in(&mut tx, id).await?;
+    let claimed = match device {
+        Some(device) if device.enrol_key == *key && device.status == Status::Active => true,
+        Some(device) if device.enrol_key == *key && device.status == Status::Pending => {
+            let few = invitations::begin_again(&mut tx, &invitation).await?;
+            if !few {
+                tracing::warn!(invitation = %invitation.id, device = %id, "a device began too often, each time with new words");
+                void(clinic, &mut tx, &invitation, id, now).await?;
+            }
+            few
         }
-        tracing::warn!(invitation = %invitation.id, "an invitation was used a second time, with another key");
-        let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
-        let event = Event::InvitationReplayed(invitation.id);
-        clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await.map_err(ClinicError::from)?;
-        tx.commit().await.map_err(ClinicError::from)?;
-        return Err(not_open);
-    }
+        _ => {
+            tracing::warn!(invitation = %invitation.id, "an invitation was used a second time, with another key");
+            let few = invitations::replayed(&mut tx, &invitation).await?;
+            let event = Event::InvitationReplayed(invitation.id);
+            clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await.map_err(ClinicError::from)?;
+            if !few {
+                void(clinic, &mut tx, &invitation, id, now).await?;
+            }
+            false
+        }
+    };
+    tx.commit().await.map_err(ClinicError::from)?;
+    if claimed { Ok(id) } else { Err(not_open) }
+}
+
+/// Burns the invitation for a device that exists from here on, without words, so that the same phone finds it again.
+async fn new_device(
+    mut tx: WriteTx,
+    invitation: Invitation,
+    key: &PublicKey,
+    now: UnixMillis,
+) -> Result<Option<DeviceId>, ClinicError> {
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
     let id = DeviceId::from_bytes(id);
-    if !devices::use_invitation(&mut tx, invitation.id, id, now).await? {
-        return Err(not_open);
+    if !invitations::burn(&mut tx, invitation.id, id, now).await? {
+        return Ok(None);
     }
-    // The device exists from here on, without words, so that the same phone finds it again.
     let device = Device {
         id,
         name: invitation.device_name,
@@ -201,8 +247,25 @@ async fn claim_invitation(
         revoked_at: None,
     };
     devices::insert(&mut tx, &device).await?;
-    tx.commit().await.map_err(ClinicError::from)?;
-    Ok(id)
+    tx.commit().await?;
+    Ok(Some(id))
+}
+
+/// Too much was tried with this invitation: nobody may use it any more, and a device that still waits is declined. One that was approved
+/// stays: others must not be able to shut it out.
+async fn void(
+    clinic: &Clinic,
+    tx: &mut WriteTx,
+    invitation: &Invitation,
+    device: DeviceId,
+    now: UnixMillis,
+) -> Result<(), ClinicError> {
+    invitations::void(tx, invitation.id, now).await?;
+    let mut events = vec![Event::InvitationVoided(invitation.id)];
+    if devices::decline(tx, device, now).await? {
+        events.push(Event::DeviceRevoked(device));
+    }
+    Ok(clinic.access.record(tx, &Actor::Gateway, now, &events).await?)
 }
 
 async fn show_words(clinic: &Clinic, offered: &Offered, words: &str, now: UnixMillis) -> Result<(), ClinicError> {
@@ -221,7 +284,7 @@ async fn issued(clinic: &Clinic, device: &Device, now: UnixMillis) -> Result<Iss
     let same_key = held.into_iter().find(|held| held.public_key == device.enrol_key && held.not_after > now);
     let certificate = match same_key {
         Some(certificate) => certificate.der,
-        None => issue(clinic, device.id, &device.enrol_key, now).await?,
+        None => issue(clinic, device.id, &device.enrol_key, None, now).await?,
     };
     Ok(Issued {
         device_id: device.id,
@@ -232,14 +295,15 @@ async fn issued(clinic: &Clinic, device: &Device, now: UnixMillis) -> Result<Iss
     })
 }
 
-/// Issues a certificate and puts it in the catalog and on record.
+/// Issues a certificate and puts it in the catalog and on record. `by` is the certificate whose key asked for it.
 pub(super) async fn issue(
     clinic: &Clinic,
     device: DeviceId,
     key: &PublicKey,
+    by: Option<&[u8; 16]>,
     now: UnixMillis,
 ) -> Result<Vec<u8>, ClinicError> {
-    let issued = clinic.ca.issue_device(key, device, now, &mut SysRng)?;
+    let issued = clinic.ca.issue_device(key, device, clinic.dating(now), &mut SysRng)?;
     let certificate = Certificate {
         serial: issued.serial,
         device,
@@ -249,6 +313,9 @@ pub(super) async fn issue(
         issued_at: now,
     };
     let mut tx = clinic.catalog.write().await?;
+    if let Some(by) = by {
+        devices::used(&mut tx, by).await?;
+    }
     devices::insert_certificate(&mut tx, &certificate).await?;
     let event = Event::CertificateIssued(device, certificate.serial);
     clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await?;

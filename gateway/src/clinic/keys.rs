@@ -102,10 +102,20 @@ impl ClinicKeys {
         Ok(Ca::load(&folder.join(CA_KEY_FILE), &folder.join(CA_CERTIFICATE_FILE), self.clinic_id)?)
     }
 
-    pub(super) fn load_key_set(&self, folder: &Path, ca: &Ca, now: UnixMillis) -> Result<VerifiedKeySet, ClinicError> {
+    pub(super) fn load_key_set(
+        &self,
+        folder: &Path,
+        roots: &[Vec<u8>],
+        now: UnixMillis,
+    ) -> Result<VerifiedKeySet, ClinicError> {
         let envelope = keyfile::read(&folder.join(KEY_SET_FILE)).map_err(ClinicKeysError::from)?;
-        let root = root_key(ca.certificate())?;
-        Ok(SignedKeySet::parse(&envelope)?.verify(&[root], self.clinic_id, now, 0)?)
+        let keys = roots.iter().map(|root| root_key(root)).collect::<Result<Vec<_>, _>>()?;
+        Ok(SignedKeySet::parse(&envelope)?.verify(&keys, self.clinic_id, now, 0)?)
+    }
+
+    /// Puts a signed key set in the place of the one in force. It is in force once the clinic is opened anew.
+    pub(super) fn replace_key_set(&self, folder: &Path, envelope: &[u8]) -> Result<(), ClinicError> {
+        Ok(keyfile::replace(&folder.join(KEY_SET_FILE), 0o600, envelope).map_err(ClinicKeysError::from)?)
     }
 }
 
@@ -114,15 +124,29 @@ impl ClinicKeys {
 const OVERLAP: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
 
 impl ClinicKeys {
-    /// The key set that follows `held`, with this clinic's name and addresses of today, signed and written down.
+    /// The key set that follows `held`, with this clinic's name and addresses of today and these CAs, signed and written down.
     pub(super) fn next_key_set(
         &self,
         folder: &Path,
-        ca: &Ca,
         held: &VerifiedKeySet,
         config: &Config,
+        roots: Vec<Vec<u8>>,
         now: UnixMillis,
     ) -> Result<VerifiedKeySet, ClinicError> {
+        let envelope = self.sign_next(&self.certificate, held, config, roots.clone(), now)?;
+        self.replace_key_set(folder, &envelope)?;
+        self.load_key_set(folder, &roots, now)
+    }
+
+    /// The same, signed and not yet in force, under this certificate of the clinic key.
+    pub(super) fn sign_next(
+        &self,
+        certificate: &KeyCertificate,
+        held: &VerifiedKeySet,
+        config: &Config,
+        roots: Vec<Vec<u8>>,
+        now: UnixMillis,
+    ) -> Result<Vec<u8>, ClinicError> {
         let held = held.key_set();
         let next = KeySet {
             clinic_name: config.clinic_name.clone(),
@@ -130,11 +154,10 @@ impl ClinicKeys {
             number: held.number.saturating_add(1),
             previous: Some(Overlap { number: held.number, until: now.plus(OVERLAP) }),
             issued_at: now,
+            roots,
             ..held.clone()
         };
-        let signed = next.sign(&self.clinic, &self.certificate)?;
-        keyfile::replace(&folder.join(KEY_SET_FILE), 0o600, signed.bytes()).map_err(ClinicKeysError::from)?;
-        self.load_key_set(folder, ca, now)
+        Ok(next.sign(&self.clinic, certificate)?.bytes().to_vec())
     }
 }
 

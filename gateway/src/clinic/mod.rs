@@ -7,6 +7,10 @@
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
+//! | `invitations` | what brings devices, and how often it was tried |
+//! | `timekeeping` | whether the clock can be right |
+//! | `rollover` | from one CA to the next |
+//! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
 //! | [`devices`], [`pictures`], [`access`], [`schema`] | the catalog |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
@@ -15,14 +19,19 @@ pub mod access;
 pub mod devices;
 mod enrolments;
 pub mod identity;
+pub mod invitations;
 pub mod keys;
 pub mod pictures;
 mod pull;
 mod push;
 pub mod reading;
 mod renewals;
+mod restored;
+pub mod rollover;
 pub mod schema;
 pub mod sealed;
+mod settings;
+pub mod timekeeping;
 pub mod verify;
 mod witness;
 
@@ -30,17 +39,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use safelight_core::ids::ClinicId;
+use safelight_core::ids::{ClinicId, UnixMillis};
 use safelight_core::keyset::{KeySetError, VerifiedKeySet};
 use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
 
 use self::access::{AccessError, AccessLog, Actor, Event};
 use self::keys::{ClinicKeys, ClinicKeysError};
+use self::rollover::OtherCas;
 use crate::clock::Clock;
+use crate::clock::guard::Guard;
 use crate::config::{Config, Layout, RecordNumbers};
 use crate::enrol::ca::{Ca, CaError};
-use crate::enrol::issue::IssueError;
+use crate::enrol::issue::{Dating, IssueError};
 use crate::inspector::Inspector;
 use crate::link::LinkError;
 use crate::log::{LogError, MerkleLog};
@@ -103,6 +114,15 @@ pub enum ClinicError {
     /// The inspector could not work; the log says why.
     #[error("pictures cannot be inspected at the moment: see the log")]
     Inspector,
+    /// Ingest has a newer key set that this clinic has signed: this catalog was restored from an older backup.
+    #[error("a newer key set of this clinic was found and taken over: it is in force after a new start")]
+    KeySetLearned,
+    /// The clock is not to be believed.
+    #[error(
+        "the clock cannot be right (it says a time that is {}, from what was seen before), so nobody is enrolled: set it; if it is right, run `safelight clock accept`",
+        .0.name()
+    )]
+    Clock(crate::clock::guard::Judgement),
     /// Something in the catalog is not what this program writes.
     #[error("clinic.db holds something that this program did not write: restore it from the backup")]
     CatalogDamaged,
@@ -141,6 +161,7 @@ pub struct Clinic {
     pub access: AccessLog,
     /// The CA.
     pub ca: Ca,
+    other_cas: OtherCas,
     /// The clinic's other keys.
     pub keys: ClinicKeys,
     /// The key set in force.
@@ -149,6 +170,8 @@ pub struct Clinic {
     pub record_numbers: RecordNumbers,
     /// Looks into pictures, in a process of its own.
     pub inspector: Inspector,
+    /// The clock, watched.
+    pub guard: Guard,
     folder: PathBuf,
 }
 
@@ -157,9 +180,11 @@ impl Clinic {
     pub async fn open(layout: &Layout, config: &Config, clock: &Clock) -> Result<Self, ClinicError> {
         let folder = layout.clinic();
         let keys = ClinicKeys::load(&folder)?;
+        let other_cas = OtherCas::load(&folder, keys.clinic_id())?;
         let ca = keys.load_ca(&folder)?;
-        let key_set = keys.load_key_set(&folder, &ca, clock.now())?;
         let catalog = Catalog::open(folder.join(schema::FILE_NAME), &schema::migrations()).await?;
+        let guard = timekeeping::guard(&catalog, clock).await?;
+        let key_set = keys.load_key_set(&folder, &other_cas.roots(&ca), guard.now())?;
         let origin = keys::access_origin(keys.clinic_id());
         let log = MerkleLog::new(catalog.clone(), &origin, keys.access_log().verifying_key())?;
         let access = AccessLog::new(log, keys.access_log().clone());
@@ -168,9 +193,11 @@ impl Clinic {
             blobs: FileBlobs::open(&layout.ingest())?,
             access,
             ca,
+            other_cas,
             key_set,
             inspector: Inspector::this_program()
                 .map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
+            guard,
             keys,
             catalog,
             record_numbers: config.record_numbers,
@@ -183,6 +210,30 @@ impl Clinic {
         self.keys.clinic_id()
     }
 
+    /// The CA certificates that are trusted (DER), the one that issues first.
+    fn roots(&self) -> Vec<Vec<u8>> {
+        self.other_cas.roots(&self.ca)
+    }
+
+    /// The time to be used.
+    pub fn now(&self) -> UnixMillis {
+        self.guard.now()
+    }
+
+    /// The time, if something may be dated by it.
+    ///
+    /// # Errors
+    /// [`ClinicError::Clock`].
+    pub fn time_to_issue(&self) -> Result<UnixMillis, ClinicError> {
+        let reading = self.guard.look();
+        if reading.judgement.may_issue() { Ok(reading.now) } else { Err(ClinicError::Clock(reading.judgement)) }
+    }
+
+    /// How a certificate is dated at `now`: so that it holds by the time that was last believed too.
+    fn dating(&self, now: UnixMillis) -> Dating {
+        Dating { since: self.guard.look().mark, now }
+    }
+
     /// The vault's file.
     pub fn vault_file(&self) -> PathBuf {
         self.folder.join(keys::VAULT_FILE)
@@ -193,16 +244,20 @@ impl Clinic {
         Ok(Unlocked::unlock(&self.vault_file(), passphrase)?)
     }
 
-    /// Signs a new key set if name or addresses have been configured anew: phones learn them from there.
-    async fn follow_configuration(&mut self, config: &Config, clock: &Clock) -> Result<(), ClinicError> {
+    /// Signs a new key set if name or addresses have been configured anew, or the CA is rolled over: phones learn them from there.
+    async fn follow_configuration(&mut self, config: &Config) -> Result<(), ClinicError> {
         let held = self.key_set.key_set();
-        if held.clinic_name == config.clinic_name && held.addresses == config.addresses() {
+        let roots = self.roots();
+        let same =
+            held.clinic_name == config.clinic_name && held.addresses == config.addresses() && held.roots == roots;
+        // A key set that is dated wrongly can wait.
+        if same || self.time_to_issue().is_err() {
             return Ok(());
         }
         let number = held.number.saturating_add(1);
-        record(self, clock, &[Event::KeySetSigned(number)]).await?;
-        self.key_set = self.keys.next_key_set(&self.folder, &self.ca, &self.key_set, config, clock.now())?;
-        tracing::info!(number, "a new key set tells phones the configured name and addresses");
+        record(self, &[Event::KeySetSigned(number)]).await?;
+        self.key_set = self.keys.next_key_set(&self.folder, &self.key_set, config, roots, self.now())?;
+        tracing::info!(number, "a new key set tells phones what has changed");
         Ok(())
     }
 
@@ -237,22 +292,25 @@ pub async fn run(
 ) -> Result<(), ClinicError> {
     let _lock = lock(&layout.clinic())?;
     let mut clinic = Clinic::open(layout, config, &clock).await?;
-    clinic.follow_configuration(config, &clock).await?;
+    clinic.follow_configuration(config).await?;
     let vault = match passphrase {
         Some(passphrase) => Some(clinic.unlock(&passphrase)?),
         None => None,
     };
     if vault.is_some() {
-        record(&clinic, &clock, &[Event::VaultUnlocked]).await?;
+        record(&clinic, &[Event::VaultUnlocked]).await?;
     } else {
         tracing::warn!("the vault is locked: pictures are taken in and wait");
     }
+    // From here on the time is the watched one.
+    let clock = clinic.guard.clock();
     let running = Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
     let (linked, mut on_linked) = watch::channel(false);
+    let mut pull = tokio::spawn(pull::run(running.clone(), linked));
     let tasks = [
-        tokio::spawn(pull::run(running.clone(), linked)),
         tokio::spawn(verify::run(running.clone())),
         tokio::spawn(witness::run(running.clone())),
+        tokio::spawn(timekeeping::run(running.clone())),
     ];
     let ready = async {
         if on_linked.wait_for(|linked| *linked).await.is_ok() {
@@ -260,26 +318,32 @@ pub async fn run(
         }
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = until => {}
-        () = ready => {}
-    }
+    let outcome = tokio::select! {
+        () = until => Ok(()),
+        () = ready => Ok(()),
+        Ok(error) = &mut pull => Err(error),
+    };
+    pull.abort();
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     for task in tasks {
         let _ = task.await;
     }
-    Ok(())
+    outcome
 }
 
 /// Puts events of the gateway itself on record.
-async fn record(clinic: &Clinic, clock: &Clock, events: &[Event<'_>]) -> Result<(), ClinicError> {
+async fn record(clinic: &Clinic, events: &[Event<'_>]) -> Result<(), ClinicError> {
     let mut tx = clinic.catalog.write().await?;
-    clinic.access.record(&mut tx, &Actor::Gateway, clock.now(), events).await?;
+    clinic.access.record(&mut tx, &Actor::Gateway, clinic.now(), events).await?;
     tx.commit().await?;
     Ok(())
 }
 
-fn lock(folder: &Path) -> Result<std::fs::File, ClinicError> {
+/// Held by whoever works on the clinic's folder as its process.
+///
+/// # Errors
+/// [`ClinicError::AlreadyRunning`].
+pub fn lock(folder: &Path) -> Result<std::fs::File, ClinicError> {
     let path = folder.join("lock");
     let io = |source| ClinicError::Io { path: path.clone(), source };
     let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;

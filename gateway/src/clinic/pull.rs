@@ -13,7 +13,7 @@ use super::access::{Actor, Event};
 use super::enrolments::{Enrolments, Say};
 use super::pictures::{self, Claimed};
 use super::push::Pushed;
-use super::{ClinicError, RECONNECT, Running, renewals};
+use super::{ClinicError, RECONNECT, Running, renewals, restored};
 use crate::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, Link, LinkError, RelayMessage};
 use crate::store::headers::{Header, HeaderError, Headers, Kind};
 
@@ -23,12 +23,13 @@ const POLL_WAIT: Duration = Duration::from_millis(250);
 /// Says that the link is down again after this time, so that the log is not flooded.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// Holds the link for as long as the process runs.
-pub(super) async fn run(running: Arc<Running>, linked: watch::Sender<bool>) {
-    let mut complained: Option<Instant> = None;
+/// Holds the link for as long as the process runs. It ends only with [`ClinicError::KeySetLearned`], which needs a new start.
+pub(super) async fn run(running: Arc<Running>, linked: watch::Sender<bool>) -> ClinicError {
+    let (mut complained, mut learned): (Option<Instant>, _) = (None, false);
     loop {
-        let error = match hold(&running, &linked).await {
+        let error = match hold(&running, &linked, &mut learned).await {
             Ok(()) => continue,
+            Err(error @ ClinicError::KeySetLearned) => return error,
             Err(error) => error,
         };
         linked.send_replace(false);
@@ -40,17 +41,19 @@ pub(super) async fn run(running: Arc<Running>, linked: watch::Sender<bool>) {
     }
 }
 
-async fn hold(running: &Running, linked: &watch::Sender<bool>) -> Result<(), ClinicError> {
+async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut bool) -> Result<(), ClinicError> {
     let mut link = link::connect(&running.ingest_folder).await?;
+    // Before anything is said or served: this catalog may be older than what is in force.
+    restored::catch_up(&running.clinic, &mut link, learned).await?;
     let mut enrolments = Enrolments::default();
     let mut pushed = Pushed::default();
     let mut relay_after = 0;
     loop {
         let now = running.clock.now();
-        pushed.bring_up_to_date(&running.clinic, &mut link, now).await?;
+        pushed.bring_up_to_date(&running.clinic, &mut link).await?;
         for say in enrolments.decided(&running.clinic, now).await? {
             // The phone connects at once: ingest must know it before it has its certificate.
-            pushed.bring_up_to_date(&running.clinic, &mut link, now).await?;
+            pushed.bring_up_to_date(&running.clinic, &mut link).await?;
             tell(&mut link, &mut enrolments, say).await?;
         }
         linked.send_replace(true);
@@ -85,8 +88,9 @@ async fn answer(
             enrolments.handle(&running.clinic, message.conversation, &message.message, now).await
         }
         ConversationKind::Renew(device) => {
-            let response = renewals::renew(&running.clinic, device, &message.message, now).await?;
-            pushed.bring_up_to_date(&running.clinic, link, now).await?;
+            let shown = message.shown.as_deref().unwrap_or_default();
+            let response = renewals::renew(&running.clinic, device, shown, &message.message, now).await?;
+            pushed.bring_up_to_date(&running.clinic, link).await?;
             Ok(Say { conversation: message.conversation, message: response, last: true })
         }
     }

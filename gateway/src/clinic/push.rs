@@ -6,9 +6,11 @@ use getrandom::SysRng;
 use safelight_core::client::tls::Validity;
 use safelight_core::device_key::PublicKey;
 use safelight_core::ids::UnixMillis;
+use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
-use super::{Clinic, ClinicError, devices};
+use super::timekeeping::{self, Acceptance};
+use super::{Clinic, ClinicError, devices, invitations, settings};
 use crate::link::{Answer, Ask, IngestStatus, Link, LinkError, OpenInvitation};
 
 /// Between two looks at ingest's TLS certificate.
@@ -19,48 +21,61 @@ const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Pushed {
     generation: Option<u64>,
     invitations: Option<Vec<OpenInvitation>>,
-    key_set: bool,
-    certificate_seen: Option<UnixMillis>,
+    accepted: Option<Vec<u64>>,
+    clock: Option<Acceptance>,
+    /// On the clock that nobody can set.
+    certificate_seen: Option<Duration>,
 }
 
 impl Pushed {
     /// Tells ingest whatever it has not been told.
-    pub(super) async fn bring_up_to_date(
-        &mut self,
-        clinic: &Clinic,
-        link: &mut Link,
-        now: UnixMillis,
-    ) -> Result<(), ClinicError> {
+    pub(super) async fn bring_up_to_date(&mut self, clinic: &Clinic, link: &mut Link) -> Result<(), ClinicError> {
+        let clock = timekeeping::acceptance(&clinic.catalog).await?;
+        if self.clock != Some(clock) {
+            if clock.number > 0 {
+                link.tell(&Ask::ClockAccepted { number: clock.number, at: clock.at }).await?;
+            }
+            self.clock = Some(clock);
+        }
+        // Invitations and old key sets also end by time, so they are looked at each round.
+        let reading = clinic.guard.look();
+        let now = reading.now;
+        let open = match reading.judgement.may_issue() {
+            true => invitations::open_for_ingest(&clinic.catalog, now).await?,
+            false => Vec::new(),
+        };
+        if self.invitations.as_ref() != Some(&open) {
+            link.tell(&Ask::Invitations(open.clone())).await?;
+            self.invitations = Some(open);
+        }
+        // After the invitations: who waits until ingest has heard looks at this number.
         if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
             let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
             link.tell(&Ask::Devices { generation, devices }).await?;
             self.generation = Some(generation);
         }
-        // Invitations also end by time, so they are looked at each round.
-        let open = devices::open_invitations(&clinic.catalog, now).await?;
-        if self.invitations.as_ref() != Some(&open) {
-            link.tell(&Ask::Invitations(open.clone())).await?;
-            self.invitations = Some(open);
+        let key_set = clinic.key_set.key_set();
+        let mut accepted = vec![key_set.number];
+        accepted.extend(key_set.previous.iter().filter(|previous| previous.until > now).map(|old| old.number));
+        if self.accepted.as_ref() != Some(&accepted) {
+            let envelope = clinic.key_set_envelope().to_vec();
+            link.tell(&Ask::KeySet { envelope, accepted: accepted.clone() }).await?;
+            self.accepted = Some(accepted);
         }
-        if !self.key_set {
-            let key_set = clinic.key_set.key_set();
-            let mut accepted = vec![key_set.number];
-            accepted.extend(
-                key_set.previous.iter().filter(|previous| previous.until > now).map(|previous| previous.number),
-            );
-            link.tell(&Ask::KeySet { envelope: clinic.key_set_envelope().to_vec(), accepted }).await?;
-            self.key_set = true;
-        }
-        let due = self.certificate_seen.is_none_or(|seen| now.since(seen) >= CERTIFICATE_INTERVAL);
-        if due {
+        let elapsed = clinic.guard.elapsed();
+        let due = self.certificate_seen.is_none_or(|seen| elapsed.saturating_sub(seen) >= CERTIFICATE_INTERVAL);
+        if due && reading.judgement.may_issue() {
             certify_ingest(clinic, link, now).await?;
-            self.certificate_seen = Some(now);
+            self.certificate_seen = Some(elapsed);
         }
         Ok(())
     }
 }
 
-/// Gives ingest a new TLS certificate in the last third of the old one's life.
+/// The setting with the SHA-256 of the CA certificates that ingest was last given.
+const ROOTS_GIVEN: &str = "ingest-roots";
+
+/// Gives ingest a new TLS certificate in the last third of the old one's life, and when the CA is rolled over.
 async fn certify_ingest(clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Result<(), ClinicError> {
     let Answer::Status(IngestStatus { certificate_until, .. }) = link.ask(&Ask::Status).await? else {
         return Err(LinkError::Unexpected.into());
@@ -68,18 +83,27 @@ async fn certify_ingest(clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Re
     let lifetime = crate::enrol::issue::INGEST_LIFETIME;
     let not_before =
         UnixMillis(certificate_until.0.saturating_sub(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX)));
-    if !(Validity { not_before, not_after: certificate_until }).renewal_due(now) {
+    let roots = clinic.roots();
+    let wanted = Sha256::digest(roots.concat()).to_vec();
+    let given = settings::get(&mut *clinic.catalog.read().await?, ROOTS_GIVEN).await?;
+    // What `init` wrote down was the one CA of then.
+    let same_roots = given.map_or(roots.len() == 1, |given| given == wanted);
+    if same_roots && !(Validity { not_before, not_after: certificate_until }).renewal_due(now) {
         return Ok(());
     }
     let Answer::PublicKey(sec1) = link.ask(&Ask::CertificateRequest).await? else {
         return Err(LinkError::Unexpected.into());
     };
     let key = PublicKey::from_sec1(&sec1).map_err(|_| LinkError::Unexpected)?;
-    let issued = clinic.ca.issue_ingest(&key, clinic.id(), now, &mut SysRng)?;
+    let issued = clinic.ca.issue_ingest(&key, clinic.id(), clinic.dating(now), &mut SysRng)?;
     let mut tx = clinic.catalog.write().await?;
     clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::IngestCertified(issued.serial)]).await?;
     tx.commit().await?;
-    link.tell(&Ask::Certificate(vec![issued.der.to_vec(), clinic.ca.certificate().to_vec()])).await?;
+    let chain = std::iter::once(issued.der).chain(roots).collect();
+    link.tell(&Ask::Certificate(chain)).await?;
+    let mut tx = clinic.catalog.write().await?;
+    settings::set(&mut tx, ROOTS_GIVEN, wanted).await?;
+    tx.commit().await?;
     tracing::info!("ingest has a new TLS certificate");
     Ok(())
 }

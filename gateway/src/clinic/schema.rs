@@ -84,5 +84,24 @@ CREATE INDEX picture_device ON picture (device, sequence);
 CREATE INDEX picture_patient ON picture (patient)
 ",
         },
+        // Certificates are numbered as they are issued: their times are the clock's, and a clock can be set back.
+        Migration {
+            number: 3,
+            name: "enrolment-under-attack",
+            sql: "
+ALTER TABLE invitation ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE invitation ADD COLUMN replays BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE invitation ADD COLUMN voided_at BIGINT;
+ALTER TABLE certificate ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE certificate ADD COLUMN used BIGINT NOT NULL DEFAULT 0;
+UPDATE certificate SET number = (SELECT COUNT(*) FROM certificate older
+    WHERE older.issued_at < certificate.issued_at
+       OR (older.issued_at = certificate.issued_at AND older.serial <= certificate.serial));
+CREATE TABLE adopted_certificate (
+    serial BYTEA PRIMARY KEY,
+    device BYTEA NOT NULL REFERENCES device (id)
+)
+",
+        },
     ]
 }

@@ -62,10 +62,10 @@ async fn look(
         }
         if !verify_consistency(last.size, &last.root, newest.size, &newest.root, &consistency) {
             tracing::error!(size = last.size, "ingest's log is not a continuation of what it signed before");
-            record(&running.clinic, &running.clock, &[Event::IntakeForked(last.size)]).await?;
+            record(&running.clinic, &[Event::IntakeForked(last.size)]).await?;
             return Ok(None);
         }
     }
-    record(&running.clinic, &running.clock, &[Event::IntakeSeen(newest.size, newest.root)]).await?;
+    record(&running.clinic, &[Event::IntakeSeen(newest.size, newest.root)]).await?;
     Ok(Some(newest))
 }

@@ -26,6 +26,21 @@ pub const BACKDATED: Duration = Duration::from_secs(5 * 60);
 /// 9999-12-31T23:59:59Z in seconds since 1970, the last moment that a certificate can name (RFC 5280 section 4.1.2.5).
 const LAST_MOMENT: u64 = 253_402_300_799;
 
+/// From when to when a certificate is dated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dating {
+    /// It holds from then on, and a moment before. Earlier than `now` where the clock has leapt forward and may yet be set back.
+    pub since: UnixMillis,
+    /// Its life is counted from then.
+    pub now: UnixMillis,
+}
+
+impl From<UnixMillis> for Dating {
+    fn from(now: UnixMillis) -> Self {
+        Self { since: now, now }
+    }
+}
+
 /// A certificate that was just issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedCertificate {
@@ -65,12 +80,12 @@ impl Ca {
         &self,
         key: &PublicKey,
         device: DeviceId,
-        now: UnixMillis,
+        dating: impl Into<Dating>,
         rng: &mut R,
     ) -> Result<IssuedCertificate, IssueError> {
         let san = SanType::URI(ia5(&device_uri(device))?);
         let params = end_entity(&device.to_string(), san, ExtendedKeyUsagePurpose::ClientAuth);
-        self.issue(key, params, DEVICE_LIFETIME, now, rng)
+        self.issue(key, params, DEVICE_LIFETIME, dating.into(), rng)
     }
 
     /// A certificate for TLS server authentication by ingest under the clinic's fixed name, and for nothing else.
@@ -78,13 +93,13 @@ impl Ca {
         &self,
         key: &PublicKey,
         clinic: ClinicId,
-        now: UnixMillis,
+        dating: impl Into<Dating>,
         rng: &mut R,
     ) -> Result<IssuedCertificate, IssueError> {
         let name = clinic.server_name();
         let san = SanType::DnsName(ia5(&name)?);
         let params = end_entity(&name, san, ExtendedKeyUsagePurpose::ServerAuth);
-        self.issue(key, params, INGEST_LIFETIME, now, rng)
+        self.issue(key, params, INGEST_LIFETIME, dating.into(), rng)
     }
 
     fn issue<R: TryCryptoRng>(
@@ -92,10 +107,11 @@ impl Ca {
         key: &PublicKey,
         params: CertificateParams,
         lifetime: Duration,
-        now: UnixMillis,
+        Dating { since, now }: Dating,
         rng: &mut R,
     ) -> Result<IssuedCertificate, IssueError> {
         let mut validity = validity_from(now, lifetime);
+        validity.not_before = validity.not_before.min(validity_from(since, lifetime).not_before);
         // Nobody checks a root's own end, so nothing under it may outlive it.
         validity.not_before = validity.not_before.max(self.validity().not_before);
         validity.not_after = validity.not_after.min(self.validity().not_after);

@@ -22,6 +22,8 @@ use safelight_core::ids::{DeviceId, UnixMillis};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::clock::guard::Guard;
+
 /// A certificate's serial number as the CA makes it.
 pub type Serial = [u8; 16];
 
@@ -43,7 +45,17 @@ pub fn server_config(
     key: PrivateKeyDer<'static>,
     roots: &[CertificateDer<'static>],
 ) -> Result<ServerConfig, ServerTlsError> {
-    let verifier = Arc::new(DeviceVerifier::new(roots)?);
+    server_config_watched(chain, key, roots, None)
+}
+
+/// The same; a `guard` tells the time, and since when the gateway was off.
+pub(super) fn server_config_watched(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    roots: &[CertificateDer<'static>],
+    guard: Option<Guard>,
+) -> Result<ServerConfig, ServerTlsError> {
+    let verifier = Arc::new(DeviceVerifier { guard, ..DeviceVerifier::new(roots)? });
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(ServerTlsError::Own)?
@@ -83,7 +95,11 @@ fn hardened(mut config: ServerConfig, alpn: &[u8]) -> ServerConfig {
 /// Checks device certificates in the handshake. One that has expired passes within [`GRACE`]; [`identify`] marks it,
 /// and it opens the door to renewal alone.
 #[derive(Debug)]
-pub struct DeviceVerifier(Arc<dyn ClientCertVerifier>);
+pub struct DeviceVerifier {
+    webpki: Arc<dyn ClientCertVerifier>,
+    /// Knows when the gateway was off. Nobody could renew in that time, so it counts against nobody's grace.
+    guard: Option<Guard>,
+}
 
 impl DeviceVerifier {
     /// For certificates from one of `roots`.
@@ -93,13 +109,20 @@ impl DeviceVerifier {
             store.add(root.clone()).map_err(|_| ServerTlsError::Roots)?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider());
-        verifier.build().map(Self).map_err(|_| ServerTlsError::Roots)
+        let webpki = verifier.build().map_err(|_| ServerTlsError::Roots)?;
+        Ok(Self { webpki, guard: None })
+    }
+
+    fn is_in_grace(&self, not_after: UnixTime, now: UnixTime) -> bool {
+        let millis = |time: UnixTime| UnixMillis(time.as_secs().saturating_mul(1000));
+        now.as_secs().saturating_sub(not_after.as_secs()) <= GRACE.as_secs()
+            || self.guard.as_ref().is_some_and(|guard| excused(guard, millis(not_after), millis(now)))
     }
 }
 
 impl ClientCertVerifier for DeviceVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.root_hint_subjects()
+        self.webpki.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -109,12 +132,12 @@ impl ClientCertVerifier for DeviceVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         // The CA signs devices itself: what else the peer has sent is not looked at.
-        let verified = match self.0.verify_client_cert(end_entity, &[], now) {
+        let verified = match self.webpki.verify_client_cert(end_entity, &[], now) {
             Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
-                if now.as_secs().saturating_sub(not_after.as_secs()) <= GRACE.as_secs() =>
+                if self.is_in_grace(not_after, now) =>
             {
                 // The expiry is seen before the signature is checked: all of it again, as of the last moment.
-                self.0.verify_client_cert(end_entity, &[], not_after)
+                self.webpki.verify_client_cert(end_entity, &[], not_after)
             }
             verdict => verdict,
         }
@@ -129,7 +152,7 @@ impl ClientCertVerifier for DeviceVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        self.webpki.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -138,11 +161,11 @@ impl ClientCertVerifier for DeviceVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        self.webpki.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
 }
 
@@ -154,6 +177,7 @@ pub struct PresentedDevice {
     public_key: PublicKey,
     validity: Validity,
     in_grace: bool,
+    certificate: Vec<u8>,
 }
 
 impl PresentedDevice {
@@ -206,22 +230,52 @@ pub enum IdentifyError {
 /// Reads the device from the certificates of a connection whose handshake [`server_config`] has verified: this step
 /// checks form and time, the handshake has checked the signatures.
 pub fn identify(peer_certs: &[CertificateDer<'_>], now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
-    let certificate = DeviceCertificate::read(peer_certs.first().ok_or(IdentifyError::NoCertificate)?)?;
-    let in_grace = match certificate.validity.state(now) {
+    let shown = peer_certs.first().ok_or(IdentifyError::NoCertificate)?;
+    let DeviceCertificate { device_id, serial, public_key, validity } = DeviceCertificate::read(shown)?;
+    let in_grace = match validity.state(now) {
         ValidityState::Valid => false,
         ValidityState::InGrace => true,
         ValidityState::NotYetValid => return Err(IdentifyError::NotYetValid),
         ValidityState::Expired => return Err(IdentifyError::Expired),
     };
-    let DeviceCertificate { device_id, serial, public_key, validity } = certificate;
-    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace })
+    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace, certificate: shown.to_vec() })
+}
+
+fn excused(guard: &Guard, not_after: UnixMillis, now: UnixMillis) -> bool {
+    guard.look().outage.is_some_and(|outage| outage.excuses(not_after, GRACE, now))
 }
 
 /// [`identify`] for an accepted connection.
 pub fn identify_peer(connection: &quinn::Connection, now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
+    identify(&shown_by(connection)?, now)
+}
+
+/// [`identify`] for an accepted connection, by a watched clock.
+pub(super) fn identify_watched(
+    connection: &quinn::Connection,
+    guard: &Guard,
+) -> Result<PresentedDevice, IdentifyError> {
+    let (shown, now) = (shown_by(connection)?, guard.now());
+    match identify(&shown, now) {
+        Err(IdentifyError::Expired) => {
+            // As of its last moment, and in grace.
+            let end =
+                shown.first().and_then(|der| Validity::of_certificate(der)).ok_or(IdentifyError::Malformed)?.not_after;
+            let presented = identify(&shown, end)?;
+            if excused(guard, end, now) {
+                Ok(PresentedDevice { in_grace: true, ..presented })
+            } else {
+                Err(IdentifyError::Expired)
+            }
+        }
+        verdict => verdict,
+    }
+}
+
+fn shown_by(connection: &quinn::Connection) -> Result<Vec<CertificateDer<'static>>, IdentifyError> {
     let identity: Box<dyn Any> = connection.peer_identity().ok_or(IdentifyError::NoCertificate)?;
     let certs = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| IdentifyError::NoCertificate)?;
-    identify(&certs, now)
+    Ok(*certs)
 }
 
 /// What a certificate of the device template says.
@@ -322,6 +376,11 @@ impl VerifiedDevice {
     /// The serial number of its certificate.
     pub fn serial(&self) -> Serial {
         self.0.serial
+    }
+
+    /// Its certificate (DER).
+    pub fn certificate(&self) -> &[u8] {
+        &self.0.certificate
     }
 
     /// The last moment of its certificate.

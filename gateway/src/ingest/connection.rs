@@ -8,7 +8,7 @@ use safelight_core::wire::{CloseReason, RefusalCode, Request, Response, frame};
 use tokio::time::timeout;
 
 use super::Ingest;
-use super::authenticate::{IdentifyError, PresentedDevice, Refused, VerifiedDevice, authenticate, identify_peer};
+use super::authenticate::{IdentifyError, PresentedDevice, Refused, VerifiedDevice, authenticate, identify_watched};
 use super::live::close;
 use super::{renew, upload};
 
@@ -34,7 +34,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
             return;
         }
     };
-    let presented = match identify_peer(&connection, ingest.clock.now()) {
+    let presented = match identify_watched(&connection, &ingest.guard) {
         Ok(presented) => presented,
         Err(error) => {
             ingest.refusals.note("certificate");
@@ -57,6 +57,16 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
     }
     tracing::debug!(device = %device_id, "connected");
     while let Ok((send, recv)) = connection.accept_bi().await {
+        // Its certificate is asked anew too: a connection that is kept alive must not outlive it.
+        let presented = match identify_watched(&connection, &ingest.guard) {
+            Ok(presented) => presented,
+            Err(error) => {
+                let reason = close_reason_of_identity(&error);
+                ingest.refuse_connection(device_id, reason).await;
+                close(&connection, reason);
+                return;
+            }
+        };
         match welcome(&ingest, &presented) {
             Ok(device) => {
                 tokio::spawn(serve_stream(ingest.clone(), device, send, recv));

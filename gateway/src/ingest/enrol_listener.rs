@@ -23,8 +23,9 @@ use crate::link::ConversationKind;
 /// Wrong tokens that one address may try before it is no longer listened to, until the listener closes.
 const MAX_WRONG_TOKENS: u32 = 10;
 
-/// Addresses that are remembered for that. Beyond it, nobody unknown is listened to.
-const MAX_ADDRESSES: usize = 1024;
+/// Wrong tokens of all addresses together, likewise. This ends the round for whoever is invited at the moment; phones that are enrolled
+/// notice nothing, and the next invitation begins a new round.
+const MAX_WRONG_IN_ALL: u32 = 500;
 
 /// Connections at once.
 pub(super) const MAX_ENROLLING: usize = 32;
@@ -35,17 +36,15 @@ const PHONE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long an approval may take.
 const APPROVAL_DEADLINE: Duration = Duration::from_secs(15 * 60);
 
-/// Wrong tokens by address.
+/// Wrong tokens by address, which are never more than [`MAX_WRONG_IN_ALL`].
 #[derive(Debug, Default)]
 pub(super) struct WrongTokens(Mutex<HashMap<IpAddr, u32>>);
 
 impl WrongTokens {
     fn may_try(&self, address: IpAddr) -> bool {
         let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match tried.get(&address) {
-            Some(count) => *count < MAX_WRONG_TOKENS,
-            None => tried.len() < MAX_ADDRESSES,
-        }
+        let in_all = tried.values().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        in_all < MAX_WRONG_IN_ALL && tried.get(&address).is_none_or(|count| *count < MAX_WRONG_TOKENS)
     }
 
     fn note(&self, address: IpAddr) {
@@ -64,6 +63,7 @@ impl WrongTokens {
 pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
     let address = incoming.remote_address().ip();
     if !ingest.wrong_tokens.may_try(address) {
+        ingest.refuse_enrolment("too-many-wrong-tokens").await;
         incoming.refuse();
         return;
     }
@@ -74,7 +74,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
     };
     let outcome = converse(&ingest, address, &mut send, &mut recv).await;
     if let Err(refusal) = outcome {
-        tracing::info!(code = refusal.code(), "enrolment refused");
+        ingest.refuse_enrolment(refusal.code()).await;
         let _ = send.write_all(&frame(&Outcome::Refused(refusal).to_bytes())).await;
     }
     let _ = send.finish();
@@ -91,9 +91,12 @@ async fn converse(
     let mut phone = PhoneFrames { recv, reader: FrameReader::new(MAX_BEGIN_LEN), pending: Vec::new() };
     let begin = phone.next().await?;
     let parsed = Begin::parse(&begin).map_err(|_| Refusal::Request)?;
+    // Asked again: of many connections that came at once, all passed the first question.
+    if !ingest.wrong_tokens.may_try(address) {
+        return Err(Refusal::TooMany);
+    }
     if !is_open(ingest, &parsed.token.hash()) {
         ingest.wrong_tokens.note(address);
-        ingest.refusals.note("invitation");
         return Err(Refusal::Invitation);
     }
     let mut conversation = ingest.relay.open(ConversationKind::Enrol).map_err(|_| Refusal::TooMany)?;
@@ -154,5 +157,36 @@ impl PhoneFrames<'_> {
                 Ok(Ok(Some(chunk))) => self.pending = chunk.bytes.to_vec(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn address(number: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from(number))
+    }
+
+    #[test]
+    fn e05_guesses_end_for_one_address_and_for_all_together_until_the_next_round() {
+        let tried = WrongTokens::default();
+        for _ in 0..MAX_WRONG_TOKENS {
+            assert!(tried.may_try(address(1)));
+            tried.note(address(1));
+        }
+        assert!(!tried.may_try(address(1)), "one address");
+        assert!(tried.may_try(address(2)), "others are not shut out by it");
+        let mut guesses = MAX_WRONG_TOKENS;
+        while tried.may_try(address(100 + guesses)) {
+            tried.note(address(100 + guesses));
+            guesses += 1;
+        }
+        assert_eq!(guesses, MAX_WRONG_IN_ALL, "all together");
+        assert!(!tried.may_try(address(2)));
+        tried.clear();
+        assert!(tried.may_try(address(1)) && tried.may_try(address(2)));
     }
 }

@@ -192,6 +192,12 @@ impl Inbox {
         self.log_entry(Entry::new("refused", fields)?.to_bytes()).await
     }
 
+    /// Puts it on record that somebody who wanted to enrol was refused, `count` times since the last entry.
+    pub(super) async fn log_enrolment_refusal(&self, code: &str, count: u64, at: UnixMillis) -> Result<(), InboxError> {
+        let fields = vec![Field::Code(code.to_owned()), Field::Number(count), Field::Number(at.0)];
+        self.log_entry(Entry::new("enrolment-refused", fields)?.to_bytes()).await
+    }
+
     async fn log_entry(&self, entry: Vec<u8>) -> Result<(), InboxError> {
         let (reply, done) = tokio::sync::oneshot::channel();
         self.jobs.send(Job::Entry { entry, reply }).await.map_err(|_| InboxError::Stopped)?;
@@ -348,6 +354,17 @@ impl Inbox {
                 _ => Err(InboxError::Damaged),
             },
         }
+    }
+
+    /// Keeps a number.
+    pub(super) async fn set_number(&self, name: &str, number: u64) -> Result<(), InboxError> {
+        self.set(name, number.to_be_bytes().to_vec()).await
+    }
+
+    /// A number that was kept.
+    pub(super) async fn number(&self, name: &str) -> Result<Option<u64>, InboxError> {
+        let Some(kept) = self.get(name).await? else { return Ok(None) };
+        kept.try_into().map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| InboxError::Damaged)
     }
 
     async fn set(&self, name: &str, value: Vec<u8>) -> Result<(), InboxError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Ingest;
+use super::{Ingest, timekeeping};
 use crate::link::{Answer, Ask, Failure, IngestStatus, Link, LinkError, LinkListener, MAX_POLL_WAIT_MS};
 use crate::store::blobs::Blobs;
 
@@ -100,6 +100,15 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
             let replaced = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).replace_chain(chain);
             replaced.map_err(|_| Failure::Unusable)?;
             ingest.reconfigured.notify_one();
+            Ok(Answer::Done)
+        }
+        Ask::InForce => {
+            let (generation, devices) = ingest.inbox.devices().await.map_err(|_| Failure::Store)?;
+            let key_set = ingest.inbox.key_set().await.map_err(|_| Failure::Store)?.map(|(envelope, _)| envelope);
+            Ok(Answer::InForce { generation, devices, key_set })
+        }
+        Ask::ClockAccepted { number, at } => {
+            timekeeping::accept(ingest, number, at).await.map_err(|_| Failure::Store)?;
             Ok(Answer::Done)
         }
         // Answered by the caller, who knows the ports.

@@ -10,6 +10,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 use safelight_core::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, MAX_STREAMS_PER_CONNECTION, STREAM_WINDOW};
 
 use super::enrol_listener::MAX_ENROLLING;
+use super::timekeeping::TlsTime;
 use super::{Ingest, IngestError, authenticate, connection, enrol_listener};
 
 /// How long goodbyes may take to leave.
@@ -143,7 +144,9 @@ impl Ingest {
 
 fn main_config(ingest: &Ingest) -> Result<quinn::ServerConfig, IngestError> {
     let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
-    let tls = authenticate::server_config(keys.chain(), keys.tls_key(), &keys.roots())?;
+    let mut tls =
+        authenticate::server_config_watched(keys.chain(), keys.tls_key(), &keys.roots(), Some(ingest.guard.clone()))?;
+    tls.time_provider = Arc::new(TlsTime(ingest.clock.clone()));
     quic_config(tls)
 }
 

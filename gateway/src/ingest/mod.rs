@@ -13,6 +13,7 @@
 //! | `renew`, `enrol_listener`, `relay` | carried to the clinic process, not understood |
 //! | `link_server` | answers the clinic process |
 //! | `sweep` | removes what was never acknowledged, names what is lost |
+//! | `timekeeping` | whether the clock can be right |
 //! | `devices`, `key_set`, `live`, `refusals` | what is in force and what is live |
 
 pub mod authenticate;
@@ -29,6 +30,7 @@ mod refusals;
 mod relay;
 mod renew;
 mod sweep;
+mod timekeeping;
 mod upload;
 
 use std::path::PathBuf;
@@ -36,13 +38,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use safelight_core::ids::{ClinicId, DeviceId, UnixMillis};
+use safelight_core::ids::{ClinicId, DeviceId};
 use safelight_core::wire::{CloseReason, RefusalCode};
 use tokio::sync::{Notify, watch};
 
 use self::inbox::{Inbox, InboxError};
 use self::keys::{IngestKeys, KeysError};
 use crate::clock::Clock;
+use crate::clock::guard::Guard;
 use crate::config::{Config, Layout};
 use crate::link::{self, LinkError, OpenInvitation};
 use crate::store::blobs::{BlobError, Blobs, FileBlobs};
@@ -104,7 +107,9 @@ pub enum IngestError {
 #[derive(Debug)]
 pub(crate) struct Ingest {
     clinic_id: ClinicId,
+    /// The watched one.
     clock: Clock,
+    guard: Guard,
     inbox: Inbox,
     blobs: FileBlobs,
     keys: Mutex<IngestKeys>,
@@ -190,16 +195,31 @@ impl Ingest {
         }
     }
 
+    /// Counts a refusal of somebody who wanted to enrol, and puts it on record with those since the last entry.
+    async fn refuse_enrolment(&self, code: &'static str) {
+        let now = self.clock.now();
+        let Some(count) = self.refusals.note_unknown(code, now) else { return };
+        tracing::info!(code, count, "enrolment refused");
+        if let Err(error) = self.inbox.log_enrolment_refusal(code, count, now).await {
+            tracing::error!(%error, "a refusal could not be logged");
+        }
+    }
+
     fn clinic_seen(&self, unlocked: bool) {
-        self.clinic_seen.store(self.clock.now().0, Ordering::Release);
+        self.clinic_seen.store(self.elapsed_ms(), Ordering::Release);
         self.clinic_unlocked.store(unlocked, Ordering::Release);
     }
 
     fn clinic_seen_ms_ago(&self) -> Option<u64> {
         match self.clinic_seen.load(Ordering::Acquire) {
             0 => None,
-            seen => Some(u64::try_from(self.clock.now().since(UnixMillis(seen)).as_millis()).unwrap_or(u64::MAX)),
+            seen => Some(self.elapsed_ms().saturating_sub(seen)),
         }
+    }
+
+    /// On the clock that nobody can set; never 0.
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 }
 
@@ -223,11 +243,13 @@ pub async fn run(
     let _lock = lock(&folder)?;
     let keys = IngestKeys::load(&folder)?;
     let inbox = Inbox::open(&folder, &keys, clock.clone()).await?;
+    let guard = timekeeping::guard(&inbox, &clock).await?;
     let blobs = FileBlobs::open(&folder)?;
     let news = Arc::new(Notify::new());
     let ingest = Arc::new(Ingest {
         clinic_id: keys.clinic_id(),
-        clock,
+        clock: guard.clock(),
+        guard,
         blobs,
         keys: Mutex::new(keys),
         devices: devices::Devices::default(),
@@ -254,6 +276,7 @@ pub async fn run(
     let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
     let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
     let sweeping = tokio::spawn(sweep::run(ingest.clone()));
+    let watching = tokio::spawn(timekeeping::run(ingest.clone()));
     tracing::info!(listen = %config.listen, "phones are served");
     ready();
     tokio::select! {
@@ -270,6 +293,7 @@ pub async fn run(
     link.abort();
     enrolling.abort();
     sweeping.abort();
+    watching.abort();
     if distrusted { Err(IngestError::StoreDistrusted) } else { Ok(()) }
 }
 

@@ -69,7 +69,7 @@ impl Relay {
         inner.next_conversation = inner.next_conversation.saturating_add(1);
         let id = inner.next_conversation;
         inner.open.insert(id, (kind, sender));
-        Ok(Conversation { relay: self.clone(), id, kind, replies })
+        Ok(Conversation { relay: self.clone(), id, kind, shown: None, replies })
     }
 
     /// Messages after `seq`, oldest first.
@@ -105,10 +105,17 @@ pub(super) struct Conversation {
     relay: Relay,
     id: u64,
     kind: ConversationKind,
+    shown: Option<Vec<u8>>,
     replies: mpsc::Receiver<Reply>,
 }
 
 impl Conversation {
+    /// The same, of a phone that has connected with this certificate (DER).
+    pub(super) fn showing(mut self, certificate: &[u8]) -> Self {
+        self.shown = Some(certificate.to_vec());
+        self
+    }
+
     /// Lays a message of the phone where the clinic process finds it.
     pub(super) fn say(&self, message: Vec<u8>) -> Result<(), Full> {
         if message.len() > MAX_RELAYED_LEN {
@@ -120,7 +127,13 @@ impl Conversation {
             return Err(Full);
         }
         inner.next_seq = inner.next_seq.saturating_add(1);
-        let message = RelayMessage { seq: inner.next_seq, conversation: self.id, kind: self.kind, message };
+        let message = RelayMessage {
+            seq: inner.next_seq,
+            conversation: self.id,
+            kind: self.kind,
+            shown: self.shown.clone(),
+            message,
+        };
         inner.waiting.push_back(message);
         drop(inner);
         self.relay.news.notify_waiters();

@@ -20,7 +20,7 @@ pub(super) async fn renew(
     request: &Request,
 ) -> Result<Response, RefusalCode> {
     let kind = ConversationKind::Renew(device.device_id());
-    let mut conversation = ingest.relay.open(kind).map_err(|_| RefusalCode::TooMany)?;
+    let mut conversation = ingest.relay.open(kind).map_err(|_| RefusalCode::TooMany)?.showing(device.certificate());
     let request = request.to_bytes().map_err(|_| RefusalCode::Internal)?;
     conversation.say(request).map_err(|_| RefusalCode::TooMany)?;
     let answer = timeout(RENEWAL_WAIT, conversation.reply()).await;

@@ -1,7 +1,7 @@
 //! The messages of the link.
 
 use safelight_core::cbor::{Fields, Item, MapWriter, Value};
-use safelight_core::ids::CaptureId;
+use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::log::Hash;
 use safelight_core::wire::limits::{MAX_CERTIFICATE_LEN, MAX_KEY_SET_LEN, MAX_PROOF_HASHES};
 
@@ -64,6 +64,15 @@ pub enum Ask {
     Certificate(Vec<Vec<u8>>),
     /// Counts and ports.
     Status,
+    /// What ingest has in force, for a clinic process that may have been restored from a backup.
+    InForce,
+    /// A person has said that the clock is right.
+    ClockAccepted {
+        /// Ascends with each.
+        number: u64,
+        /// What the clinic's clock said then.
+        at: UnixMillis,
+    },
 }
 
 /// What ingest answers.
@@ -91,6 +100,15 @@ pub enum Answer {
     PublicKey(Vec<u8>),
     /// Counts and ports.
     Status(IngestStatus),
+    /// What is in force.
+    InForce {
+        /// Of the list of devices.
+        generation: u64,
+        /// The list.
+        devices: Vec<DeviceRecord>,
+        /// The key set's envelope, if there is one.
+        key_set: Option<Vec<u8>>,
+    },
 }
 
 impl Ask {
@@ -116,6 +134,8 @@ impl Ask {
             Self::CertificateRequest => map.uint(1, 8),
             Self::Certificate(chain) => map.uint(1, 9).array(2, list(chain, |der| bytes_value(der))),
             Self::Status => map.uint(1, 10),
+            Self::InForce => map.uint(1, 11),
+            Self::ClockAccepted { number, at } => map.uint(1, 12).uint(2, *number).millis(3, *at),
         }
         .to_bytes()
     }
@@ -151,6 +171,8 @@ impl Ask {
             8 => Self::CertificateRequest,
             9 => Self::Certificate(each(fields.take(2)?.array(1..=4)?, |der| der.bytes(1..=MAX_CERTIFICATE_LEN))?),
             10 => Self::Status,
+            11 => Self::InForce,
+            12 => Self::ClockAccepted { number: fields.take(2)?.uint()?, at: fields.take(3)?.millis()? },
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;
@@ -173,6 +195,11 @@ impl Answer {
             }
             Self::PublicKey(sec1) => map.uint(1, 5).bytes(2, sec1),
             Self::Status(status) => map.uint(1, 6).map(2, status.to_map()),
+            Self::InForce { generation, devices, key_set } => map
+                .uint(1, 7)
+                .uint(2, *generation)
+                .array(3, list(devices, DeviceRecord::to_value))
+                .optional(key_set.as_deref(), |map, envelope| map.bytes(4, envelope)),
         }
         .to_bytes()
     }
@@ -193,6 +220,11 @@ impl Answer {
             },
             5 => Self::PublicKey(fields.take(2)?.bytes(33..=65)?),
             6 => Self::Status(IngestStatus::from_fields(fields.take(2)?.fields()?)?),
+            7 => Self::InForce {
+                generation: fields.take(2)?.uint()?,
+                devices: each(fields.take(3)?.array(0..=MAX_DEVICES)?, DeviceRecord::from_item)?,
+                key_set: fields.take_optional(4).map(|item| item.bytes(1..=MAX_KEY_SET_LEN)).transpose()?,
+            },
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;

@@ -2,7 +2,7 @@
 
 use safelight_core::cbor::{CborError, Fields, Item, MapWriter, Value};
 use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
-use safelight_core::wire::limits::{MAX_HEADER_LEN, MAX_LABEL_LEN, MAX_MANIFEST_LEN};
+use safelight_core::wire::limits::{MAX_CERTIFICATE_LEN, MAX_HEADER_LEN, MAX_LABEL_LEN, MAX_MANIFEST_LEN};
 
 use super::{MAX_RELAYED_LEN, MAX_SERIALS};
 
@@ -74,6 +74,8 @@ pub struct RelayMessage {
     pub conversation: u64,
     /// What it is about.
     pub kind: ConversationKind,
+    /// The certificate that the phone has connected with (DER), where it has one.
+    pub shown: Option<Vec<u8>>,
     /// The phone's message.
     pub message: Vec<u8>,
 }
@@ -186,6 +188,7 @@ impl RelayMessage {
             ConversationKind::Enrol => map,
             ConversationKind::Renew(device) => map.bytes(4, device.as_bytes()),
         }
+        .optional(self.shown.as_deref(), |map, shown| map.bytes(5, shown))
         .into_value()
     }
 
@@ -199,6 +202,7 @@ impl RelayMessage {
                 Some(device) => ConversationKind::Renew(DeviceId::from_bytes(device.bytes16()?)),
                 None => ConversationKind::Enrol,
             },
+            shown: fields.take_optional(5).map(|shown| shown.bytes(1..=MAX_CERTIFICATE_LEN)).transpose()?,
         };
         fields.finish()?;
         Ok(message)

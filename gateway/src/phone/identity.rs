@@ -29,7 +29,9 @@ pub enum IdentityError {
     #[error("no device is enrolled in {0}: run `safelight phone enrol` first, or name another folder")]
     Missing(PathBuf),
     /// There is one already.
-    #[error("a device is enrolled in {0} already, and it is not overwritten: name another folder")]
+    #[error(
+        "a device is enrolled in {0} already: name another folder or, if the clinic has revoked it or it is to be another device, add --replace"
+    )]
     Exists(PathBuf),
     /// Another process has it.
     #[error("another command is using {0}: wait until it has ended")]
@@ -77,19 +79,30 @@ impl Identity {
         Ok(identity)
     }
 
+    /// The same where a device may be enrolled already: it stays until [`Identity::keep`] puts another in its place.
+    ///
+    /// # Errors
+    /// Whatever the folder says.
+    pub fn prepare_to_replace(folder: &Path) -> Result<Self, IdentityError> {
+        keyfile::create_folder(folder)?;
+        Self::lock(folder)
+    }
+
     /// Gives the folder up again if nothing is in it.
     pub fn abandon(self) {
         // One that is not empty stays.
         let _ = std::fs::remove_dir(&self.folder);
     }
 
-    /// Keeps a device that has just been enrolled. The key comes first: without the device it is nothing.
+    /// Keeps a device that has just been enrolled, in the place of one that was. The key comes first, beside the old one: without its device
+    /// it is nothing.
     ///
     /// # Errors
-    /// [`IdentityError::File`]; no device is enrolled here then.
+    /// [`IdentityError::File`]; what was enrolled here before still is then.
     pub fn keep(&self, device: &Device, key: &SoftwareKey) -> Result<(), IdentityError> {
-        keyfile::replace_p256(&self.path(KEY), key)?;
-        self.save(device)
+        keyfile::replace_p256(&self.path(NEXT_KEY), key)?;
+        self.save(device)?;
+        self.promote()
     }
 
     /// Opens the identity in `folder`, with what it remembers and its key.

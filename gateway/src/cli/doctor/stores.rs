@@ -6,7 +6,8 @@ use safelight_core::ids::UnixMillis;
 use super::Finding;
 use crate::cli::outcome::CliError;
 use crate::cli::time;
-use crate::clinic::{Clinic, HEADERS_FILE, pictures};
+use crate::clinic::rollover::{self, Step};
+use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::ingest::inbox;
@@ -44,7 +45,9 @@ pub(super) async fn examine(
     match Clinic::open(layout, config, &Clock::system()).await {
         Ok(clinic) => {
             findings.push(Finding::ok("clinic-keys", "The clinic's keys and its key set belong together."));
-            findings.push(ca_certificate(&clinic, now));
+            findings.push(ca_certificate(&clinic, now).await);
+            findings.push(clock_mark(&clinic));
+            findings.push(tried_invitations(&clinic, now).await);
             findings.push(database("clinic-db", "clinic.db", &clinic.catalog).await);
             findings.push(addresses(&clinic, config));
             findings.push(sequences(&clinic).await);
@@ -93,16 +96,61 @@ fn tls_certificate(layout: &Layout, now: UnixMillis, runs: bool) -> Finding {
     Finding::ok("tls-certificate", format!("Ingest's TLS certificate is valid until {until} and renewed by itself."))
 }
 
-fn ca_certificate(clinic: &Clinic, now: UnixMillis) -> Finding {
+async fn ca_certificate(clinic: &Clinic, now: UnixMillis) -> Finding {
+    const CHECK: &str = "ca-certificate";
     let until = clinic.ca.validity().not_after;
     if now > until {
-        return Finding::fail(
-            "ca-certificate",
-            "The clinic's CA has expired.",
-            "Make a new gateway and enrol all phones again.",
-        );
+        return Finding::fail(CHECK, "The clinic's CA has expired.", "Make a new gateway and enrol all phones again.");
     }
-    Finding::ok("ca-certificate", format!("The clinic's CA is valid until {}.", time::date(until)))
+    match rollover::step(clinic).await {
+        Ok(Step::Begun(from) | Step::Switched(from)) => Finding::warn(
+            CHECK,
+            format!("The clinic's CA is being rolled over. The next step may be taken from {} on.", time::date(from)),
+            "Stop the gateway then, and run: safelight ca rollover.",
+        ),
+        Ok(Step::One) if until.since(now) < LITTLE_CA_LIFE => Finding::warn(
+            CHECK,
+            format!("The clinic's CA ends {}.", time::date(until)),
+            "Begin to roll it over, since that takes three months: safelight ca rollover.",
+        ),
+        Ok(Step::One) => Finding::ok(CHECK, format!("The clinic's CA is valid until {}.", time::date(until))),
+        Err(error) => broken(CHECK, "clinic.db", &error),
+    }
+}
+
+/// Below this a rollover should begin.
+const LITTLE_CA_LIFE: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 60 * 60);
+
+fn clock_mark(clinic: &Clinic) -> Finding {
+    let reading = clinic.guard.look();
+    let seen = time::human(reading.mark);
+    if reading.judgement.may_issue() {
+        return Finding::ok("clock-mark", "The clock agrees with the latest time that was seen.");
+    }
+    Finding::fail(
+        "clock-mark",
+        format!("The latest time that was seen is {seen}, which does not fit the clock: nobody is enrolled."),
+        "Set the clock. If it is right: safelight clock accept.",
+    )
+}
+
+/// Invitations of the last week that somebody else tried to use.
+async fn tried_invitations(clinic: &Clinic, now: UnixMillis) -> Finding {
+    const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
+    let all = match invitations::list(&clinic.catalog).await {
+        Ok(all) => all,
+        Err(error) => return broken("invitations", "clinic.db", &error),
+    };
+    let tried = all.iter().filter(|tried| tried.replays > 0 || tried.voided_at.is_some());
+    let tried = tried.filter(|tried| now.since(tried.expires_at) < WEEK).count();
+    if tried == 0 {
+        return Finding::ok("invitations", "Nobody tried an invitation that was not theirs.");
+    }
+    Finding::warn(
+        "invitations",
+        format!("{tried} invitations of the last week were tried by somebody else, or too often."),
+        "See which: safelight device invitations. Show QR codes to those alone who are to use them.",
+    )
 }
 
 async fn database(check: &'static str, name: &str, catalog: &Catalog) -> Finding {

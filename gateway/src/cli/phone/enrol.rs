@@ -33,6 +33,9 @@ pub struct EnrolArgs {
     /// How long to wait for the approval
     #[arg(long, default_value = "15m", value_parser = duration::parse, value_name = "DURATION")]
     timeout: Duration,
+    /// Put the new device in the place of the one that is enrolled in the folder
+    #[arg(long)]
+    replace: bool,
     /// What this device calls itself
     #[arg(long, default_value = "capture station", value_parser = device_name, value_name = "NAME")]
     device_name: String,
@@ -48,7 +51,10 @@ struct Enrolled {
 }
 
 pub(super) async fn run(args: EnrolArgs, output: Output) -> Result<(), CliError> {
-    let folder = Identity::prepare(&args.identity)?;
+    let folder = match args.replace {
+        true => Identity::prepare_to_replace(&args.identity)?,
+        false => Identity::prepare(&args.identity)?,
+    };
     match join(&args, output, &folder).await {
         Ok(enrolled) => output.print(&enrolled, |enrolled| {
             format!(

@@ -34,8 +34,9 @@ fn answers() -> Vec<Answer> {
         stored_at: UnixMillis(6),
         log_index: 7,
     };
-    let enrol = RelayMessage { seq: 1, conversation: 2, kind: ConversationKind::Enrol, message: vec![3] };
-    let renew = RelayMessage { kind: ConversationKind::Renew(DeviceId::from_bytes([4; 16])), ..enrol.clone() };
+    let enrol = RelayMessage { seq: 1, conversation: 2, kind: ConversationKind::Enrol, shown: None, message: vec![3] };
+    let kind = ConversationKind::Renew(DeviceId::from_bytes([4; 16]));
+    let renew = RelayMessage { kind, shown: Some(vec![5; 400]), ..enrol.clone() };
     let status = IngestStatus {
         port: 4433,
         enrol_port: 4434,

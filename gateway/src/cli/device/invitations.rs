@@ -1,0 +1,240 @@
+//! Inviting a device: an invitation is made, shown as a QR code, and listed.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use getrandom::SysRng;
+use rand_core::TryRng;
+use safelight_core::ids::{InvitationId, UnixMillis};
+use safelight_core::invitation::{Invitation, Token};
+use safelight_core::manifest::OperatorId;
+use serde::Serialize;
+
+use super::{Opened, ingest_has_heard, record};
+use crate::cli::outcome::{CliError, Exit, Output};
+use crate::cli::{DataArgs, duration, time};
+use crate::clinic::access::Event;
+use crate::clinic::{ClinicError, devices, invitations};
+use crate::enrol::qr;
+
+/// Flags.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InviteArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// What the device will be called, such as "Room 3"
+    #[arg(long, value_name = "NAME", value_parser = device_name)]
+    name: String,
+    /// Whom the device will belong to, such as clinician1
+    #[arg(long, value_name = "PERSON", value_parser = person)]
+    person: OperatorId,
+    /// Write the QR code to this PNG file
+    #[arg(long, value_name = "FILE")]
+    qr_png: Option<PathBuf>,
+    /// How long the invitation stays open
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "15m")]
+    ttl: Duration,
+}
+
+/// Longest time that an invitation may stay open.
+const MAX_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Longest device name in bytes.
+const MAX_NAME_LEN: usize = 64;
+
+#[derive(Debug, Serialize)]
+struct Invited {
+    id: String,
+    name: String,
+    person: String,
+    /// What the QR code says.
+    qr: String,
+    qr_png: Option<PathBuf>,
+    addresses: Vec<String>,
+    expires_at: String,
+}
+
+pub(super) async fn invite(args: InviteArgs, output: Output) -> Result<(), CliError> {
+    if args.ttl.is_zero() || args.ttl > MAX_TTL {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("--ttl: more than 0s and at most {} is expected", duration::show(MAX_TTL)),
+        ));
+    }
+    let opened = Opened::open(&args.data).await?;
+    let clinic = &opened.clinic;
+    clinic.time_to_issue()?;
+    let (id, token) = (InvitationId::from_bytes(random()?), Token::from_bytes(random()?));
+    let expires_at = opened.now.plus(args.ttl);
+    let token_hash = token.hash();
+    let invitation = Invitation {
+        clinic_id: clinic.id(),
+        invitation_id: id,
+        addresses: opened.config.enrol_addresses(),
+        ca_sha256: clinic.ca.sha256(),
+        token,
+        expires_at,
+    };
+    let text = invitation.to_qr_text().map_err(CliError::with(Exit::Failed))?;
+    // Before the invitation exists: a code that could not be written must not leave an open one behind.
+    if let Some(path) = &args.qr_png {
+        qr::png(&text, path).map_err(CliError::with(Exit::Failed))?;
+    }
+    let row = invitations::Invitation {
+        id,
+        device_name: args.name.clone(),
+        person: args.person.clone(),
+        created_at: opened.now,
+        expires_at,
+        device: None,
+        attempts: 0,
+        replays: 0,
+        voided_at: None,
+    };
+    let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
+    devices::ensure_person(&mut tx, &args.person, opened.now).await?;
+    invitations::insert(&mut tx, &row, &token_hash).await?;
+    record(clinic, &mut tx, opened.now, Event::Invited(id, &args.person)).await?;
+    tx.commit().await.map_err(ClinicError::from)?;
+
+    let drawn = qr::terminal(&text).map_err(CliError::with(Exit::Failed))?;
+    let invited = Invited {
+        id: id.to_string(),
+        name: args.name,
+        person: args.person.to_string(),
+        qr: text.to_string(),
+        qr_png: args.qr_png,
+        addresses: invitation.addresses,
+        expires_at: time::rfc3339(expires_at),
+    };
+    // A phone that comes before ingest has heard would be told that there is no such invitation.
+    let heard = ingest_has_heard(&opened).await?;
+    output.print(&invited, |invited| shown_invitation(invited, &drawn, expires_at))?;
+    if !heard {
+        tracing::warn!("ingest has not heard of the invitation: the phone can enrol once `safelight serve` runs");
+    }
+    Ok(())
+}
+
+fn shown_invitation(invited: &Invited, drawn: &str, expires_at: UnixMillis) -> String {
+    let mut text = match &invited.qr_png {
+        // Whoever asks for a file is not at a screen that a phone can see.
+        Some(path) => format!("The QR code is in {}.\n", path.display()),
+        None => format!("{drawn}\n"),
+    };
+    let _ =
+        writeln!(text, "Invitation for \"{}\" of {}, until {}.", invited.name, invited.person, time::human(expires_at));
+    let _ = writeln!(text, "The phone must reach {} (UDP).\n", invited.addresses.join(" or "));
+    text.push_str("Scan it with the phone, then compare the words on both screens:\n  safelight device list");
+    text
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: String,
+    name: String,
+    person: String,
+    status: &'static str,
+    created_at: String,
+    expires_at: String,
+    /// The device that used it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    attempts: u64,
+    replays: u64,
+}
+
+pub(super) async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
+    let opened = Opened::open(data).await?;
+    let invitations = invitations::list(&opened.clinic.catalog).await?;
+    let listed: Vec<Listed> = invitations
+        .into_iter()
+        .map(|invitation| Listed {
+            id: invitation.id.to_string(),
+            status: invitation.standing(opened.now).name(),
+            name: invitation.device_name,
+            person: invitation.person.to_string(),
+            created_at: time::rfc3339(invitation.created_at),
+            expires_at: time::rfc3339(invitation.expires_at),
+            device: invitation.device.map(|device| device.to_string()),
+            attempts: invitation.attempts,
+            replays: invitation.replays,
+        })
+        .collect();
+    output.print(&listed, |listed| shown_list(listed))
+}
+
+fn shown_list(listed: &[Listed]) -> String {
+    if listed.is_empty() {
+        return "No invitations yet. Make one:\n  safelight device invite --name \"Room 3\" --person clinician1"
+            .to_owned();
+    }
+    let mut text = String::new();
+    for invitation in listed {
+        let name = format!("{}, {}", invitation.name, invitation.person);
+        let _ = writeln!(text, "{name:<66}{:>12}", invitation.status);
+        let _ = writeln!(text, "  {}  until {}", invitation.id, invitation.expires_at);
+        if let Some(device) = &invitation.device {
+            let _ = writeln!(text, "  used by device {device}");
+        }
+        if invitation.replays > 0 {
+            let _ = writeln!(text, "  SOMEBODY ELSE CAME WITH IT, and was refused: {} times", invitation.replays);
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn random() -> Result<[u8; 16], CliError> {
+    let mut bytes = [0; 16];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| CliError::from(ClinicError::Randomness))?;
+    Ok(bytes)
+}
+
+fn device_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_NAME_LEN || text.chars().any(char::is_control) {
+        return Err(format!("1 to {MAX_NAME_LEN} bytes without control characters are expected"));
+    }
+    Ok(text.to_owned())
+}
+
+fn person(text: &str) -> Result<OperatorId, String> {
+    text.parse::<OperatorId>()
+        .map_err(|_| "1 to 64 letters, digits, dots, underscores or hyphens are expected".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_persons_are_bounded() {
+        assert_eq!(device_name(" Room 3 ").unwrap(), "Room 3");
+        for bad in ["", "  ", "a\nb", "a\u{1b}[2J", &"x".repeat(65)] {
+            assert!(device_name(bad).is_err(), "{bad:?}");
+        }
+        assert!(person("clinician1").is_ok());
+        assert!(person("two words").is_err());
+    }
+
+    #[test]
+    fn a_list_fits_a_terminal_and_shows_who_else_came() {
+        let listed = Listed {
+            id: InvitationId::from_bytes([9; 16]).to_string(),
+            name: "Room 3".to_owned(),
+            person: "clinician1".to_owned(),
+            status: "open",
+            created_at: time::rfc3339(UnixMillis(0)),
+            expires_at: time::rfc3339(UnixMillis(0)),
+            device: Some(InvitationId::from_bytes([8; 16]).to_string()),
+            attempts: 1,
+            replays: 3,
+        };
+        let text = shown_list(&[listed]);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.contains("open") && text.contains("3 times") && text.contains("used by device 0808"));
+        assert!(shown_list(&[]).contains("device invite"));
+    }
+}

@@ -1,0 +1,123 @@
+//! The clinic's folder comes back from an old backup, with its CA and its old list of devices. Ingest has gone on.
+
+use safelight_core::client::ClientError;
+use safelight_core::wire::CloseReason;
+use safelight_gateway::link::{self, Answer, Ask, DeviceRecord, DeviceState};
+
+use crate::DAY;
+use crate::clinic::{Gateway, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e21_a_restored_ca_learns_later_revocations_before_it_serves() {
+    let mut gateway = Gateway::running().await;
+    let (kept, renewed, revoked) =
+        (gateway.enrol("kept").await, gateway.enrol("renewed").await, gateway.enrol("revoked").await);
+    gateway.stop().await;
+    let backup = tempfile::tempdir().unwrap();
+    gateway.back_up(backup.path());
+    gateway.start().await;
+
+    gateway.pass(27 * DAY).await;
+    renewed.visit().await.expect("an active phone renews");
+    gateway.decide(revoked.id, false).await;
+    let later = gateway.enrol("later").await;
+    // Phones know a newer key set than the backup does.
+    gateway.stop().await;
+    gateway.config.clinic_name = "Dermatology and Allergology".to_owned();
+    gateway.start().await;
+    renewed.visit().await.expect("an active phone");
+    let newest = renewed.key_set();
+    assert!(newest > 1);
+
+    gateway.stop().await;
+    gateway.restore(backup.path());
+    gateway.start().await;
+    // Not a moment in which the revoked one gets in, though the restored catalog had it as active.
+    let refused = revoked.visit().await;
+    assert!(matches!(refused, Err(ClientError::Closed(CloseReason::Revoked))), "{refused:?}");
+    assert_eq!(gateway.entries("revocation-learned").await, 1);
+    // Unknown to the backup: to be enrolled again, and said so.
+    assert!(matches!(later.visit().await, Err(ClientError::Closed(CloseReason::UnknownDevice))));
+    assert_eq!(gateway.entries("device-forgotten").await, 1);
+    // Whose certificate is newer than the backup is let in, and renews.
+    renewed.visit().await.expect("an active phone");
+    renewed.client.renew().await.expect("the clinic learns its certificate from itself");
+    renewed.visit().await.expect("with the new certificate");
+    kept.visit().await.expect("an active phone");
+    // The key set is the newest that phones have seen; the next one is newer still.
+    assert_eq!((kept.key_set(), renewed.key_set()), (newest, newest));
+    gateway.stop().await;
+    gateway.config.clinic_name = "Skin".to_owned();
+    gateway.start().await;
+    renewed.visit().await.expect("an active phone");
+    assert_eq!(renewed.key_set(), newest + 1);
+    // And revoking still reaches ingest, whose list was the newer one.
+    gateway.decide(kept.id, false).await;
+    gateway.in_force().await;
+    assert!(matches!(kept.visit().await, Err(ClientError::Closed(CloseReason::Revoked))));
+    let issued = gateway.entries("certificate-issued").await;
+    assert!(issued >= 4, "{issued}");
+}
+
+/// An ingest that was taken over uses that question to tell lies: a list from the end of all numbers, revocations, certificates without end.
+/// It can shut out whom it could shut out anyway; the clinic's own numbers and devices stay usable.
+#[tokio::test(flavor = "multi_thread")]
+async fn x14_lies_about_what_is_in_force_spoil_nothing_for_good() {
+    let mut gateway = Gateway::running().await;
+    let phone = gateway.enrol("phone").await;
+    gateway.stop().await;
+    let before = gateway.open().await;
+    let generation = safelight_gateway::clinic::devices::current_generation(&before.catalog).await.unwrap();
+    let lies = [
+        // Beyond every number: the next list could never be newer.
+        ((1 << 63) - 1, vec![]),
+        // Certificates that push the real ones out.
+        (
+            generation + 1,
+            vec![DeviceRecord {
+                id: phone.id,
+                state: DeviceState::Active,
+                serials: (1..=8).map(|n| [n; 16]).collect(),
+            }],
+        ),
+    ];
+    for (claimed, devices) in lies {
+        let listener = link::listen(&gateway.layout.ingest(), None).unwrap();
+        let (layout, config, clock) = (gateway.layout.clone(), gateway.config.clone(), gateway.clock());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let clinic = tokio::spawn(async move {
+            let until = async { drop(stopped.await) };
+            safelight_gateway::clinic::run(&layout, &config, clock, None, until, || {}).await
+        });
+        let mut link = listener.accept().await.unwrap();
+        let mut told = None;
+        while told.is_none() {
+            let answer = match link.next_ask().await.unwrap().unwrap() {
+                Ask::InForce => Answer::InForce { generation: claimed, devices: devices.clone(), key_set: None },
+                Ask::Devices { generation, devices } => {
+                    told = Some((generation, devices));
+                    Answer::Done
+                }
+                _ => Answer::Done,
+            };
+            link.answer(&answer).await.unwrap();
+        }
+        let (generation, list) = told.unwrap();
+        assert!(generation < 1_000, "the lie about the number was believed");
+        let own = list.iter().find(|device| device.id == phone.id).expect("the device is in the list");
+        assert_eq!(own.state, DeviceState::Active);
+        drop(stop);
+        drop(link);
+        clinic.await.unwrap().unwrap();
+        drop(listener);
+    }
+    gateway.start().await;
+    phone.visit().await.expect("an active phone");
+    phone.client.renew().await.expect("an active phone");
+    gateway.decide(phone.id, false).await;
+    gateway.in_force().await;
+    eventually("the revocation", || async {
+        matches!(phone.visit().await, Err(ClientError::Closed(CloseReason::Revoked))).then_some(())
+    })
+    .await;
+}
