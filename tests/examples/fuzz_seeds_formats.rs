@@ -1,7 +1,7 @@
 //! Writes the seeds of the fuzzers that are not about pictures: one genuine message of every kind, under keys that never change.
 //!
 //! `cargo run -p safelight-tests --example fuzz_seeds_formats` writes them into tests/fuzz/seeds, where they are kept.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "what cannot be written is to be seen")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "what cannot be written is to be seen")]
 
 use std::fs;
 use std::path::Path;
@@ -60,7 +60,9 @@ fn wire() -> Vec<Seed> {
     let cut = [&steps[..], &frame(&bodies[0])[..90]].concat();
     let mut seeds: Vec<_> =
         bodies.into_iter().enumerate().map(|(at, body)| seed("wire_messages", &format!("{at}.cbor"), body)).collect();
-    seeds.extend([("two", two), ("too-long", too_long), ("cut", cut)].map(|(name, bytes)| seed("wire_frames", name, bytes)));
+    seeds.extend(
+        [("two", two), ("too-long", too_long), ("cut", cut)].map(|(name, bytes)| seed("wire_frames", name, bytes)),
+    );
     seeds
 }
 
@@ -74,7 +76,8 @@ fn sessions() -> Vec<Seed> {
     let piece = [send(4095), carry(4095)].concat();
     let breaks = vec![9, 0, 0, 0, 0];
     let resumed = [&[1][..], &open, &piece.repeat(3), &breaks, &[1], &open, &piece.repeat(2), &breaks].concat();
-    let altered = [&[1][..], &open, &piece, &send(4000), &[9, 1, 0, 9, 4], &carry(4000), &piece.repeat(5), &[7]].concat();
+    let altered =
+        [&[1][..], &open, &piece, &send(4000), &[9, 1, 0, 9, 4], &carry(4000), &piece.repeat(5), &[7]].concat();
     let slow = [&[1][..], &open, &send(10), &[8, 160], &carry(10), &hear(100)].concat();
     let injected = [&small[..], &[1], &open, &[9, 3], &hear(4000)].concat();
     let named = [("small", small), ("resumed", resumed), ("altered", altered), ("slow", slow), ("injected", injected)];
@@ -82,10 +85,17 @@ fn sessions() -> Vec<Seed> {
 }
 
 fn ages() -> Vec<Seed> {
-    let files = age::sealed().iter().enumerate().map(|(at, file)| seed("age_header", &format!("{at}.age"), file.clone()));
+    let files =
+        age::sealed().iter().enumerate().map(|(at, file)| seed("age_header", &format!("{at}.age"), file.clone()));
     let others = [
-        ("unknown.age", "age-encryption.org/v1\n-> example.org/x a b\nAAAA\n--- qcNy6mAn80JKuXPUW7ANJdOhzbOtVSsIGM12i5B4vx4\n"),
-        ("scrypt.age", "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 10\nhjabGXwSLQ9c3S6Lw2i+S2Tu2fiwQHHslbBN6B41FLE\n--- qcNy6mAn80JKuXPUW7ANJdOhzbOtVSsIGM12i5B4vx4\n"),
+        (
+            "unknown.age",
+            "age-encryption.org/v1\n-> example.org/x a b\nAAAA\n--- qcNy6mAn80JKuXPUW7ANJdOhzbOtVSsIGM12i5B4vx4\n",
+        ),
+        (
+            "scrypt.age",
+            "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 10\nhjabGXwSLQ9c3S6Lw2i+S2Tu2fiwQHHslbBN6B41FLE\n--- qcNy6mAn80JKuXPUW7ANJdOhzbOtVSsIGM12i5B4vx4\n",
+        ),
     ];
     let others = others.map(|(name, text)| seed("age_header", name, text));
     let changes: [(&str, &[u8]); 6] = [
@@ -213,7 +223,9 @@ fn link() -> Vec<Seed> {
         Answer::PublicKey(vec![4; 65]),
         Answer::Status(status),
     ];
-    let asks = asks.iter().enumerate().map(|(at, ask)| seed("link_messages", &format!("ask-{at}.cbor"), ask.to_bytes()));
+    let asks =
+        asks.iter().enumerate().map(|(at, ask)| seed("link_messages", &format!("ask-{at}.cbor"), ask.to_bytes()));
     let answers = answers.iter().enumerate();
-    asks.chain(answers.map(|(at, answer)| seed("link_messages", &format!("answer-{at}.cbor"), answer.to_bytes()))).collect()
+    asks.chain(answers.map(|(at, answer)| seed("link_messages", &format!("answer-{at}.cbor"), answer.to_bytes())))
+        .collect()
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
+//! | `liar` | an enrolled phone that sends what no honest core would |
 //! | `relay` | a bad network in between |
 //!
 //! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
@@ -13,6 +14,7 @@
     reason = "a harness of tests: what does not go as it should is a failed test"
 )]
 
+pub mod liar;
 pub mod phone;
 pub mod program;
 pub mod relay;

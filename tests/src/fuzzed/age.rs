@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use data_encoding::BASE64_NOPAD;
 use safelight_core::seal::{
-    CHUNK_LEN, FileKey, Header, HeaderError, MAX_HEADER_LEN, MAX_STANZAS, NONCE_LEN, OpenError, Opener, Stanza, TAG_LEN,
-    open_bytes, open_payload, open_to, plain_len, seal_bytes, seal_payload, split,
+    CHUNK_LEN, FileKey, Header, HeaderError, MAX_HEADER_LEN, MAX_STANZAS, NONCE_LEN, OpenError, Opener, Stanza,
+    TAG_LEN, open_bytes, open_payload, open_to, plain_len, seal_bytes, seal_payload, split,
 };
 
 use super::clinic::{Steady, keys};
@@ -144,8 +144,10 @@ pub fn sealed() -> &'static [Vec<u8>] {
         let small = seal_bytes(b"a label", &[vault, recovery], &mut rng).expect("a file");
         let one = seal_bytes(b"x", &[vault], &mut rng).expect("a file");
         let plain: &[u8] = b"a picture";
-        let picture = seal_payload(std::iter::once(plain), plain.len(), NonZeroUsize::MIN, &mut rng).expect("a payload");
-        let mut bound = picture.header(&[Stanza::manifest(2, &[9; 32])], &[vault, recovery], &mut rng).expect("a header");
+        let picture =
+            seal_payload(std::iter::once(plain), plain.len(), NonZeroUsize::MIN, &mut rng).expect("a payload");
+        let mut bound =
+            picture.header(&[Stanza::manifest(2, &[9; 32])], &[vault, recovery], &mut rng).expect("a header");
         bound.extend_from_slice(picture.bytes());
         vec![small, one, bound]
     });

@@ -60,8 +60,7 @@ pub fn run(bytes: &[u8]) -> Happened {
         }
         attempt(&mut gateway, &mut phone, &mut now, &mut input);
     }
-    let happened =
-        Happened { receipts: phone.receipts, disbelieved: phone.disbelieved, ..gateway.happened };
+    let happened = Happened { receipts: phone.receipts, disbelieved: phone.disbelieved, ..gateway.happened };
     for which in 0..CAPTURES.len() {
         good_attempt(&mut gateway, &mut phone, now, which);
     }
@@ -384,8 +383,7 @@ impl Gateway {
         let size = self.leaves.len() as u64;
         let index = self.stored[which].expect("a stored picture");
         let node = |level: u8, position: u64| Ok::<_, ()>(self.node(level, position));
-        let checkpoint =
-            Checkpoint { origin: ORIGIN.to_owned(), size, root: log::root(size, node).expect("a root") };
+        let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root: log::root(size, node).expect("a root") };
         let receipt = Receipt {
             clinic_id: CLINIC,
             capture_id: CAPTURES[which].id(),
