@@ -1,7 +1,12 @@
 //! Writes the seeds of the fuzzers that are not about pictures: one genuine message of every kind, under keys that never change.
 //!
 //! `cargo run -p safelight-tests --example fuzz_seeds_formats` writes them into tests/fuzz/seeds, where they are kept.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "what cannot be written is to be seen")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what cannot be written is to be seen"
+)]
 
 use std::fs;
 use std::path::Path;
