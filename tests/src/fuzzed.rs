@@ -1,4 +1,5 @@
-//! What must hold of stripping for any bytes whatever. The targets in tests/fuzz try it with bytes that nobody thought of;
+//! What must hold of everything that reads a stranger's bytes, whatever they are: stripping here, the other rooms in files of their own.
+//! The targets in tests/fuzz try it with bytes that nobody thought of;
 //! tests/tests/fuzz_regressions.rs replays those that are kept.
 #![allow(clippy::expect_used, reason = "a panic is the finding")]
 
