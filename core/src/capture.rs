@@ -180,3 +180,6 @@ fn new_capture_id<R: TryCryptoRng>(now: UnixMillis, rng: &mut R) -> Result<Captu
     rng.try_fill_bytes(&mut random).map_err(|_| CaptureError::Randomness)?;
     Ok(CaptureId::new(now, &random))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! A clinic and a phone in memory, for the tests of several rooms.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use getrandom::SysRng;
+use rand_core::{TryCryptoRng, TryRng};
 
 use crate::capture::{SealedCapture, Setting, capture};
 use crate::device_key::{SoftwareDeviceKey, SoftwareKey};
@@ -140,3 +142,39 @@ pub(crate) fn photo(side: u32) -> Vec<u8> {
     picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
     jpeg.into_inner()
 }
+
+/// A source of randomness that gives out `left` bytes and then fails.
+pub(crate) struct Failing {
+    pub(crate) left: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Exhausted;
+
+impl std::fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("exhausted")
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+impl TryRng for Failing {
+    type Error = Exhausted;
+
+    fn try_next_u32(&mut self) -> Result<u32, Exhausted> {
+        Err(Exhausted)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Exhausted> {
+        Err(Exhausted)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(Exhausted)?;
+        let Ok(()) = SysRng.try_fill_bytes(bytes).map_err(|_| -> Infallible { unreachable!() });
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Failing {}

@@ -1,6 +1,18 @@
-//! What must hold of stripping for any bytes whatever. The targets in tests/fuzz try it with bytes that nobody thought of;
+//! What must hold of everything that reads a stranger's bytes, whatever they are: stripping here, the other rooms in files of their own.
+//! The targets in tests/fuzz try it with bytes that nobody thought of;
 //! tests/tests/fuzz_regressions.rs replays those that are kept.
 #![allow(clippy::expect_used, reason = "a panic is the finding")]
+
+// What reads other bytes than pictures: a file for each room.
+pub mod age;
+pub mod clinic;
+pub mod input;
+pub mod joining;
+pub mod links;
+pub mod logs;
+pub mod sessions;
+pub mod signed;
+pub mod wire;
 
 use safelight_core::photo::Photo;
 use safelight_core::strip::{MAX_GROWTH, strip};
@@ -12,8 +24,28 @@ use crate::pictures::walker::walk;
 pub type Property = (&'static str, fn(&[u8]));
 
 /// Every property.
-pub const PROPERTIES: &[Property] =
-    &[("strip_jpeg", strip_jpeg), ("strip_png", strip_png), ("strip_webp", strip_webp), ("strip_icc", strip_icc)];
+pub const PROPERTIES: &[Property] = &[
+    ("strip_jpeg", strip_jpeg),
+    ("strip_png", strip_png),
+    ("strip_webp", strip_webp),
+    ("strip_icc", strip_icc),
+    ("wire_frames", wire::wire_frames),
+    ("wire_messages", wire::wire_messages),
+    ("session", sessions::session),
+    ("age_header", age::age_header),
+    ("age_payload", age::age_payload),
+    ("manifest_cose", signed::manifest_cose),
+    ("receipt_cose", signed::receipt_cose),
+    ("key_set_cose", signed::key_set_cose),
+    ("checkpoint_note", logs::checkpoint_note),
+    ("log_entry", logs::log_entry),
+    ("log_proofs", logs::log_proofs),
+    ("invitation_text", joining::invitation_text),
+    ("csr_der", joining::csr_der),
+    ("enrol_messages", joining::enrol_messages),
+    ("label_json", joining::label_json),
+    ("link_messages", links::link_messages),
+];
 
 const JPEG_MAGIC: &[u8] = &[0xFF, 0xD8, 0xFF];
 

@@ -5,6 +5,7 @@
 //! | `damage` | a hand in the gateway's files |
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
+//! | `liar` | an enrolled phone that sends what no honest core would |
 //! | `relay` | a bad network in between |
 //!
 //! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
@@ -15,6 +16,7 @@
 )]
 
 pub mod damage;
+pub mod liar;
 pub mod phone;
 pub mod program;
 pub mod relay;

@@ -9,3 +9,6 @@ pub mod shared;
 pub mod source;
 pub mod strace;
 pub mod tools;
+
+// The fuzz targets have the link's messages without the rest of the gateway under this name.
+pub use safelight_gateway::link;

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stanza_has_a_fresh_share() {
+    fn s20_every_stanza_has_a_fresh_share() {
         let to = Identity::generate(&mut SysRng).unwrap().to_recipient();
         let bytes = write_header(&key(), &[], &[to; 10], &mut SysRng).unwrap();
         let (header, _) = Header::parse(&bytes).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn manifest_stanzas_stand_first_and_once() {
+    fn s09_manifest_stanzas_stand_first_and_once() {
         let to = [Identity::generate(&mut SysRng).unwrap().to_recipient()];
         let manifest = Stanza::manifest(1, &[8; 32]);
         for stanzas in [
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_when_writing() {
+    fn s14_limits_hold_when_writing() {
         let to = Identity::generate(&mut SysRng).unwrap().to_recipient();
         let write = |stanzas: &[Stanza], recipients: usize| {
             write_header(&key(), stanzas, &vec![to; recipients], &mut SysRng).map(|header| {
@@ -324,7 +324,7 @@ mod tests {
     const MAC: &str = "--- qcNy6mAn80JKuXPUW7ANJdOhzbOtVSsIGM12i5B4vx4\n";
 
     #[test]
-    fn the_grammar_is_kept_to_the_letter() {
+    fn s15_the_grammar_is_kept_to_the_letter() {
         let v1 = "age-encryption.org/v1\n";
         let share = "TEiF0ypqr+bpvcqXNyCVJpL7OuwPdVwPL7KQEbFDOCc";
         let key = "hjabGXwSLQ9c3S6Lw2i+S2Tu2fiwQHHslbBN6B41FLE";
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn first_and_last_line_are_kept_to_the_letter() {
+    fn s15_first_and_last_line_are_kept_to_the_letter() {
         let stanza = "-> x\n\n";
         let v1 = "age-encryption.org/v1\n";
         use HeaderError::{Base64, Malformed, NotAge, Truncated, Version};
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_without_end_is_given_up() {
+    fn s14_a_header_without_end_is_given_up() {
         let bomb = format!("age-encryption.org/v1\n-> x\n{}", format!("{}\n", "A".repeat(64)).repeat(300));
         assert_eq!(parse(&bomb), Err(HeaderError::TooLong));
         assert_eq!(parse(&bomb[..MAX_HEADER_LEN - 1]), Err(HeaderError::Truncated));

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_wrong_lengths_are_refused() {
+    fn s06_s16_nothing_and_wrong_lengths_are_refused() {
         let seal = |parts: &[&[u8]], len| seal_payload(parts.iter().copied(), len, workers(2), &mut SysRng).err();
         assert_eq!(seal(&[], 0), Some(SealError::Empty));
         assert_eq!(seal(&[b"", b""], 0), Some(SealError::Empty));

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_stanza_has_one_form() {
+    fn s15_a_manifest_stanza_has_one_form() {
         let stanza = Stanza::manifest(u64::MAX, &[7; 32]);
         assert_eq!(stanza.as_manifest(), Some((u64::MAX, [7; 32])));
         let with = |change: &dyn Fn(&mut Stanza)| {

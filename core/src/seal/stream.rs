@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_no_payload_has() {
+    fn s16_lengths_that_no_payload_has() {
         for len in [0, 15, 16, 31, 65_569, 65_584] {
             assert_eq!(plain_len(len), None, "{len}");
         }
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counter_fills_eleven_bytes_from_the_right() {
+    fn s21_the_counter_fills_eleven_bytes_from_the_right() {
         assert_eq!(chunk_nonce(0, true).as_slice(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(chunk_nonce(256, false).as_slice(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]);
         assert_eq!(chunk_nonce(1 << 56, false).as_slice(), [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);

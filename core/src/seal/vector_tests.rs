@@ -161,12 +161,12 @@ fn check(vector: &Vector) -> Result<(), String> {
 }
 
 #[test]
-fn the_age_vectors_give_their_stated_results() {
+fn s13_s15_s21_the_age_vectors_give_their_stated_results() {
     let shared = std::env::var_os("SAFELIGHT_SHARED")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")), PathBuf::from);
     let folder = shared.join("corpus/age");
     let Ok(files) = std::fs::read_dir(&folder) else {
-        println!("SKIPPED the_age_vectors_give_their_stated_results: no folder {}", folder.display());
+        println!("SKIPPED s13_s15_s21_the_age_vectors_give_their_stated_results: no folder {}", folder.display());
         return;
     };
     let (mut read, mut left_out, mut failures) = (0, Vec::new(), Vec::new());

@@ -153,7 +153,7 @@ fn the_phone_takes_no_answer_out_of_turn() {
 }
 
 #[test]
-fn ingest_refuses_each_thing_by_its_own_code() {
+fn s08_s10_s11_s18_ingest_refuses_each_thing_by_its_own_code() {
     let mut world = World::new();
     let (capture, other) = (world.capture(&photo(32)), world.capture(&photo(32)));
     let refused = |world: &World, change: &dyn Fn(&mut UploadRequest)| {
@@ -183,7 +183,7 @@ fn ingest_refuses_each_thing_by_its_own_code() {
 }
 
 #[test]
-fn a_payload_that_is_not_what_the_manifest_says_is_never_received() {
+fn s01_s07_s16_s17_a_payload_that_is_not_what_the_manifest_says_is_never_received() {
     let mut world = World::new();
     let capture = world.capture(&photo(32));
     let payload = capture.payload();
@@ -204,6 +204,28 @@ fn a_payload_that_is_not_what_the_manifest_says_is_never_received() {
     let offered = judge(&world, request_of(&capture)).unwrap();
     let held = payload.len() as u64 + 1;
     assert_eq!(offered.resume(Sha256::new(), held, NOW).unwrap_err(), RefusalCode::LengthMismatch);
+}
+
+/// A phone that was away seals for the key set that it knows: taken while ingest has that number on its list, refused with the advice to
+/// update afterwards. A number that there never was, and a later one, are not taken either.
+#[test]
+fn s22_a_key_set_of_the_overlap_is_taken_and_an_older_one_is_not() {
+    let mut world = World::new();
+    world.key_set.number = 7;
+    let capture = world.capture(&photo(32));
+    let key = world.device.verifying();
+    let judged = |key_sets: &[u64]| {
+        let (clinic_id, device_id) = (world.key_set.clinic_id, world.device_id);
+        let sender = Sender { clinic_id, device_id, device_key: &key, key_sets };
+        Offered::judge(request_of(&capture), &sender).map(drop)
+    };
+    assert_eq!(judged(&[7]), Ok(()));
+    assert_eq!(judged(&[8, 7]), Ok(()));
+    for key_sets in [&[8][..], &[8, 6], &[9, 8], &[]] {
+        assert_eq!(judged(key_sets), Err(RefusalCode::KeySetTooOld), "{key_sets:?}");
+    }
+    assert!(RefusalCode::KeySetTooOld.advice().contains("update its keys"));
+    assert!(!RefusalCode::KeySetTooOld.is_temporary(), "sending it again would not help");
 }
 
 #[test]

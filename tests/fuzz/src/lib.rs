@@ -1,7 +1,30 @@
 //! The properties, without the gateway that the package of the tests brings along.
 
-#[path = "../../src/fuzzed.rs"]
-pub mod fuzzed;
+#[path = "../../src"]
+mod shared {
+    pub mod fuzzed;
+}
+
+pub use shared::fuzzed;
+
+/// The link's messages, of all the gateway.
+#[path = "../../../gateway/src/link"]
+pub mod link {
+    mod error;
+    mod limits;
+    mod message;
+    mod record;
+
+    pub use error::{Failure, LinkError};
+    pub use limits::{
+        MAX_ANSWER_LEN, MAX_DEVICES, MAX_INBOX_ENTRIES, MAX_INVITATIONS, MAX_LINK_FRAME, MAX_POLL_WAIT_MS,
+        MAX_RELAY_MESSAGES, MAX_RELAYED_LEN, MAX_SERIALS,
+    };
+    pub use message::{Answer, Ask};
+    pub use record::{
+        ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, OpenInvitation, RelayMessage,
+    };
+}
 
 /// What the properties need to write and to walk pictures.
 #[path = "../../src/pictures"]
