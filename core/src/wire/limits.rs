@@ -41,10 +41,6 @@ pub const MAX_STREAMS_PER_CONNECTION: u32 = 8;
 /// Connections that one device may have at once: the old one may still linger while the phone changes networks.
 pub const MAX_CONNECTIONS_PER_DEVICE: usize = 4;
 
-/// Uploads that one device may have begun and broken off. Beyond that ingest forgets the one that has waited longest: a phone goes on with
-/// each of them before it has half as many.
-pub const MAX_UNFINISHED_PER_DEVICE: usize = 64;
-
 /// A request must have arrived whole within this time.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
 

@@ -23,7 +23,6 @@ mod enrol_listener;
 pub mod inbox;
 mod key_set;
 pub mod keys;
-mod leftovers;
 mod link_server;
 mod listener;
 mod live;
@@ -119,7 +118,6 @@ pub(crate) struct Ingest {
     invitations: Mutex<Vec<OpenInvitation>>,
     wrong_tokens: enrol_listener::WrongTokens,
     live: live::Live,
-    leftovers: leftovers::Leftovers,
     relay: relay::Relay,
     refusals: refusals::Refusals,
     /// Something new for the clinic process.
@@ -259,7 +257,6 @@ pub async fn run(
         invitations: Mutex::default(),
         wrong_tokens: enrol_listener::WrongTokens::default(),
         live: live::Live::default(),
-        leftovers: leftovers::Leftovers::default(),
         relay: relay::Relay::new(news.clone()),
         refusals: refusals::Refusals::default(),
         news,

@@ -15,7 +15,7 @@ use super::authenticate::VerifiedDevice;
 use super::connection::{READ_LEN, reply};
 use super::inbox::Found;
 use super::live::Claim;
-use crate::store::blobs::{BlobError, BlobKey, Blobs, Incoming, MAX_PIECE, payload_key};
+use crate::store::blobs::{BlobError, Blobs, Incoming, MAX_PIECE, payload_key};
 
 /// Written at once: large enough that a write costs little, small enough that a stalled upload holds little.
 const BATCH_LEN: usize = MAX_PIECE;
@@ -53,7 +53,6 @@ pub(super) async fn upload(
 
     let _room = ingest.try_reserve_upload()?;
     let key = payload_key(capture, &hash);
-    ingest.leftovers.forget(device.device_id(), &key);
     let mut part = ingest.blobs.incoming(&key).await.map_err(|error| ingest.store_failed(&error))?;
     let digest = part.rehash().await.map_err(|error| ingest.store_failed(&error))?;
     let mut receiving = match offered.resume(digest, part.len(), ingest.clock.now()) {
@@ -63,20 +62,12 @@ pub(super) async fn upload(
             return Err(code);
         }
     };
-    if let Err(code) = reply(send, &Response::Continue { offset: receiving.offset() }).await {
-        drop((part, claim));
-        leave_behind(ingest, device, key).await;
-        return Err(code);
-    }
+    reply(send, &Response::Continue { offset: receiving.offset() }).await?;
 
     match take_payload(ingest, &mut claim, &mut receiving, part.as_mut(), recv).await {
         Ok(()) => {}
         // What has arrived stays for the phone to go on with; a sweep removes it if it never does.
-        Err(End::Interrupted(code)) => {
-            drop((part, claim));
-            leave_behind(ingest, device, key).await;
-            return Err(code);
-        }
+        Err(End::Interrupted(code)) => return Err(code),
         Err(End::Wrong(code)) => {
             discard(part).await;
             return Err(code);
@@ -113,18 +104,6 @@ pub(super) async fn upload(
     };
     ingest.news.notify_waiters();
     ingest.inbox.receipt(&stored, known).await
-}
-
-/// Keeps an upload that broke off, and gives up the oldest that this device has left before if they are too many. Nothing of it may be
-/// in hand any more: not its bytes, so that they can be taken up again, nor the right to it, lest two uploads wait for one another.
-async fn leave_behind(ingest: &Ingest, device: &VerifiedDevice, key: BlobKey) {
-    let Some(oldest) = ingest.leftovers.leave(device.device_id(), key) else { return };
-    let Some(capture) = oldest.capture() else { return };
-    let _claim = ingest.live.claim(capture).await;
-    match ingest.blobs.incoming(&oldest).await {
-        Ok(part) => discard(part).await,
-        Err(error) => tracing::warn!(%error, "an upload that broke off could not be removed"),
-    }
 }
 
 /// Gives an upload up and removes its bytes. If that fails, the sweep will.

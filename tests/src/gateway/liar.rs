@@ -131,17 +131,6 @@ impl Liar {
         self.key.clone()
     }
 
-    /// Begins an upload and breaks it off as soon as the gateway has asked for the payload.
-    pub async fn begin(&self, forged: &Forged) {
-        let (mut send, mut recv) = self.connection.open_bi().await.expect("a stream");
-        send.write_all(&self.opening(forged)).await.expect("a stream that takes it");
-        let chunk = recv.read_chunk(MAX_RESPONSE_LEN, true).await.expect("a stream").expect("an answer");
-        let body = FrameReader::new(MAX_RESPONSE_LEN).read(&mut chunk.bytes.as_ref()).expect("a frame");
-        let response = Response::from_bytes(&body.expect("a whole frame"));
-        assert!(matches!(response, Ok(Response::Continue { .. })), "{response:?}");
-        send.reset(quinn::VarInt::from_u32(0)).expect("an open stream");
-    }
-
     /// Sends `opening`, and behind it `payload` from where the gateway says.
     pub async fn send(&self, opening: &[u8], payload: &[u8]) -> Outcome {
         let (mut send, mut recv) = self.connection.open_bi().await.expect("a stream");
