@@ -3,6 +3,7 @@
 
 pub mod fuzzed;
 pub mod gateway;
+pub mod memory;
 pub mod pictures;
 pub mod shared;
 pub mod source;
