@@ -8,3 +8,4 @@ pub mod pictures;
 pub mod shared;
 pub mod source;
 pub mod tools;
+pub mod traces;

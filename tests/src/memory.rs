@@ -71,18 +71,15 @@ impl Memory {
         });
     }
 
-    /// How many times `needle` stands in it, by region.
-    pub fn places(&self, needle: &[u8]) -> Vec<String> {
+    /// Where each of `needles` stands in it: the name of the region, and the place from its block's beginning.
+    pub fn places(&self, needles: &[Vec<u8>]) -> Vec<String> {
         let mut places = Vec::new();
         self.each(|bytes, name| {
-            places.extend(find_all(bytes, needle).map(|at| format!("{name}+{at:#x}")));
+            for needle in needles {
+                places.extend(find_all(bytes, needle).iter().map(|at| format!("{name}+{at:#x}")));
+            }
         });
         places
-    }
-
-    /// How many bytes there are to be read.
-    pub fn len(&self) -> u64 {
-        self.regions.iter().map(|region| region.end - region.start).sum()
     }
 
     /// True if there is nothing.
@@ -103,11 +100,17 @@ impl Region {
     }
 }
 
-fn find_all<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let first = needle.first().copied();
-    bytes
-        .iter()
-        .enumerate()
-        .filter(move |(_, byte)| Some(**byte) == first)
-        .filter_map(move |(at, _)| bytes.get(at..).is_some_and(|rest| rest.starts_with(needle)).then_some(at))
+/// Most stretches do not even hold the first byte, and to see that is quick.
+const STRETCH: usize = 128;
+
+fn find_all(bytes: &[u8], needle: &[u8]) -> Vec<usize> {
+    let Some(first) = needle.first() else { return Vec::new() };
+    let mut found = Vec::new();
+    for (number, stretch) in bytes.chunks(STRETCH).enumerate().filter(|(_, stretch)| stretch.contains(first)) {
+        let from = number * STRETCH;
+        let places =
+            (from..from + stretch.len()).filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(needle)));
+        found.extend(places);
+    }
+    found
 }

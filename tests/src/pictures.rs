@@ -20,6 +20,7 @@ pub mod mutation;
 pub mod pieces;
 pub mod png_walker;
 pub mod png_writer;
+pub mod small;
 pub mod tiff;
 pub mod walker;
 pub mod webp_walker;

@@ -12,9 +12,9 @@ use safelight_tests::gateway::separated::{CLINIC, INGEST, SHARED, Separated, is_
 use safelight_tests::gateway::{Gateway, files, text};
 use safelight_tests::memory::Memory;
 
-fn photograph(gateway: &Gateway, number: u32) -> String {
+fn photograph(gateway: &Gateway, number: u64) -> String {
     let path = gateway.path(&format!("photo-{number}.jpg"));
-    fs::write(&path, safelight_gateway::demo::photos::photograph(number).expect("a photograph").bytes).expect("a file");
+    fs::write(&path, safelight_tests::pictures::small::photo(number)).expect("a file");
     path
 }
 
@@ -45,8 +45,7 @@ fn two_users_do_the_main_job() {
 
     // The admin's commands run as the clinic's user, too, and nothing that root has run is in their way.
     let data = separated.gateway.path("data");
-    for args in [&["device", "list"][..], &["vault", "list"], &["health"]]
-    {
+    for args in [&["device", "list"][..], &["vault", "list"], &["health"]] {
         separated.run_as(CLINIC, &[args, &["--data", &data]].concat()).ok();
     }
     separated.stop_ingest();
