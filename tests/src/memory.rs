@@ -41,8 +41,9 @@ impl Memory {
         Some(Self { process, file, regions })
     }
 
-    /// Calls `look` with each stretch of memory and what it is called: `[heap]`, `[stack]`, a file, or nothing.
-    pub fn each(&self, mut look: impl FnMut(&[u8], &str)) {
+    /// Calls `look` with each stretch of memory, how much of its beginning was looked at before, and what it is called: `[heap]`, `[stack]`,
+    /// a file, or nothing.
+    pub fn each(&self, mut look: impl FnMut(&[u8], usize, &str)) {
         for region in &self.regions {
             let mut at = region.start;
             let mut block = Vec::new();
@@ -57,7 +58,7 @@ impl Memory {
                 if read == 0 {
                     break;
                 }
-                look(&block, &region.name);
+                look(&block, kept, &region.name);
                 at += read as u64;
             }
         }
@@ -65,7 +66,7 @@ impl Memory {
 
     /// Adds what is found in it to `searched`, with a name of the process's own in place of a file.
     pub fn search(&self, search: &Search, searched: &mut Searched) {
-        self.each(|bytes, name| {
+        self.each(|bytes, _, name| {
             let place = PathBuf::from(format!("/proc/{}/mem {name}", self.process));
             search.in_block(bytes, &place, searched);
         });
@@ -74,9 +75,10 @@ impl Memory {
     /// Where each of `needles` stands in it: the name of the region, and the place from its block's beginning.
     pub fn places(&self, needles: &[Vec<u8>]) -> Vec<String> {
         let mut places = Vec::new();
-        self.each(|bytes, name| {
+        self.each(|bytes, seen, name| {
             for needle in needles {
-                places.extend(find_all(bytes, needle).iter().map(|at| format!("{name}+{at:#x}")));
+                let new = find_all(bytes, needle).into_iter().filter(|at| at + needle.len() > seen);
+                places.extend(new.map(|at| format!("{name}+{at:#x}")));
             }
         });
         places

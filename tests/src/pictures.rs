@@ -8,6 +8,7 @@
     reason = "a panic in a test is the finding, and a test's lengths are small"
 )]
 
+pub mod bombs;
 pub mod canary;
 pub mod colours;
 pub mod corpus;
