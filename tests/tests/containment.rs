@@ -170,3 +170,42 @@ fn x43_only_the_two_processes_use_the_link() {
     // The control.
     separated.run_as(CLINIC, &["health", "--data", &data]).ok();
 }
+
+/// Whoever has ingest's user cannot read the clinic's files, but root can, and root runs `audit` and `doctor`: on a folder in which the
+/// attacker puts what it likes.
+#[test]
+fn x41_root_s_commands_change_nothing_that_ingest_points_them_to() {
+    if !is_root("x41_root_s_commands_change_nothing_that_ingest_points_them_to") {
+        return;
+    }
+    let separated = Separated::init();
+    let gateway = &separated.gateway;
+    let (ingest, target) = (gateway.path("data/ingest"), gateway.path("target"));
+    fs::write(&target, "a file of root's that everybody may read, such as /etc/passwd\n").expect("a file");
+    fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("permissions");
+    for name in ["ingest.db", "headers.db", "tls.key", "receipt.key", "intake-log.key"] {
+        let line = format!("mv '{ingest}/{name}' '{ingest}/{name}.away' && ln -s '{target}' '{ingest}/{name}'");
+        assert!(separated.shell(INGEST, &line), "{name}");
+        for command in [
+            &["doctor", "--data", "D", "--json"][..],
+            &["audit", "verify", "--data", "D"],
+            &["audit", "export", "--data", "D", "--log", "intake"],
+        ] {
+            gateway.run(command);
+        }
+        let metadata = fs::metadata(&target).expect("a file");
+        assert_eq!((metadata.mode() & 0o777, metadata.uid(), metadata.len()), (0o644, 0, 62), "{name}");
+        assert!(separated.shell(INGEST, &format!("mv '{ingest}/{name}.away' '{ingest}/{name}'")), "{name}");
+    }
+    // A pipe keeps nobody waiting.
+    for (name, command) in
+        [("ingest.db", &["audit", "verify", "--data", "D"][..]), ("tls.key", &["doctor", "--data", "D"])]
+    {
+        let line = format!("mv '{ingest}/{name}' '{ingest}/away' && mkfifo -m 600 '{ingest}/{name}'");
+        assert!(separated.shell(INGEST, &line));
+        assert_ne!(gateway.run(command).code, Some(0), "{name}");
+        assert!(separated.shell(INGEST, &format!("mv '{ingest}/away' '{ingest}/{name}'")));
+    }
+    // The control: with everything in its place the same command is content.
+    gateway.run(&["audit", "verify", "--data", "D"]).ok();
+}

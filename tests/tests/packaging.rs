@@ -58,9 +58,7 @@ fn the_users_are_two_and_share_one_group() {
     fs::create_dir(root.path().join("etc")).expect("a folder");
     let (at, list) = (format!("--root={}", root.path().display()), packaging().join("safelight.sysusers"));
     let list = fs::canonicalize(list).expect("the list of users");
-    let inside = root.path().join("users.conf");
-    fs::copy(&list, &inside).expect("a copy");
-    finish(command("systemd-sysusers", &[&at, "/users.conf"]), b"").ok();
+    finish(command("systemd-sysusers", &[&at, list.to_str().expect("UTF-8")]), b"").ok();
     let read = |name: &str| fs::read_to_string(root.path().join("etc").join(name)).expect("the users");
     let ids: Vec<String> = ["safelight-ingest", "safelight-clinic"]
         .iter()
