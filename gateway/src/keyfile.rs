@@ -68,8 +68,13 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 
 fn read_checked(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(io)?;
+    // Not blocking: a pipe in the file's place would keep whoever reads it waiting.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(KeyFileError::Malformed(path.to_owned()));
+    }
     if secret && metadata.mode() & 0o077 != 0 {
         return Err(KeyFileError::Exposed(path.to_owned()));
     }

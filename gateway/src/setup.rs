@@ -3,6 +3,8 @@
 //! Everything is made in a folder inside the data folder and moved into place at the end, `config.toml` last: without it nothing
 //! is a gateway. The recovery kit is on the disk before that, so that there is never a gateway without one.
 
+mod separation;
+
 use std::fs::File;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
 use crate::vault::{self, MakeError, Passphrase, recovery};
 
+pub use self::separation::{Separation, UnknownUser};
+
 /// Where things are made before they are moved into place.
 const STAGING: &str = ".init";
 
@@ -55,6 +59,8 @@ pub struct Plan<'a> {
     pub passphrase_work: u8,
     /// Where the recovery kit is written. It must not be in the data folder.
     pub recovery_out: &'a Path,
+    /// Two users for the two processes; `None` leaves everything to whoever runs this.
+    pub separation: Option<Separation>,
 }
 
 /// What was made.
@@ -103,6 +109,9 @@ pub enum SetupError {
     /// A key could not be encoded.
     #[error("a key could not be written: {0}")]
     Key(#[from] MalformedKey),
+    /// Files cannot be given to two users.
+    #[error("the folders cannot be given to the two users: {0}. Only root may do that")]
+    Separation(#[source] std::io::Error),
     /// A file or folder.
     #[error("{path}: {source}")]
     Io {
@@ -216,7 +225,7 @@ fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
         hosts: plan.hosts.clone(),
         listen: plan.listen,
         enrol_listen: plan.enrol_listen,
-        clinic_uid: None,
+        clinic_uid: plan.separation.map(|users| users.clinic),
         record_numbers: RecordNumbers::default(),
     };
     // Both are held until both are known, so that they differ.
@@ -258,6 +267,10 @@ async fn build<R: TryCryptoRng + Send>(
     config.save(staging.root())?;
     let config_file = staging.root().join(crate::config::FILE_NAME);
     sync(&config_file)?;
+    if let Some(users) = &plan.separation {
+        users.apply(&staging).map_err(SetupError::Separation)?;
+        users.admit(data).map_err(SetupError::Separation)?;
+    }
 
     write_kit(plan, &keys)?;
     if let Err(error) = move_into_place(&staging, data) {

@@ -7,6 +7,7 @@
 //! | `phone` | an enrolled phone |
 //! | `liar` | an enrolled phone that sends what no honest core would |
 //! | `relay` | a bad network in between |
+//! | `separated` | the same with a Unix user for each process |
 //!
 //! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
 #![allow(
@@ -20,6 +21,7 @@ pub mod liar;
 pub mod phone;
 pub mod program;
 pub mod relay;
+pub mod separated;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -57,6 +59,11 @@ pub struct Gateway {
 impl Gateway {
     /// Makes one; nothing runs yet.
     pub fn init() -> Self {
+        Self::init_with(&[])
+    }
+
+    /// The same with more flags for `init`.
+    pub fn init_with(more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("safelight-test-").tempdir().expect("a temporary folder");
         fs::write(folder.path().join("passphrase"), format!("{PASSPHRASE}\n")).expect("a passphrase file");
         fs::set_permissions(folder.path().join("passphrase"), fs::Permissions::from_mode(0o600))
@@ -64,7 +71,7 @@ impl Gateway {
         let mut gateway = Self { said_by_init: Value::Null, port: 0, service: None, folder };
         let args = ["init", "--data", "D", "--passphrase-file", "P", "--recovery-out", "R", "--host", "127.0.0.1"];
         let any_port = ["--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--json"];
-        gateway.said_by_init = gateway.run(&[&args[..], &any_port[..]].concat()).ok().json();
+        gateway.said_by_init = gateway.run(&[&args[..], &any_port[..], more].concat()).ok().json();
         gateway.port = port(&gateway.said_by_init, "port");
         gateway
     }

@@ -3,12 +3,14 @@
 
 pub mod fuzzed;
 pub mod gateway;
+pub mod memory;
 pub mod pictures;
 pub mod power_cut;
 pub mod shared;
 pub mod source;
 pub mod strace;
 pub mod tools;
+pub mod traces;
 
 // The fuzz targets have the link's messages without the rest of the gateway under this name.
 pub use safelight_gateway::link;

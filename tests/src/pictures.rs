@@ -8,6 +8,7 @@
     reason = "a panic in a test is the finding, and a test's lengths are small"
 )]
 
+pub mod bombs;
 pub mod canary;
 pub mod colours;
 pub mod corpus;
@@ -20,6 +21,7 @@ pub mod mutation;
 pub mod pieces;
 pub mod png_walker;
 pub mod png_writer;
+pub mod small;
 pub mod tiff;
 pub mod walker;
 pub mod webp_walker;

@@ -16,6 +16,7 @@ use safelight_tests::gateway::phone::{LABEL, Phone, strip};
 use safelight_tests::gateway::program::{command, finish, safelight, until};
 use safelight_tests::gateway::{Gateway, PATIENCE, array, files, text};
 use safelight_tests::tools;
+use safelight_tests::traces::not_in;
 
 /// The files that an identity has: certificate and memory, key, counter, and what takes their places.
 const OWN_FILES: [&str; 7] =
@@ -49,26 +50,6 @@ fn patient_and_picture(photo: &DemoPhoto, stripped: &[u8]) -> Search {
     }
     assert!(search.spellings() > 300, "{} spellings are few", search.spellings());
     search
-}
-
-/// Nothing of it is in `folder`, and it would be found if it were.
-#[track_caller]
-fn not_in(search: &Search, folder: &Path) {
-    let mut searched = Searched::default();
-    search.in_folder(folder, &mut searched).expect("every file can be read");
-    assert!(searched.files > 0, "no file in {}", folder.display());
-    assert!(searched.found.is_empty(), "{:?}", searched.found);
-
-    let control = tempfile::tempdir().expect("a folder");
-    for (number, (thing, form, bytes)) in search.samples().enumerate() {
-        let amid = [b"before ", bytes, b" after"].concat();
-        assert!(search.in_bytes(&amid).contains(thing), "{thing} as {form} is not found");
-        fs::write(control.path().join(number.to_string()), amid).expect("a file");
-    }
-    let mut planted = Searched::default();
-    search.in_folder(control.path(), &mut planted).expect("every file can be read");
-    let found: BTreeSet<&Path> = planted.found.iter().map(|found| found.file.as_path()).collect();
-    assert_eq!(found.len(), planted.files);
 }
 
 /// One line of strace's output that is a call: its name, and the rest.

@@ -8,7 +8,7 @@ use super::stop::StopSignals;
 use super::{DataArgs, harden};
 use crate::clinic;
 use crate::clock::Clock;
-use crate::vault::{self, Passphrase};
+use crate::vault::Passphrase;
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -31,9 +31,7 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;
     }
-    if let Err(reason) = vault::lock_memory() {
-        tracing::warn!("{reason}");
-    }
+    harden::swap();
     let config = args.data.config()?;
     let passphrase = passphrase(&args)?;
     clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, stop.arrived(), || {

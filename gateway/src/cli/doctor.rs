@@ -2,6 +2,9 @@
 
 mod folders;
 mod machine;
+mod processes;
+mod reach;
+mod secrets;
 mod stores;
 
 use std::fmt::Write as _;
@@ -82,10 +85,15 @@ pub(super) async fn run(args: DoctorArgs, output: Output) -> Result<(), CliError
 }
 
 async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) -> Vec<Finding> {
-    let mut findings = folders::examine(layout, passphrase.passphrase_file.as_deref());
+    let mut findings = folders::examine(layout, config, passphrase.passphrase_file.as_deref());
+    findings.push(secrets::examine(layout));
+    findings.extend(processes::examine(layout));
     findings.extend(machine::examine(layout));
     let status = health::ask(layout).await.ok();
     findings.extend(machine::ports(config, status.as_ref()));
+    if status.is_some() {
+        findings.extend(reach::examine(config));
+    }
     findings.push(running(status.as_ref()));
     findings.push(hosts(config));
     let secret = passphrase.passphrase_file.as_deref().map(passphrase::from_file);

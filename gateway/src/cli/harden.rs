@@ -23,6 +23,13 @@ pub(super) fn memory() -> Result<(), CliError> {
         })
 }
 
+/// Keeps this process's keys out of the swap, or says in the log why it cannot.
+pub(super) fn swap() {
+    if let Err(reason) = crate::vault::lock_memory() {
+        tracing::warn!("{reason}");
+    }
+}
+
 /// Ends this process in order when its supervisor does, however that ends.
 ///
 /// # Errors

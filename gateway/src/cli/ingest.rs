@@ -24,6 +24,7 @@ pub(super) async fn run(args: IngestArgs) -> Result<(), CliError> {
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;
     }
+    harden::swap();
     let config = args.data.config()?;
     ingest::run(&args.data.layout(), &config, Clock::system(), stop.arrived(), || {})
         .await

@@ -12,7 +12,7 @@ use super::outcome::{CliError, Exit, Output};
 use super::{DataArgs, NOT_YET, passphrase};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_ENROL_PORT, DEFAULT_PORT};
-use crate::setup::{self, Made, Plan, SetupError};
+use crate::setup::{self, Made, Plan, Separation, SetupError};
 use crate::vault;
 
 /// Flags.
@@ -38,6 +38,15 @@ pub(super) struct InitArgs {
     /// The clinic's name, as phones show it
     #[arg(long, value_name = "NAME", default_value = "Clinic")]
     clinic_name: String,
+    /// The Unix user that will run `safelight ingest`, by name or number; only root can give files away
+    #[arg(long, value_name = "USER", requires_all = ["clinic_user", "group"])]
+    ingest_user: Option<String>,
+    /// The Unix user that will run `safelight clinic`
+    #[arg(long, value_name = "USER", requires = "ingest_user")]
+    clinic_user: Option<String>,
+    /// The group that both users are in and nobody else
+    #[arg(long, value_name = "GROUP", requires = "ingest_user")]
+    group: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +83,7 @@ pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> 
         passphrase: &passphrase,
         passphrase_work: vault::DEFAULT_LOG_N,
         recovery_out: &args.recovery_out,
+        separation: separation(&args)?,
     };
     let data = &args.data.data;
     let made = setup::make(data, &plan, Clock::system().now(), &mut SysRng).await.map_err(|error| {
@@ -96,6 +106,15 @@ pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> 
         warnings,
     };
     output.print(&initialised, |initialised| shown(initialised, &made, args.passphrase_file.as_deref()))
+}
+
+fn separation(args: &InitArgs) -> Result<Option<Separation>, CliError> {
+    match (&args.ingest_user, &args.clinic_user, &args.group) {
+        (Some(ingest), Some(clinic), Some(group)) => {
+            Separation::of(ingest, clinic, group).map(Some).map_err(CliError::with(Exit::Usage))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The hosts that were given, or the address that is listened on, or this machine alone.
@@ -129,6 +148,10 @@ fn shown(initialised: &Initialised, made: &Made, passphrase_file: Option<&Path>)
         let _ = writeln!(text, "  {name:<14}{value}");
     }
     let passphrase = passphrase_file.map(|path| format!(" --passphrase-file {}", path.display())).unwrap_or_default();
+    let serve = match made.config.clinic_uid {
+        Some(_) => "systemctl enable --now safelight-ingest safelight-clinic".to_owned(),
+        None => format!("safelight serve --data {data}{passphrase}"),
+    };
     let _ = write!(
         text,
         "\nWhat to do next:\n\
@@ -136,7 +159,7 @@ fn shown(initialised: &Initialised, made: &Made, passphrase_file: Option<&Path>)
          \x20    delete it here. Whoever has it can open every picture; without it a\n\
          \x20    forgotten passphrase loses every picture.\n\
          \x20 2. Let UDP ports {} and {} through the firewall.\n\
-         \x20 3. safelight serve --data {data}{passphrase}\n\
+         \x20 3. {serve}\n\
          \x20 4. safelight device invite --data {data} --name \"Room 3\" --person clinician1\n\
          \x20 5. safelight doctor --data {data}\n",
         initialised.port, initialised.enrol_port

@@ -91,13 +91,13 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the clinic's keys come into this process's memory.
+    /// Whether keys come into this process's memory: the clinic's, or a device's and the photographs that it sends.
     const fn holds_keys(&self) -> bool {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
-            Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) => true,
+            Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
             Self::Clock(_) | Self::Ca(_) => true,
-            Self::Demo(_) | Self::Health(_) | Self::Phone(_) | Self::Config(_) | Self::Inspect => false,
+            Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! where others see it.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -65,7 +66,9 @@ pub fn from_file(path: &Path) -> Result<Passphrase, CliError> {
 /// # Errors
 /// [`Exit::Locked`] if it is no passphrase.
 pub fn from_stdin() -> Result<Option<Passphrase>, CliError> {
-    match vault::first_line(&mut std::io::stdin().lock()) {
+    // Not through the program's own handle, whose buffer keeps what went through it for as long as the process lives.
+    let unbuffered = std::io::stdin().as_fd().try_clone_to_owned().map_err(CliError::with(Exit::Locked))?;
+    match vault::first_line(&mut std::fs::File::from(unbuffered)) {
         Ok(passphrase) => Ok(Some(passphrase)),
         Err(PassphraseError::Empty) => Ok(None),
         Err(error) => Err(CliError::new(Exit::Locked, error)),

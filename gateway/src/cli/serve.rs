@@ -18,7 +18,7 @@ use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
 use super::{DataArgs, NOT_YET, health};
 use crate::config::{Config, Layout};
-use crate::vault::Passphrase;
+use crate::vault::{self, Passphrase};
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -50,6 +50,8 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
     if health::ask(&layout).await.is_ok() {
         return Err(CliError::new(Exit::Failed, "a gateway is running on this folder already"));
     }
+    // This process keeps the passphrase. Where it cannot be locked neither can its children be, and they say so.
+    let _ = vault::lock_memory();
     let passphrase = args.passphrase.read_or_ask()?;
     if passphrase.is_none() {
         tracing::warn!("no passphrase: the vault stays locked, pictures are taken in and wait");

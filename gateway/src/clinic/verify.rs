@@ -181,6 +181,7 @@ async fn read_payload(clinic: &Clinic, picture: &Picture, said: &Manifest) -> Re
     let blob = match clinic.blobs.open(&key).await {
         Ok(blob) => blob,
         Err(BlobError::NotFound) => return Err(Fault::Quarantine("payload-missing")),
+        Err(BlobError::NotAFile) => return Err(Fault::Quarantine("payload-not-a-file")),
         Err(error) => return Err(error.into()),
     };
     if blob.len() != said.picture.len {

@@ -158,6 +158,12 @@ impl Search {
         }
     }
 
+    /// What is in one stretch of memory, which is called `place`.
+    pub fn in_block(&self, bytes: &[u8], place: &Path, searched: &mut Searched) {
+        searched.bytes = searched.bytes.saturating_add(bytes.len() as u64);
+        self.note(bytes, place, searched);
+    }
+
     fn note(&self, bytes: &[u8], file: &Path, searched: &mut Searched) {
         self.scan(bytes, |spelling| {
             let Some(thing) = self.things.get(spelling.thing) else { return };

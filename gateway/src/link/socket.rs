@@ -1,8 +1,10 @@
 //! The link's socket: frames over a Unix stream, and who may be at its other end.
 
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use safelight_core::wire::{FrameReader, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -77,10 +79,14 @@ impl Link {
     }
 }
 
-/// Connects to the ingest process whose folder this is.
+/// Connects to the ingest process whose folder this is. Whoever listens there must be the folder's owner, this user, or root: a link in
+/// the socket's place leads to nobody else.
 pub async fn connect(ingest_folder: &Path) -> Result<Link, LinkError> {
-    let (_folder, path) = short_path(ingest_folder)?;
-    Ok(Link::new(UnixStream::connect(path).await?))
+    let (folder, path) = short_path(ingest_folder)?;
+    let stream = UnixStream::connect(path).await?;
+    let peer = stream.peer_cred()?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    if [0, own, folder.metadata()?.uid()].contains(&peer) { Ok(Link::new(stream)) } else { Err(LinkError::Peer) }
 }
 
 /// Ingest's end.
@@ -92,7 +98,7 @@ pub struct LinkListener {
 
 /// Listens in ingest's own folder. `clinic_uid` is the user of the clinic process where it is another one.
 pub fn listen(ingest_folder: &Path, clinic_uid: Option<u32>) -> Result<LinkListener, LinkError> {
-    let (_folder, path) = short_path(ingest_folder)?;
+    let (folder, path) = short_path(ingest_folder)?;
     // A socket that a killed process left behind would otherwise be in the way. Two live processes on one folder are
     // kept apart by the lock on its catalog, which is taken before this.
     match std::fs::remove_file(&path) {
@@ -101,6 +107,10 @@ pub fn listen(ingest_folder: &Path, clinic_uid: Option<u32>) -> Result<LinkListe
     }
     let listener = UnixListener::bind(&path)?;
     let mode = if clinic_uid.is_some() { 0o660 } else { 0o600 };
+    if clinic_uid.is_some() {
+        // The group that may enter the folder is the one that the clinic process is in.
+        std::os::unix::fs::chown(&path, None, Some(folder.metadata()?.gid()))?;
+    }
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     Ok(LinkListener { listener, clinic_uid })
 }
@@ -119,9 +129,11 @@ impl LinkListener {
     }
 }
 
-/// A path to the socket that is short enough for `sockaddr_un`, which holds 108 bytes, however deep the folder lies.
+/// A path to the socket that is short enough for `sockaddr_un`, which holds 108 bytes, however deep the folder lies. The clinic process's
+/// user may enter the folder and not look at what is in it, so it is opened for that alone.
 fn short_path(folder: &Path) -> std::io::Result<(std::fs::File, PathBuf)> {
-    let open = std::fs::File::open(folder)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = std::fs::File::from(rustix::fs::open(folder, flags, Mode::empty())?);
     let path = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())).join(SOCKET_NAME);
     Ok((open, path))
 }

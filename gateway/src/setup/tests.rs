@@ -24,6 +24,7 @@ fn plan(kit: &Path) -> Plan<'_> {
         passphrase: words(),
         passphrase_work: WORK,
         recovery_out: kit,
+        separation: None,
     }
 }
 

@@ -157,6 +157,9 @@ pub enum BlobError {
     /// No blob has this key.
     #[error("there is no such blob")]
     NotFound,
+    /// Something else than a file lies in a blob's place.
+    #[error("what lies in the place of the stored picture is not a file: somebody has put it there")]
+    NotAFile,
     /// A blob has this key already.
     #[error("a blob with this key exists already")]
     Exists,

@@ -96,11 +96,19 @@ pub fn read_file(path: &Path) -> Result<FromFile, PassphraseError> {
     let metadata = file.metadata().map_err(PassphraseError::Read)?;
     let mode = metadata.permissions().mode() & 0o777;
     // A pipe has no owner to speak of.
-    let open_to_others = metadata.is_file() && mode & 0o077 != 0;
+    let open_to_others = metadata.is_file() && mode & forbidden(path) != 0;
     Ok(FromFile {
         passphrase: first_line(&mut file)?,
         finding: open_to_others.then_some(Finding::OpenToOthers { mode }),
     })
+}
+
+/// Bits that say that others can read or change the file. systemd gives a credential to the service's user by an access list, whose mask
+/// shows as the group's bits; the folder is that service's alone (systemd.exec(5), `CREDENTIALS_DIRECTORY`).
+fn forbidden(path: &Path) -> u32 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let is_credential = credentials.is_some_and(|folder| !folder.is_empty() && path.starts_with(folder));
+    if is_credential { 0o037 } else { 0o077 }
 }
 
 /// The same from anything that can be read, such as a pipe.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 use crate::cli::passphrase;
-use crate::config::Layout;
+use crate::config::{Config, Layout};
 
 /// Paths named in one finding.
 const NAMED: usize = 3;
@@ -13,24 +13,27 @@ const NAMED: usize = 3;
 /// Entries that are looked at. Blobs are not: their folder keeps others out.
 const MAX_ENTRIES: usize = 10_000;
 
-pub(super) fn examine(layout: &Layout, passphrase_file: Option<&Path>) -> Vec<Finding> {
-    let mut findings = vec![permissions(layout), separation(layout)];
+pub(super) fn examine(layout: &Layout, config: &Config, passphrase_file: Option<&Path>) -> Vec<Finding> {
+    let mut findings = vec![permissions(layout), separation(layout, config)];
     findings.extend(passphrase_file.map(|path| passphrase_place(layout, path)));
     findings
 }
 
-/// Both processes' folders and what is directly in them are their owner's alone.
+/// Both processes' folders and what is directly in them are their owner's alone, but for what the other process needs.
 fn permissions(layout: &Layout) -> Finding {
+    // The clinic process passes through ingest's folder and reads the blobs: by its group, where it is another user.
+    let group = |bits: u32| if is_separated(layout) { bits } else { 0 };
     let mut exposed = Vec::new();
-    let folders = [layout.ingest(), layout.clinic(), layout.blobs(), layout.incoming()];
-    for folder in &folders {
-        if mode(folder).is_none_or(|mode| mode & 0o077 != 0) {
-            exposed.push(folder.clone());
+    let folders =
+        [(layout.ingest(), group(0o010)), (layout.clinic(), 0), (layout.blobs(), group(0o050)), (layout.incoming(), 0)];
+    for (folder, allowed) in folders {
+        if mode(&folder).is_none_or(|mode| mode & 0o077 & !allowed != 0) {
+            exposed.push(folder);
         }
     }
     for folder in [layout.ingest(), layout.clinic()] {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MAX_ENTRIES);
-        exposed.extend(entries.map(|entry| entry.path()).filter(|path| is_exposed_file(path)));
+        exposed.extend(entries.map(|entry| entry.path()).filter(|path| *path != layout.blobs() && is_exposed(path)));
     }
     // Others must not put anything in, though they may look at what is there.
     if mode(layout.root()).is_none_or(|mode| mode & 0o022 != 0) {
@@ -47,7 +50,7 @@ fn permissions(layout: &Layout) -> Finding {
 }
 
 /// Certificates are public, and the link's socket may be for the clinic's user too: it asks who comes.
-fn is_exposed_file(path: &Path) -> bool {
+fn is_exposed(path: &Path) -> bool {
     let is_public = path.extension().is_some_and(|extension| extension == "crt" || extension == "sock");
     !is_public && mode(path).is_some_and(|mode| mode & 0o077 != 0)
 }
@@ -64,23 +67,37 @@ fn names(paths: &[PathBuf]) -> String {
     text.join(", ")
 }
 
-fn separation(layout: &Layout) -> Finding {
-    let owner = |path: PathBuf| std::fs::metadata(path).ok().map(|metadata| metadata.uid());
-    match (owner(layout.ingest()), owner(layout.clinic())) {
-        (Some(ingest), Some(clinic)) if ingest != clinic => {
-            Finding::ok("separation", "The two processes' folders belong to two users.")
-        }
-        (Some(_), Some(_)) => Finding::warn(
-            "separation",
-            "Not separated: both processes' folders belong to one user, so an intruder in ingest can read the clinic's keys.",
-            "Fine for trying out. A packaged set-up with two users does not exist yet.",
-        ),
-        _ => Finding::fail(
+fn owner(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|metadata| metadata.uid())
+}
+
+fn is_separated(layout: &Layout) -> bool {
+    owner(&layout.ingest()) != owner(&layout.clinic())
+}
+
+fn separation(layout: &Layout, config: &Config) -> Finding {
+    let (Some(ingest), Some(clinic)) = (owner(&layout.ingest()), owner(&layout.clinic())) else {
+        return Finding::fail(
             "separation",
             "One of the two processes' folders is missing.",
             "Restore the data folder from the backup.",
-        ),
+        );
+    };
+    if ingest == clinic {
+        return Finding::warn(
+            "separation",
+            "Not separated: both processes' folders belong to one user, so an intruder in ingest can read the clinic's keys.",
+            "Fine for trying out. For more, set it up with two users: see OPERATIONS.md, \"Two users\".",
+        );
     }
+    if config.clinic_uid != Some(clinic) {
+        return Finding::fail(
+            "separation",
+            format!("The clinic's folder belongs to user {clinic}, and config.toml names another as `clinic_uid`."),
+            "Set `clinic_uid` to the clinic's user, else ingest refuses it the link.",
+        );
+    }
+    Finding::ok("separation", "The two processes' folders belong to two users.")
 }
 
 fn passphrase_place(layout: &Layout, path: &Path) -> Finding {
@@ -127,6 +144,11 @@ mod tests {
         (root, layout)
     }
 
+    fn config() -> Config {
+        let text = "clinic_name = \"C\"\nhosts = [\"a\"]\nlisten = \"[::]:1\"\nenrol_listen = \"[::]:2\"\n";
+        toml::from_str(text).unwrap()
+    }
+
     fn allow(path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     }
@@ -148,13 +170,13 @@ mod tests {
         }
         std::fs::remove_dir_all(layout.ingest()).unwrap();
         assert_eq!(permissions(&layout).level, Level::Fail);
-        assert_eq!(separation(&layout).level, Level::Fail);
+        assert_eq!(separation(&layout, &config()).level, Level::Fail);
     }
 
     #[test]
     fn one_user_for_both_is_said() {
         let (_root, layout) = folders();
-        let finding = separation(&layout);
+        let finding = separation(&layout, &config());
         assert!(finding.level == Level::Warn && finding.message.contains("Not separated"));
     }
 

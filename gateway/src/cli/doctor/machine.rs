@@ -1,6 +1,8 @@
-//! The machine: clock, disk, core dumps, UDP.
+//! The machine: clock, disk, UDP.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use safelight_core::ids::UnixMillis;
@@ -23,11 +25,17 @@ const LITTLE_SPACE: u64 = 5 << 30;
 /// Below this much it fails: the catalog itself is soon in danger.
 const NO_SPACE: u64 = 256 << 20;
 
+/// Below so many files that can still be made it fails too.
+const FEW_FILES: u64 = 1000;
+
 /// A datagram to this same machine takes no longer.
 const LOOPBACK_TIME: Duration = Duration::from_millis(500);
 
 pub(super) fn examine(layout: &Layout) -> Vec<Finding> {
-    vec![clock(Clock::system().now()), space(layout), core_dumps(), loopback()]
+    let mut findings = vec![clock(Clock::system().now())];
+    findings.extend(spaces(layout));
+    findings.push(loopback());
+    findings
 }
 
 fn clock(now: UnixMillis) -> Finding {
@@ -41,29 +49,41 @@ fn clock(now: UnixMillis) -> Finding {
     )
 }
 
-fn space(layout: &Layout) -> Finding {
-    let Ok(volume) = rustix::fs::statvfs(layout.root()) else {
-        return Finding::warn("disk", "The free space on the data volume cannot be read.", "Look at it yourself: df.");
+/// The volume of each store: one finding where it is the same.
+fn spaces(layout: &Layout) -> Vec<Finding> {
+    let stores = [("ingest", layout.ingest()), ("the clinic", layout.clinic())];
+    let device = |path: &PathBuf| std::fs::metadata(path).ok().map(|metadata| metadata.dev());
+    let [(_, ingest), (_, clinic)] = &stores;
+    if device(ingest) == device(clinic) {
+        return vec![space("the data volume", layout.root())];
+    }
+    stores.iter().map(|(whose, path)| space(&format!("the volume of {whose}"), path)).collect()
+}
+
+fn space(volume: &str, path: &Path) -> Finding {
+    let Ok(statistics) = rustix::fs::statvfs(path) else {
+        return Finding::warn(
+            "disk",
+            format!("The free space on {volume} cannot be read."),
+            "Look at it yourself: df.",
+        );
     };
-    let free = volume.f_bavail.saturating_mul(volume.f_frsize);
-    let said = format!("{} GiB are free on the data volume.", free >> 30);
+    let free = statistics.f_bavail.saturating_mul(statistics.f_frsize);
+    room(volume, free, statistics.f_favail.min(statistics.f_ffree), statistics.f_files)
+}
+
+/// `files` are the inodes that are left, of `all`; some file systems have no such number and say 0 of 0.
+fn room(volume: &str, free: u64, files: u64, all: u64) -> Finding {
+    let said = format!("{} GiB are free on {volume}.", free >> 30);
+    if all > 0 && files < FEW_FILES {
+        let advice = "Make room now: each photograph is a file, and without one more none is taken in.";
+        return Finding::fail("disk", format!("Only {files} more files fit on {volume}."), advice);
+    }
     match free {
         free if free < NO_SPACE => Finding::fail("disk", said, "Make room now: without it no picture is taken in."),
         free if free < LITTLE_SPACE => Finding::warn("disk", said, "Make room soon: each photograph takes 3 to 10 MB."),
         _ => Finding::ok("disk", said),
     }
-}
-
-/// The gateway's own processes forbid themselves core files. What the machine does with those of others is worth knowing.
-fn core_dumps() -> Finding {
-    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-    if pattern.starts_with('|') {
-        return Finding::ok(
-            "core-dumps",
-            "Core dumps go to a program of this machine; the gateway's processes make none.",
-        );
-    }
-    Finding::ok("core-dumps", "The gateway's processes make no core dumps.")
 }
 
 /// Whether a datagram passes on this machine at all, over what phones use too.
@@ -141,6 +161,30 @@ mod tests {
             assert_eq!(clock(now).level, level, "{now:?}");
         }
         assert_eq!(time::date(EARLIEST), "2026-01-01");
+    }
+
+    #[test]
+    fn a_disk_that_runs_full_is_said_for_each_store() {
+        for (free, files, all, level) in [
+            (NO_SPACE - 1, 1 << 20, 1 << 21, Level::Fail),
+            (NO_SPACE, 1 << 20, 1 << 21, Level::Warn),
+            (LITTLE_SPACE - 1, 1 << 20, 1 << 21, Level::Warn),
+            (LITTLE_SPACE, 1 << 20, 1 << 21, Level::Ok),
+            (LITTLE_SPACE, FEW_FILES - 1, 1 << 21, Level::Fail),
+            // As btrfs says it.
+            (LITTLE_SPACE, 0, 0, Level::Ok),
+        ] {
+            assert_eq!(room("v", free, files, all).level, level, "{free} {files} {all}");
+        }
+        // A real one without a byte of room, and a store on another volume than the other.
+        assert_eq!(space("the volume of nobody", Path::new("/proc")).level, Level::Fail);
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("ingest")).unwrap();
+        std::os::unix::fs::symlink("/proc", root.path().join("clinic")).unwrap();
+        let findings = spaces(&Layout::new(root.path()));
+        assert_eq!(findings.len(), 2);
+        assert!(findings[1].level == Level::Fail && findings[1].message.contains("the clinic"), "{:?}", findings[1]);
+        assert_eq!(spaces(&Layout::new("/")).len(), 1);
     }
 
     #[test]

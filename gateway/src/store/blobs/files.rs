@@ -2,8 +2,12 @@
 //!
 //! Durable means, in this order: write, fsync the file, rename, fsync the folder it is in now and the
 //! folder it was in. A rename without the first fsync can survive a power cut that the contents do not.
+//!
+//! Ingest writes here and the clinic process reads, perhaps as another user. Then the mode of `blobs` says so, and what is put into it
+//! takes its group; and the reader follows nothing that the writer may have put in a blob's place.
 
 mod incoming;
+mod place;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -25,6 +29,10 @@ use crate::store::trust::Trust;
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+
+/// The same where a group may read.
+const SHARED_FOLDER_MODE: u32 = 0o750;
+const SHARED_FILE_MODE: u32 = 0o640;
 
 /// Blobs in the folders `blobs` and `incoming` of one folder. Clones are the same store.
 #[derive(Debug, Clone)]
@@ -63,7 +71,10 @@ impl FileBlobs {
         if !blobs.is_dir() || !incoming.is_dir() {
             return Err(BlobError::Missing);
         }
+        let handle = place::open_folder(&blobs)?;
         Ok(Self(Arc::new(Folders {
+            readers: place::readers(&handle)?,
+            handle,
             blobs,
             incoming,
             faults,
@@ -81,10 +92,9 @@ impl Blobs for FileBlobs {
     }
 
     fn open<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<Box<dyn Blob>, BlobError>> {
-        let path = self.0.path(key);
+        let (folders, key) = (Arc::clone(&self.0), key.clone());
         off_thread(move || {
-            let file = File::open(path)?;
-            let len = file.metadata()?.len();
+            let (file, len) = place::open_blob(&folders.handle, &key)?;
             Ok(Box::new(FileBlob { file: Arc::new(file), len }) as Box<dyn Blob>)
         })
     }
@@ -115,6 +125,10 @@ const INCOMING: &str = "incoming";
 #[derive(Debug)]
 struct Folders {
     blobs: PathBuf,
+    /// `blobs`, held open: what is read is found from here, however the path may change.
+    handle: File,
+    /// The group that may read blobs, where the clinic process is another user.
+    readers: Option<u32>,
     incoming: PathBuf,
     faults: Arc<dyn Faults>,
     trust: Trust,
@@ -158,6 +172,7 @@ impl Folders {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
         })?;
+        place::share(&File::open(&folder)?, self.readers, SHARED_FOLDER_MODE)?;
         self.sync(Step::FsyncRoot, || sync_folder(&self.blobs))?;
         if let Some(durable) = durable {
             durable.store(true, Ordering::Release);

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Row};
 
@@ -37,14 +38,17 @@ pub(super) fn create_file(path: &Path) -> Result<(), CatalogError> {
         .map_err(CatalogError::File)
 }
 
-/// Refuses a file that is not there or empty, and closes it to others if it is open to them.
+/// Refuses a file that is not there or empty, or something else than a file, and closes it to others if it is open to them. Nothing is
+/// followed: where root works on a database of ingest's, whoever has ingest's user could otherwise point root at any file.
 pub(super) fn check_file(path: &Path) -> Result<(), CatalogError> {
-    let file = match File::open(path) {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CatalogError::Missing),
         Err(error) => return Err(CatalogError::File(error)),
     };
-    if file.metadata().map_err(CatalogError::File)?.len() == 0 {
+    let metadata = file.metadata().map_err(CatalogError::File)?;
+    if metadata.len() == 0 || !metadata.is_file() {
         return Err(CatalogError::Missing);
     }
     restrict(&file).map_err(CatalogError::File)
@@ -154,7 +158,9 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
 }
 
 fn restrict(file: &File) -> io::Result<()> {
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+    let metadata = file.metadata()?;
+    let own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if own && metadata.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     }
     Ok(())

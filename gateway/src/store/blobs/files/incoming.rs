@@ -12,7 +12,8 @@ use rustix::fs::Advice;
 use sha2::{Digest, Sha256};
 
 use super::{
-    BlobError, BlobKey, BoxFuture, FILE_MODE, Folders, Incoming, MAX_PIECE, Step, lock, off_thread, sync_folder,
+    BlobError, BlobKey, BoxFuture, FILE_MODE, Folders, Incoming, MAX_PIECE, SHARED_FILE_MODE, Step, lock, off_thread,
+    place, sync_folder,
 };
 
 /// How much is written before the kernel is asked to begin bringing it to the disk, so that the fsync at
@@ -61,6 +62,8 @@ impl FileIncoming {
         if self.broken {
             return Err(BlobError::Broken);
         }
+        // Before the fsync, which makes this durable too.
+        place::share(&self.file, folders.readers, SHARED_FILE_MODE)?;
         if let Err(error) = folders.sync(Step::FsyncFile, || self.file.sync_all()) {
             // Its pages may be marked clean without being on the disk: nobody may resume on them.
             let _ = fs::remove_file(&self.path);
