@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
+//! | `hostile` | a client that need not keep to the protocol |
 //! | `relay` | a bad network in between |
 //!
 //! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
@@ -13,6 +14,7 @@
     reason = "a harness of tests: what does not go as it should is a failed test"
 )]
 
+pub mod hostile;
 pub mod phone;
 pub mod program;
 pub mod relay;
@@ -263,6 +265,24 @@ impl Gateway {
         entries.map(|entry| text(&entry, "capture").to_owned()).collect()
     }
 
+    /// Waits until the intake log says that this device was refused for this reason.
+    #[track_caller]
+    pub fn refused(&self, device: &str, code: &str) {
+        until(&format!("an entry for the refusal {code}"), PATIENCE, || {
+            let says = |entry: &Value| text(entry, "kind") == "refused" && fields(entry) == [device, code];
+            self.log("intake").iter().any(says).then_some(())
+        });
+    }
+
+    /// Waits until the intake log says that strangers were refused for this reason.
+    #[track_caller]
+    pub fn turned_away(&self, code: &str) {
+        until(&format!("an entry for strangers refused by {code}"), PATIENCE, || {
+            let says = |entry: &Value| text(entry, "kind") == "turned-away" && fields(entry) == [code];
+            self.log("intake").iter().any(says).then_some(())
+        });
+    }
+
     /// Sizes of the blobs that ingest holds.
     pub fn blobs(&self) -> Vec<u64> {
         sizes(&self.data().join("ingest/blobs"))
@@ -314,6 +334,12 @@ impl Gateway {
 /// A text of a JSON object; empty if there is none of that name.
 pub fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The texts among the fields of a log entry: ids and codes, no numbers.
+fn fields(entry: &Value) -> Vec<&str> {
+    let fields = entry.get("fields").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    fields.iter().filter_map(Value::as_str).collect()
 }
 
 /// A list.

@@ -6,6 +6,7 @@
 //! | `pull` | takes captures over from ingest |
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
+//! | `revocations` | what had come from a device when its revocation came into force |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
 //! | [`devices`], [`pictures`], [`access`], [`schema`] | the catalog |
@@ -21,6 +22,7 @@ mod pull;
 mod push;
 pub mod reading;
 mod renewals;
+mod revocations;
 pub mod schema;
 pub mod sealed;
 pub mod verify;

@@ -8,7 +8,7 @@ use safelight_core::device_key::PublicKey;
 use safelight_core::ids::UnixMillis;
 
 use super::access::{Actor, Event};
-use super::{Clinic, ClinicError, devices};
+use super::{Clinic, ClinicError, devices, revocations};
 use crate::link::{Answer, Ask, IngestStatus, Link, LinkError, OpenInvitation};
 
 /// Between two looks at ingest's TLS certificate.
@@ -34,6 +34,7 @@ impl Pushed {
         if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
             let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
             link.tell(&Ask::Devices { generation, devices }).await?;
+            revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
         }
         // Invitations also end by time, so they are looked at each round.

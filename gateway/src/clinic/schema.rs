@@ -84,5 +84,17 @@ CREATE INDEX picture_device ON picture (device, sequence);
 CREATE INDEX picture_patient ON picture (patient)
 ",
         },
+        Migration {
+            number: 3,
+            name: "revocations",
+            sql: "
+CREATE TABLE revoked_device (
+    device BYTEA PRIMARY KEY REFERENCES device (id),
+    confirmed_at BIGINT NOT NULL,
+    log_size BIGINT NOT NULL,
+    log_root BYTEA NOT NULL
+);
+",
+        },
     ]
 }

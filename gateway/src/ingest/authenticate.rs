@@ -153,7 +153,6 @@ pub struct PresentedDevice {
     serial: Serial,
     public_key: PublicKey,
     validity: Validity,
-    in_grace: bool,
 }
 
 impl PresentedDevice {
@@ -175,11 +174,6 @@ impl PresentedDevice {
     /// The last moment of that certificate.
     pub fn not_after(&self) -> UnixMillis {
         self.validity.not_after
-    }
-
-    /// Whether the certificate has expired, within the grace.
-    pub fn in_grace(&self) -> bool {
-        self.in_grace
     }
 }
 
@@ -207,14 +201,13 @@ pub enum IdentifyError {
 /// checks form and time, the handshake has checked the signatures.
 pub fn identify(peer_certs: &[CertificateDer<'_>], now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
     let certificate = DeviceCertificate::read(peer_certs.first().ok_or(IdentifyError::NoCertificate)?)?;
-    let in_grace = match certificate.validity.state(now) {
-        ValidityState::Valid => false,
-        ValidityState::InGrace => true,
+    match certificate.validity.state(now) {
+        ValidityState::Valid | ValidityState::InGrace => {}
         ValidityState::NotYetValid => return Err(IdentifyError::NotYetValid),
         ValidityState::Expired => return Err(IdentifyError::Expired),
-    };
+    }
     let DeviceCertificate { device_id, serial, public_key, validity } = certificate;
-    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace })
+    Ok(PresentedDevice { device_id, serial, public_key, validity })
 }
 
 /// [`identify`] for an accepted connection.
@@ -291,6 +284,12 @@ pub enum Refused {
     /// The clinic knows the device, but not this certificate of it.
     #[error("this certificate has been replaced: use the newer one, or enrol the device again")]
     Superseded,
+    /// The certificate's life has not begun: a clock has jumped.
+    #[error("the certificate is not yet valid: compare the clocks of the device and the gateway")]
+    NotYetValid,
+    /// The certificate's life and the grace have ended since the handshake.
+    #[error("the certificate has expired: enrol the device again")]
+    Expired,
 }
 
 impl Refused {
@@ -300,47 +299,68 @@ impl Refused {
         match self {
             Self::Revoked | Self::Superseded => CertificateError::Revoked,
             Self::Unknown => CertificateError::ApplicationVerificationFailure,
+            Self::NotYetValid => CertificateError::NotValidYet,
+            Self::Expired => CertificateError::Expired,
         }
     }
 }
 
 /// A device that is who it says and is welcome now. Only [`authenticate`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedDevice(PresentedDevice);
+pub struct VerifiedDevice {
+    presented: PresentedDevice,
+    in_grace: bool,
+}
 
 impl VerifiedDevice {
     /// The device.
     pub fn device_id(&self) -> DeviceId {
-        self.0.device_id
+        self.presented.device_id
+    }
+
+    /// What it has shown, to be asked about again.
+    pub fn presented(&self) -> &PresentedDevice {
+        &self.presented
     }
 
     /// The key that must have signed its manifests.
     pub fn public_key(&self) -> &PublicKey {
-        &self.0.public_key
+        &self.presented.public_key
     }
 
     /// The serial number of its certificate.
     pub fn serial(&self) -> Serial {
-        self.0.serial
+        self.presented.serial
     }
 
     /// The last moment of its certificate.
     pub fn not_after(&self) -> UnixMillis {
-        self.0.not_after()
+        self.presented.not_after()
     }
 
     /// Whether it may do nothing but renew its certificate, which has expired.
     pub fn may_only_renew(&self) -> bool {
-        self.0.in_grace
+        self.in_grace
     }
 }
 
-/// Asks `status`, just looked up for [`PresentedDevice::device_id`], whether the device is welcome.
-pub fn authenticate(presented: PresentedDevice, status: &DeviceStatus) -> Result<VerifiedDevice, Refused> {
+/// Asks `status`, just looked up for [`PresentedDevice::device_id`], whether the device is welcome, and the certificate whether it still holds:
+/// a connection may be older than the end of its certificate.
+pub fn authenticate(
+    presented: PresentedDevice,
+    status: &DeviceStatus,
+    now: UnixMillis,
+) -> Result<VerifiedDevice, Refused> {
     match status {
-        DeviceStatus::Active { serials } if serials.contains(&presented.serial) => Ok(VerifiedDevice(presented)),
-        DeviceStatus::Active { .. } => Err(Refused::Superseded),
-        DeviceStatus::Revoked => Err(Refused::Revoked),
-        DeviceStatus::Unknown => Err(Refused::Unknown),
+        DeviceStatus::Active { serials } if serials.contains(&presented.serial) => {}
+        DeviceStatus::Active { .. } => return Err(Refused::Superseded),
+        DeviceStatus::Revoked => return Err(Refused::Revoked),
+        DeviceStatus::Unknown => return Err(Refused::Unknown),
+    }
+    match presented.validity.state(now) {
+        ValidityState::Valid => Ok(VerifiedDevice { presented, in_grace: false }),
+        ValidityState::InGrace => Ok(VerifiedDevice { presented, in_grace: true }),
+        ValidityState::NotYetValid => Err(Refused::NotYetValid),
+        ValidityState::Expired => Err(Refused::Expired),
     }
 }

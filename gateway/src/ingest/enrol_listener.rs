@@ -75,7 +75,8 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
     let outcome = converse(&ingest, address, &mut send, &mut recv).await;
     if let Err(refusal) = outcome {
         tracing::info!(code = refusal.code(), "enrolment refused");
-        let _ = send.write_all(&frame(&Outcome::Refused(refusal).to_bytes())).await;
+        // Somebody who does not read it does not keep the place for it.
+        let _ = timeout(PHONE_DEADLINE, send.write_all(&frame(&Outcome::Refused(refusal).to_bytes()))).await;
     }
     let _ = send.finish();
     let _ = timeout(PHONE_DEADLINE, send.stopped()).await;
@@ -83,7 +84,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
 }
 
 async fn converse(
-    ingest: &Ingest,
+    ingest: &Arc<Ingest>,
     address: IpAddr,
     send: &mut quinn::SendStream,
     recv: &mut quinn::RecvStream,
@@ -93,7 +94,7 @@ async fn converse(
     let parsed = Begin::parse(&begin).map_err(|_| Refusal::Request)?;
     if !is_open(ingest, &parsed.token.hash()) {
         ingest.wrong_tokens.note(address);
-        ingest.refusals.note("invitation");
+        ingest.turn_away("invitation");
         return Err(Refusal::Invitation);
     }
     let mut conversation = ingest.relay.open(ConversationKind::Enrol).map_err(|_| Refusal::TooMany)?;
@@ -118,7 +119,8 @@ async fn forward(
     tokio::select! {
         reply = timeout_at(deadline, conversation.reply()) => {
             let reply = reply.ok().flatten().ok_or(Refusal::Unavailable)?;
-            send.write_all(&frame(&reply.message)).await.map_err(|_| Refusal::TimedOut)?;
+            let sent = timeout(PHONE_DEADLINE, send.write_all(&frame(&reply.message))).await;
+            sent.map_err(|_| Refusal::TimedOut)?.map_err(|_| Refusal::TimedOut)?;
             Ok(reply.last)
         }
         // The phone went away: there is nobody to approve.

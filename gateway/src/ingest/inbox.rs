@@ -7,6 +7,7 @@ mod schema;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use safelight_core::ids::{CaptureId, ClinicId, DeviceId, UnixMillis};
 use safelight_core::log::checkpoint::CheckpointError;
@@ -22,6 +23,8 @@ use tokio::sync::mpsc;
 
 pub use self::schema::{FILE_NAME, HEADERS_FILE, migrations};
 use self::writer::{Job, Writer};
+use super::authenticate::PresentedDevice;
+use super::devices::Devices;
 use super::keys::IngestKeys;
 use crate::clock::Clock;
 use crate::link::{DeviceRecord, InboxEntry, MAX_INBOX_ENTRIES};
@@ -129,11 +132,17 @@ pub async fn open_log(
 }
 
 impl Inbox {
-    pub(super) async fn open(folder: &Path, keys: &IngestKeys, clock: Clock) -> Result<Self, InboxError> {
+    /// `devices` says who may still send at the moment of a commit.
+    pub(super) async fn open(
+        folder: &Path,
+        keys: &IngestKeys,
+        clock: Clock,
+        devices: Arc<Devices>,
+    ) -> Result<Self, InboxError> {
         let log = open_log(folder, keys.clinic_id(), keys.log().verifying_key()).await?;
         let catalog = log.catalog().clone();
         let headers = SqliteHeaders::open(&folder.join(HEADERS_FILE)).await?;
-        let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock);
+        let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock, devices);
         let inbox =
             Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
         inbox.sweep_headers().await?;
@@ -163,10 +172,11 @@ impl Inbox {
         Ok(stored.is_some_and(|stored| payload_key(capture, &stored.manifest_hash) == *key))
     }
 
-    /// Commits a capture whose payload is durable already. When this returns, all of it would survive a power cut.
-    pub(super) async fn store(&self, received: Received) -> Result<Stored, RefusalCode> {
+    /// Commits a capture of `device` whose payload is durable already. When this returns, all of it would survive a power cut. A device that
+    /// may not send any more at the moment of the commit is refused.
+    pub(super) async fn store(&self, received: Received, device: &PresentedDevice) -> Result<Stored, RefusalCode> {
         let (reply, stored) = tokio::sync::oneshot::channel();
-        let job = Job::Store { received: Box::new(received), reply };
+        let job = Job::Store { received: Box::new(received), device: Box::new(device.clone()), reply };
         self.jobs.send(job).await.map_err(|_| RefusalCode::StoreUnavailable)?;
         stored.await.map_err(|_| RefusalCode::StoreUnavailable)?
     }
@@ -175,6 +185,12 @@ impl Inbox {
     pub(super) async fn log_refusal(&self, device: DeviceId, code: &str, at: UnixMillis) -> Result<(), InboxError> {
         let fields = vec![Field::Bytes(device.as_bytes().to_vec()), Field::Code(code.to_owned()), Field::Number(at.0)];
         self.log_entry(Entry::new("refused", fields)?.to_bytes()).await
+    }
+
+    /// Puts on record that `count` strangers were refused since the last such entry.
+    pub(super) async fn log_turned_away(&self, code: &str, count: u64, at: UnixMillis) -> Result<(), InboxError> {
+        let fields = vec![Field::Code(code.to_owned()), Field::Number(count), Field::Number(at.0)];
+        self.log_entry(Entry::new("turned-away", fields)?.to_bytes()).await
     }
 
     async fn log_entry(&self, entry: Vec<u8>) -> Result<(), InboxError> {
@@ -207,6 +223,12 @@ impl Inbox {
             checkpoint: newest,
         };
         Ok((receipt.issue(&self.receipt_key)?, consistency))
+    }
+
+    /// The proof that entry `index` is among the first `size`.
+    pub(super) async fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, InboxError> {
+        let mut tx = self.catalog.read().await?;
+        Ok(self.log.inclusion(&mut tx, index, size).await?)
     }
 
     /// The newest signed checkpoint, and its consistency with size `from`.

@@ -13,6 +13,14 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Kinds and devices that are remembered.
 const MAX_REMEMBERED: usize = 4096;
 
+/// Of one kind of refusal to somebody unknown.
+#[derive(Debug)]
+struct Stranger {
+    logged: UnixMillis,
+    /// Of them, the log has had this many.
+    said: u64,
+}
+
 /// Counters and the memory of what was logged.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Inner>);
@@ -21,20 +29,27 @@ pub(super) struct Refusals(Mutex<Inner>);
 struct Inner {
     counts: HashMap<&'static str, u64>,
     logged: HashMap<(DeviceId, &'static str), UnixMillis>,
+    strangers: HashMap<&'static str, Stranger>,
 }
 
 impl Refusals {
-    /// Counts one from somebody unknown.
-    pub(super) fn note(&self, code: &'static str) {
+    /// Counts one from somebody unknown. If it is to be logged, says how many there have been since the last that was.
+    pub(super) fn note_stranger(&self, code: &'static str, now: UnixMillis) -> Option<u64> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = inner.counts.entry(code).or_default();
-        *count = count.saturating_add(1);
+        let count = inner.count(code);
+        let known = inner.strangers.get(code);
+        if known.is_some_and(|known| now.since(known.logged) < INTERVAL) {
+            return None;
+        }
+        let said = known.map_or(0, |known| known.said);
+        inner.strangers.insert(code, Stranger { logged: now, said: count });
+        Some(count.saturating_sub(said))
     }
 
     /// Counts one of a known device, and says whether it is to be logged.
     pub(super) fn note_device(&self, device: DeviceId, code: &'static str, now: UnixMillis) -> bool {
-        self.note(code);
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.count(code);
         let due = inner.logged.get(&(device, code)).is_none_or(|last| now.since(*last) >= INTERVAL);
         if due {
             if inner.logged.len() >= MAX_REMEMBERED {
@@ -43,6 +58,14 @@ impl Refusals {
             inner.logged.insert((device, code), now);
         }
         due
+    }
+}
+
+impl Inner {
+    fn count(&mut self, code: &'static str) -> u64 {
+        let count = self.counts.entry(code).or_default();
+        *count = count.saturating_add(1);
+        *count
     }
 }
 
@@ -59,5 +82,16 @@ mod tests {
         assert_eq!(logged, 2);
         assert!(refusals.note_device(DeviceId::from_bytes([2; 16]), "revoked", UnixMillis(0)));
         assert_eq!(refusals.0.lock().unwrap().counts["revoked"], 121);
+    }
+
+    #[test]
+    fn t01_strangers_are_all_counted_and_logged_once_a_minute() {
+        let refusals = Refusals::default();
+        let logged: Vec<u64> = (0..180u64)
+            .filter_map(|second| refusals.note_stranger("no-certificate", UnixMillis(second * 1000)))
+            .collect();
+        // What one entry did not say yet, the next one says.
+        assert_eq!(logged, [1, 60, 60]);
+        assert_eq!(refusals.note_stranger("unknown-authority", UnixMillis(0)), Some(1));
     }
 }

@@ -58,6 +58,13 @@ pub enum Ask {
         /// Size that the clinic process has seen, 0 if none.
         from: u64,
     },
+    /// The proof that entry `index` of the intake log is among the first `size`.
+    Inclusion {
+        /// The entry.
+        index: u64,
+        /// Of the tree.
+        size: u64,
+    },
     /// The key to certify.
     CertificateRequest,
     /// The certificate chain, end entity first.
@@ -87,6 +94,8 @@ pub enum Answer {
         /// From the asked size.
         consistency: Vec<Hash>,
     },
+    /// An inclusion proof.
+    Inclusion(Vec<Hash>),
     /// SEC1 bytes.
     PublicKey(Vec<u8>),
     /// Counts and ports.
@@ -116,6 +125,7 @@ impl Ask {
             Self::CertificateRequest => map.uint(1, 8),
             Self::Certificate(chain) => map.uint(1, 9).array(2, list(chain, |der| bytes_value(der))),
             Self::Status => map.uint(1, 10),
+            Self::Inclusion { index, size } => map.uint(1, 11).uint(2, *index).uint(3, *size),
         }
         .to_bytes()
     }
@@ -151,6 +161,7 @@ impl Ask {
             8 => Self::CertificateRequest,
             9 => Self::Certificate(each(fields.take(2)?.array(1..=4)?, |der| der.bytes(1..=MAX_CERTIFICATE_LEN))?),
             10 => Self::Status,
+            11 => Self::Inclusion { index: fields.take(2)?.uint()?, size: fields.take(3)?.uint()? },
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;
@@ -173,6 +184,7 @@ impl Answer {
             }
             Self::PublicKey(sec1) => map.uint(1, 5).bytes(2, sec1),
             Self::Status(status) => map.uint(1, 6).map(2, status.to_map()),
+            Self::Inclusion(proof) => map.uint(1, 7).array(2, list(proof, |hash| bytes_value(hash))),
         }
         .to_bytes()
     }
@@ -193,6 +205,7 @@ impl Answer {
             },
             5 => Self::PublicKey(fields.take(2)?.bytes(33..=65)?),
             6 => Self::Status(IngestStatus::from_fields(fields.take(2)?.fields()?)?),
+            7 => Self::Inclusion(each(fields.take(2)?.array(0..=MAX_PROOF_HASHES)?, Item::bytes32)?),
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;
