@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
+//! | `datagrams` | first packets made by hand |
 //! | `hostile` | a client that need not keep to the protocol |
-//! | `relay` | a bad network in between |
+//! | `relay` | a network in between, and what goes wrong in it |
+//! | `weather` | packets that are lost, doubled, delayed or too large |
 //!
 //! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
 #![allow(
@@ -14,10 +16,12 @@
     reason = "a harness of tests: what does not go as it should is a failed test"
 )]
 
+pub mod datagrams;
 pub mod hostile;
 pub mod phone;
 pub mod program;
 pub mod relay;
+pub mod weather;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -298,6 +302,14 @@ impl Gateway {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    /// Listens at another port from the next start on, without a word to the phones: a relay leads them there.
+    pub fn move_on(&mut self) -> SocketAddr {
+        let free = free_port();
+        self.configure(&format!("listen = \"{}\"", self.listens_at()), &format!("listen = \"{free}\""));
+        self.port = free.port();
+        free
+    }
+
     #[track_caller]
     fn start(&mut self, args: &[&str]) {
         assert!(self.service.is_none(), "it runs already");
@@ -316,19 +328,26 @@ impl Gateway {
 
     /// Listens on another port than the one that phones are told.
     fn move_away(&mut self) -> SocketAddr {
-        let free =
-            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port");
-        let path = self.data().join("config.toml");
-        let config = fs::read_to_string(&path).expect("the configuration");
-        let moved = config.replace(
-            &format!("listen = \"127.0.0.1:{}\"", self.port),
+        let free = free_port();
+        self.configure(
+            &format!("listen = \"{}\"", self.listens_at()),
             &format!("phone_port = {}\nlisten = \"{free}\"", self.port),
         );
-        assert_ne!(config, moved, "no such line in config.toml");
-        fs::write(&path, moved).expect("the configuration");
         self.port = free.port();
         free
     }
+
+    fn configure(&self, line: &str, instead: &str) {
+        let path = self.data().join("config.toml");
+        let config = fs::read_to_string(&path).expect("the configuration");
+        let changed = config.replace(line, instead);
+        assert_ne!(config, changed, "no such line in config.toml");
+        fs::write(&path, changed).expect("the configuration");
+    }
+}
+
+fn free_port() -> SocketAddr {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port")
 }
 
 /// A text of a JSON object; empty if there is none of that name.

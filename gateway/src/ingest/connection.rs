@@ -35,7 +35,10 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming, place:
         return;
     }
     drop(place);
-    let _connected = ingest.live.add(presented.clone(), connection.clone());
+    let (_connected, too_many) = ingest.live.add(presented.clone(), connection.clone());
+    if too_many {
+        ingest.refuse_connection(device_id, CloseReason::TooManyConnections).await;
+    }
     // Between the look-up above and this line the device may have been revoked, and nobody closed what was not yet noted.
     if let Err(refused) = welcome(&ingest, &presented) {
         turn_out(&ingest, &connection, device_id, close_reason(refused)).await;
@@ -128,10 +131,14 @@ async fn serve_stream(
             Response::Refused(code.into())
         }
     };
-    if reply(&mut send, &response).await.is_ok() {
-        let _ = send.finish();
-        // The stream is kept until the phone has the answer or is gone.
-        let _ = timeout(REQUEST_DEADLINE, send.stopped()).await;
+    match reply(&mut send, &response).await {
+        Ok(()) => {
+            let _ = send.finish();
+            // The stream is kept until the phone has the answer or is gone.
+            let _ = timeout(REQUEST_DEADLINE, send.stopped()).await;
+        }
+        // What could not be sent is not kept for somebody who does not read.
+        Err(code) => drop(send.reset(quinn::VarInt::from_u32(code.number()))),
     }
 }
 

@@ -32,17 +32,18 @@ struct UploadSlot {
 
 impl Live {
     /// Takes note of a connection. The oldest of the device makes room for it: a phone that changed networks leaves
-    /// dead connections behind, and must not be locked out by them.
-    pub(super) fn add(&self, presented: PresentedDevice, connection: quinn::Connection) -> Connected {
+    /// dead connections behind, and must not be locked out by them. Says whether it had to.
+    pub(super) fn add(&self, presented: PresentedDevice, connection: quinn::Connection) -> (Connected, bool) {
         let device = presented.device_id();
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = connections.entry(device).or_default();
-        if mine.len() >= MAX_CONNECTIONS_PER_DEVICE {
+        let too_many = mine.len() >= MAX_CONNECTIONS_PER_DEVICE;
+        if too_many {
             close(&mine.remove(0).connection, CloseReason::TooManyConnections);
         }
         let id = connection.stable_id();
         mine.push(LiveConnection { presented, connection });
-        Connected { live: self.clone(), device, id }
+        (Connected { live: self.clone(), device, id }, too_many)
     }
 
     /// Closes every connection for which `must_go` gives a reason; says whose they were.
