@@ -49,9 +49,8 @@ async fn t16_a_device_gets_in_and_is_identified() {
     assert_eq!(presented.serial(), device.serial);
     assert_eq!(presented.public_key(), &device.identity.key.public_key().unwrap());
     assert_eq!(presented.not_after(), device.not_after);
-    assert!(!presented.in_grace());
     let active = DeviceStatus::Active { serials: vec![[1; 16], device.serial] };
-    let verified = authenticate(presented, &active).unwrap();
+    let verified = authenticate(presented, &active, now()).unwrap();
     assert_eq!((verified.device_id(), verified.may_only_renew()), (DEVICE, false));
 }
 
@@ -72,9 +71,12 @@ async fn t02_an_expired_certificate_is_marked_within_the_grace_and_refused_beyon
         let device = clinic.device(UnixMillis(now().0 - life - expired_for));
         let met = meet(clinic.server(), clinic.client(&device)).await.unwrap();
         let presented = identify_peer(&met.server, now()).unwrap();
-        assert!(presented.in_grace(), "{expired_for}");
-        let verified = authenticate(presented, &DeviceStatus::Active { serials: vec![device.serial] }).unwrap();
-        assert!(verified.may_only_renew());
+        let active = DeviceStatus::Active { serials: vec![device.serial] };
+        let verified = authenticate(presented.clone(), &active, now()).unwrap();
+        assert!(verified.may_only_renew(), "{expired_for}");
+        // The connection that was made within the grace does not outlive it.
+        let over = now().plus(GRACE);
+        assert_eq!(authenticate(presented, &active, over), Err(Refused::Expired), "{expired_for}");
     }
     let device = clinic.device(UnixMillis(now().0 - life - grace - 1_000));
     assert_eq!(identify(&device.chain(), now()), Err(IdentifyError::Expired));
@@ -304,7 +306,7 @@ async fn f10_a_key_that_does_not_sign_says_why() {
 fn t06_t12_status_decides() {
     let clinic = Clinic::new();
     let device = clinic.device(now());
-    let ask = |status: DeviceStatus| authenticate(identify(&device.chain(), now()).unwrap(), &status);
+    let ask = |status: DeviceStatus| authenticate(identify(&device.chain(), now()).unwrap(), &status, now());
     assert!(ask(DeviceStatus::Active { serials: vec![device.serial] }).is_ok());
     assert_eq!(ask(DeviceStatus::Revoked), Err(Refused::Revoked));
     assert_eq!(ask(DeviceStatus::Unknown), Err(Refused::Unknown));

@@ -5,9 +5,12 @@
 //! | `damage` | a hand in the gateway's files |
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
+//! | `datagrams` | first packets made by hand |
+//! | `hostile` | a client that need not keep to the protocol |
 //! | `liar` | an enrolled phone that sends what no honest core would |
-//! | `relay` | a bad network in between |
+//! | `relay` | a network in between, and what goes wrong in it |
 //! | `separated` | the same with a Unix user for each process |
+//! | `weather` | packets that are lost, doubled, delayed or too large |
 //!
 //! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
 #![allow(
@@ -17,11 +20,14 @@
 )]
 
 pub mod damage;
+pub mod datagrams;
+pub mod hostile;
 pub mod liar;
 pub mod phone;
 pub mod program;
 pub mod relay;
 pub mod separated;
+pub mod weather;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -311,6 +317,24 @@ impl Gateway {
         entries.map(|entry| text(&entry, "capture").to_owned()).collect()
     }
 
+    /// Waits until the intake log says that this device was refused for this reason.
+    #[track_caller]
+    pub fn refused(&self, device: &str, code: &str) {
+        until(&format!("an entry for the refusal {code}"), PATIENCE, || {
+            let says = |entry: &Value| text(entry, "kind") == "refused" && fields(entry) == [device, code];
+            self.log("intake").iter().any(says).then_some(())
+        });
+    }
+
+    /// Waits until the intake log says that strangers were refused for this reason.
+    #[track_caller]
+    pub fn turned_away(&self, code: &str) {
+        until(&format!("an entry for strangers refused by {code}"), PATIENCE, || {
+            let says = |entry: &Value| text(entry, "kind") == "turned-away" && fields(entry) == [code];
+            self.log("intake").iter().any(says).then_some(())
+        });
+    }
+
     /// Sizes of the blobs that ingest holds.
     pub fn blobs(&self) -> Vec<u64> {
         sizes(&self.data().join("ingest/blobs"))
@@ -324,6 +348,14 @@ impl Gateway {
     /// Where the gateway listens.
     pub fn listens_at(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Listens at another port from the next start on, without a word to the phones: a relay leads them there.
+    pub fn move_on(&mut self) -> SocketAddr {
+        let free = free_port();
+        self.configure(&format!("listen = \"{}\"", self.listens_at()), &format!("listen = \"{free}\""));
+        self.port = free.port();
+        free
     }
 
     #[track_caller]
@@ -355,24 +387,37 @@ impl Gateway {
 
     /// Listens on another port than the one that phones are told.
     fn move_away(&mut self) -> SocketAddr {
-        let free =
-            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port");
-        let path = self.data().join("config.toml");
-        let config = fs::read_to_string(&path).expect("the configuration");
-        let moved = config.replace(
-            &format!("listen = \"127.0.0.1:{}\"", self.port),
+        let free = free_port();
+        self.configure(
+            &format!("listen = \"{}\"", self.listens_at()),
             &format!("phone_port = {}\nlisten = \"{free}\"", self.port),
         );
-        assert_ne!(config, moved, "no such line in config.toml");
-        fs::write(&path, moved).expect("the configuration");
         self.port = free.port();
         free
     }
+
+    fn configure(&self, line: &str, instead: &str) {
+        let path = self.data().join("config.toml");
+        let config = fs::read_to_string(&path).expect("the configuration");
+        let changed = config.replace(line, instead);
+        assert_ne!(config, changed, "no such line in config.toml");
+        fs::write(&path, changed).expect("the configuration");
+    }
+}
+
+fn free_port() -> SocketAddr {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port")
 }
 
 /// A text of a JSON object; empty if there is none of that name.
 pub fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The texts among the fields of a log entry: ids and codes, no numbers.
+fn fields(entry: &Value) -> Vec<&str> {
+    let fields = entry.get("fields").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    fields.iter().filter_map(Value::as_str).collect()
 }
 
 /// A list.

@@ -7,6 +7,8 @@
 )]
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -170,7 +172,7 @@ fn pictures_are_taken_while_the_clinic_process_is_away_or_locked_and_verified_la
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_upload_goes_on_where_a_killed_ingest_held_it_and_is_stored_once() {
+async fn t25_an_upload_goes_on_where_a_killed_ingest_held_it_and_is_stored_once() {
     let (mut gateway, relay, _phone, client) = behind_relay();
     let capture = seal(&client, &photo());
     let upload = Upload::half_way(&gateway, &client, &capture, &relay);
@@ -202,7 +204,7 @@ async fn an_upload_goes_on_where_a_killed_ingest_held_it_and_is_stored_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_phone_that_changes_networks_finishes_on_the_same_connection() {
+async fn t24_a_phone_that_changes_networks_finishes_on_the_same_connection() {
     let (gateway, relay, _phone, client) = behind_relay();
     let capture = seal(&client, &photo());
     let upload = Upload::half_way(&gateway, &client, &capture, &relay);
@@ -215,6 +217,36 @@ async fn a_phone_that_changes_networks_finishes_on_the_same_connection() {
     upload.receipt().await;
     assert!(relay.phones() > phones, "packets came from the old address alone");
     assert_eq!(relay.connections(), 1);
+    stored_once(&gateway, &capture);
+}
+
+/// The phone knows nothing of it: on the way, its packets come to have another port.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn t24_a_nat_that_forgets_the_phone_does_not_end_its_upload() {
+    let (gateway, relay, _phone, client) = behind_relay();
+    let capture = seal(&client, &photo());
+    let upload = Upload::half_way(&gateway, &client, &capture, &relay);
+    let (before, phones) = (client.local_addr().await, relay.phones());
+    relay.give_new_addresses();
+    relay.open();
+    upload.receipt().await;
+    assert_eq!((client.local_addr().await, relay.phones()), (before, phones));
+    assert_eq!((relay.connections(), relay.addresses()), (1, 2));
+    stored_once(&gateway, &capture);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn t25_an_upload_goes_on_at_a_gateway_that_has_moved_and_is_stored_once() {
+    let (mut gateway, relay, _phone, client) = behind_relay();
+    let capture = seal(&client, &photo());
+    let upload = Upload::half_way(&gateway, &client, &capture, &relay);
+    assert!(gateway.stop(), "`serve` did not end well");
+    let before = gateway.listens_at();
+    relay.turn_to(gateway.move_on());
+    assert_ne!(gateway.listens_at(), before);
+    gateway.serve();
+    relay.open();
+    upload.receipt().await;
     stored_once(&gateway, &capture);
 }
 
@@ -264,7 +296,7 @@ async fn the_same_capture_sent_again_gives_the_same_receipt_and_another_under_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_phone_that_is_revoked_in_the_middle_is_cut_off_and_its_picture_is_not_stored() {
+async fn t07_a_phone_that_is_revoked_in_the_middle_is_cut_off_and_its_picture_is_not_stored() {
     let (gateway, relay, phone, client) = behind_relay();
     let capture = seal(&client, &photo());
     let upload = Upload::half_way(&gateway, &client, &capture, &relay);
@@ -279,6 +311,7 @@ async fn a_phone_that_is_revoked_in_the_middle_is_cut_off_and_its_picture_is_not
     let again = upload_now(&client, &capture).await.expect_err("a revoked phone");
     assert!(matches!(again, ClientError::Closed(CloseReason::Revoked)), "{again:?}");
     nothing_stored(&gateway);
+    gateway.refused(&phone.device, "revoked");
     until("no connection", PATIENCE, || (gateway.health()["connections"] == 0).then_some(()));
 }
 
@@ -341,10 +374,13 @@ async fn a_renewed_phone_sends_with_both_certificates_and_a_key_is_certified_onc
 }
 
 #[test]
-fn where_udp_does_not_pass_the_phone_says_so() {
+fn t23_where_udp_does_not_pass_the_phone_says_so_and_tries_no_tcp() {
     let (mut gateway, relay) = Gateway::behind_relay();
     let phone = gateway.enrol("phone");
     let photo = photo_file(&gateway);
+    // Where a phone would come to that fell back to TCP.
+    let tcp = TcpListener::bind(relay.address()).expect("a port");
+    tcp.set_nonblocking(true).expect("a socket");
     let says_so = || {
         let said = phone.send(&[&photo]).exits(5);
         assert!(said.stderr.contains("UDP") && said.stderr.contains("127.0.0.1"), "{said}");
@@ -362,6 +398,7 @@ fn where_udp_does_not_pass_the_phone_says_so() {
     gateway.run(&["health", "--data", "D"]).exits(5);
     gateway.serve();
     phone.send(&[&photo]).ok();
+    assert!(tcp.accept().is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "the phone tried TCP");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

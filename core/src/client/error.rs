@@ -31,6 +31,11 @@ pub enum ClientError {
     /// The gateway did not accept this device's certificate.
     #[error("the gateway did not accept this device's certificate: enrol this device again")]
     CertificateRefused,
+    /// By the gateway's clock the certificate is not, or no longer, valid.
+    #[error(
+        "by the gateway's clock this device's certificate is not valid today: compare date and time of this device and of the gateway; if they agree, enrol this device again"
+    )]
+    CertificateOutOfTime,
     /// The gateway closed the connection and said why.
     #[error("{0}")]
     Closed(CloseReason),
@@ -87,6 +92,7 @@ impl ClientError {
             Self::Busy => "busy",
             Self::NotTheClinic => "not-the-clinic",
             Self::CertificateRefused => "certificate-refused",
+            Self::CertificateOutOfTime => "certificate-out-of-time",
             Self::Closed(reason) => reason.name(),
             Self::Refused(code) => code.name(),
             Self::EnrolmentRefused(refusal) => refusal.code(),
@@ -132,6 +138,9 @@ impl From<SendError> for ClientError {
 /// TLS alerts arrive as transport errors 0x100 + alert (RFC 9001 section 4.8).
 const TLS_ALERT_BASE: u64 = 0x100;
 
+/// The alert that rustls sends for a certificate before or after its time (RFC 8446 section 6.2).
+const CERTIFICATE_EXPIRED: u64 = TLS_ALERT_BASE + 45;
+
 impl From<quinn::ConnectionError> for ClientError {
     fn from(error: quinn::ConnectionError) -> Self {
         use quinn::ConnectionError as E;
@@ -145,7 +154,10 @@ impl From<quinn::ConnectionError> for ClientError {
             E::ConnectionClosed(close) if close.error_code == quinn::TransportErrorCode::CONNECTION_REFUSED => {
                 Self::Busy
             }
-            // An alert of the other end.
+            // Alerts of the other end.
+            E::ConnectionClosed(close) if u64::from(close.error_code) == CERTIFICATE_EXPIRED => {
+                Self::CertificateOutOfTime
+            }
             E::ConnectionClosed(close) if u64::from(close.error_code) >= TLS_ALERT_BASE => Self::CertificateRefused,
             E::VersionMismatch | E::TransportError(_) | E::ConnectionClosed(_) => Self::Protocol,
             E::Reset | E::TimedOut | E::LocallyClosed | E::CidsExhausted => Self::ConnectionLost,

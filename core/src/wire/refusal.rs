@@ -105,6 +105,8 @@ codes! {
         Protocol = 7, "protocol", "The gateway did not understand this device. Update the app.";
         /// No invitation is open (any more).
         EnrolmentClosed = 8, "enrolment-closed", "No invitation is open. Ask your clinic's IT for a new QR code.";
+        /// By the gateway's clock the certificate is of the future.
+        NotYetValid = 9, "not-yet-valid", "By the gateway's clock this device's certificate is not valid yet. Compare date and time of this device and of the gateway, then try again.";
     }
 }
 

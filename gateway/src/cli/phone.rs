@@ -49,6 +49,7 @@ impl From<ClientError> for CliError {
             ClientError::Closed(_)
             | ClientError::Refused(_)
             | ClientError::CertificateRefused
+            | ClientError::CertificateOutOfTime
             | ClientError::InvitationExpired => Exit::Refused,
             ClientError::NotApprovedInTime | ClientError::EnrolmentRefused(Refusal::TimedOut) => Exit::TimedOut,
             ClientError::EnrolmentRefused(_) => Exit::Refused,

@@ -64,6 +64,8 @@ pub enum Event<'a> {
     DeviceApproved(DeviceId),
     /// It may not send any more.
     DeviceRevoked(DeviceId),
+    /// Ingest has confirmed that it may not; size and root of the intake log then.
+    RevocationInForce(DeviceId, u64, [u8; 32]),
     /// A certificate with this serial number was issued.
     CertificateIssued(DeviceId, [u8; 16]),
     /// Ingest got a TLS certificate.
@@ -124,6 +126,9 @@ impl Event<'_> {
             Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
             Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
             Self::DeviceRevoked(device) => ("device-revoked", vec![id(device.as_bytes())]),
+            Self::RevocationInForce(device, size, root) => {
+                ("revocation-in-force", vec![id(device.as_bytes()), Field::Number(*size), id(root)])
+            }
             Self::CertificateIssued(device, serial) => ("certificate-issued", vec![id(device.as_bytes()), id(serial)]),
             Self::IngestCertified(serial) => ("ingest-certified", vec![id(serial)]),
             Self::KeySetSigned(number) => ("key-set-signed", vec![Field::Number(*number)]),

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{ClinicError, restored, settings};
-use crate::link::{DeviceRecord, DeviceState, MAX_SERIALS};
+use crate::link::{DeviceRecord, DeviceState, MAX_DEVICES, MAX_SERIALS};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// Whether a device may send.
@@ -236,8 +236,14 @@ pub async fn certificates(catalog: &Catalog, device: DeviceId) -> Result<Vec<Cer
 pub async fn for_ingest(catalog: &Catalog) -> Result<(u64, Vec<DeviceRecord>), ClinicError> {
     let mut tx = catalog.read().await?;
     let generation = generation(&mut tx).await?;
-    let devices =
-        sqlx::query("SELECT id, status FROM device WHERE status <> 'pending' ORDER BY id").fetch_all(&mut *tx).await?;
+    // Whoever is not in the list is refused as unknown: so the oldest of those that are revoked anyway are left out.
+    let devices = sqlx::query(
+        "SELECT id, status FROM device WHERE status <> 'pending'
+         ORDER BY CASE status WHEN 'active' THEN 0 ELSE 1 END, revoked_at DESC, id LIMIT $1",
+    )
+    .bind(i64::try_from(MAX_DEVICES).unwrap_or(i64::MAX))
+    .fetch_all(&mut *tx)
+    .await?;
     let mut records = Vec::with_capacity(devices.len());
     for row in &devices {
         let id = id_of(row, 0)?;

@@ -6,6 +6,7 @@
 //! | `pull` | takes captures over from ingest |
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
+//! | `revocations` | what had come from a device when its revocation came into force |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
@@ -27,6 +28,7 @@ mod push;
 pub mod reading;
 mod renewals;
 mod restored;
+mod revocations;
 pub mod rollover;
 pub mod schema;
 pub mod sealed;

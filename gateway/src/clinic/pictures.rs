@@ -77,11 +77,13 @@ pub struct Picture {
     pub stored_at: UnixMillis,
     /// Its entry in the intake log.
     pub log_index: u64,
+    /// When the clinic process took it over, by its own clock.
+    pub pulled_at: UnixMillis,
 }
 
 const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
-    patient, captured_at, stored_at, log_index FROM picture";
+    patient, captured_at, stored_at, log_index, pulled_at FROM picture";
 
 /// What an inbox entry says of itself: believed only as far as it names the picture.
 #[derive(Debug, Clone)]
@@ -277,5 +279,6 @@ fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
         captured_at: millis(row, 12)?,
         stored_at: millis(row, 13)?,
         log_index: count(row.try_get(14)?)?,
+        pulled_at: millis(row, 15)?,
     })
 }

@@ -13,7 +13,7 @@ use super::access::{Actor, Event};
 use super::enrolments::{Enrolments, Say};
 use super::pictures::{self, Claimed};
 use super::push::Pushed;
-use super::{ClinicError, RECONNECT, Running, renewals, restored};
+use super::{ClinicError, RECONNECT, Running, renewals, restored, revocations};
 use crate::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, Link, LinkError, RelayMessage};
 use crate::store::headers::{Header, HeaderError, Headers, Kind};
 
@@ -62,8 +62,12 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut boo
         let Answer::Events { inbox, relay } = link.ask(&Ask::Poll { relay_after, wait_ms, unlocked }).await? else {
             return Err(LinkError::Unexpected.into());
         };
+        // A revocation that was made while ingest took its time to answer holds for what it answers.
+        if !inbox.is_empty() {
+            pushed.bring_up_to_date(&running.clinic, &mut link).await?;
+        }
         for entry in &inbox {
-            take_over(running, entry).await?;
+            take_over(running, &mut link, entry).await?;
         }
         // What is settled is not shown again.
         settle(&mut link, &inbox).await?;
@@ -110,10 +114,13 @@ async fn tell(link: &mut Link, enrolments: &mut Enrolments, say: Say) -> Result<
 }
 
 /// Takes a capture over: the header into the header store, the rest into the catalog. Nothing of it is believed yet.
-async fn take_over(running: &Running, entry: &InboxEntry) -> Result<(), ClinicError> {
+async fn take_over(running: &Running, link: &mut Link, entry: &InboxEntry) -> Result<(), ClinicError> {
     let clinic = &running.clinic;
     let now = running.clock.now();
     let (claimed, mut quarantined) = read_claims(entry);
+    if quarantined.is_none() && revocations::came_too_late(clinic, link, entry, &claimed).await? {
+        quarantined = Some(revocations::REVOKED);
+    }
     let header = |kind, bytes: &[u8]| Header { id: entry.capture_id.into(), kind, bytes: bytes.to_vec() };
     let mut headers = vec![header(Kind::Picture, &entry.header)];
     let label_payload = match seal::split(&entry.label) {

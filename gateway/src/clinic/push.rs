@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
 use super::timekeeping::{self, Acceptance};
-use super::{Clinic, ClinicError, devices, invitations, settings};
+use super::{Clinic, ClinicError, devices, invitations, revocations, settings};
 use crate::link::{Answer, Ask, IngestStatus, Link, LinkError, OpenInvitation};
 
 /// Between two looks at ingest's TLS certificate.
@@ -38,8 +38,6 @@ impl Pushed {
             self.clock = Some(clock);
         }
         // Invitations and old key sets also end by time, so they are looked at each round.
-        let reading = clinic.guard.look();
-        let now = reading.now;
         let open = match reading.judgement.may_issue() {
             true => invitations::open_for_ingest(&clinic.catalog, now).await?,
             false => Vec::new(),
@@ -49,9 +47,12 @@ impl Pushed {
             self.invitations = Some(open);
         }
         // After the invitations: who waits until ingest has heard looks at this number.
+        let reading = clinic.guard.look();
+        let now = reading.now;
         if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
             let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
             link.tell(&Ask::Devices { generation, devices }).await?;
+            revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
         }
         let key_set = clinic.key_set.key_set();

@@ -103,5 +103,17 @@ CREATE TABLE adopted_certificate (
 )
 ",
         },
+        Migration {
+            number: 4,
+            name: "revocations",
+            sql: "
+CREATE TABLE revoked_device (
+    device BYTEA PRIMARY KEY REFERENCES device (id),
+    confirmed_at BIGINT NOT NULL,
+    log_size BIGINT NOT NULL,
+    log_root BYTEA NOT NULL
+);
+",
+        },
     ]
 }

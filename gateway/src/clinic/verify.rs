@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::access::{Actor, Event};
 use super::identity::PatientIdentity;
 use super::pictures::{self, Judged, Picture};
-use super::{Clinic, ClinicError, Running, devices};
+use super::{Clinic, ClinicError, Running, devices, revocations};
 use crate::inspector::{Declared, Verdict};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, wiped_later};
@@ -169,8 +169,8 @@ async fn check_manifest(clinic: &Clinic, picture: &Picture) -> Result<SignedMani
     if said.clinic_id != clinic.id() || said.device_id != device.id || said.capture_id != picture.capture {
         return Err(Fault::Quarantine("manifest-of-another-capture"));
     }
-    if device.revoked_at.is_some_and(|revoked| said.captured_at > revoked) {
-        return Err(Fault::Quarantine("device-revoked"));
+    if device.revoked_at.is_some_and(|revoked| revocations::is_after(picture, said.captured_at, revoked)) {
+        return Err(Fault::Quarantine(revocations::REVOKED));
     }
     Ok(manifest)
 }

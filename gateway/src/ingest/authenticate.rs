@@ -22,7 +22,7 @@ use safelight_core::ids::{DeviceId, UnixMillis};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::clock::guard::Guard;
+use crate::clock::guard::{Guard, Outage};
 
 /// A certificate's serial number as the CA makes it.
 pub type Serial = [u8; 16];
@@ -113,10 +113,14 @@ impl DeviceVerifier {
         Ok(Self { webpki, guard: None })
     }
 
+    fn outage(&self) -> Option<Outage> {
+        self.guard.as_ref().and_then(|guard| guard.look().outage)
+    }
+
     fn is_in_grace(&self, not_after: UnixTime, now: UnixTime) -> bool {
         let millis = |time: UnixTime| UnixMillis(time.as_secs().saturating_mul(1000));
         now.as_secs().saturating_sub(not_after.as_secs()) <= GRACE.as_secs()
-            || self.guard.as_ref().is_some_and(|guard| excused(guard, millis(not_after), millis(now)))
+            || self.outage().is_some_and(|outage| outage.excuses(millis(not_after), GRACE, millis(now)))
     }
 }
 
@@ -176,7 +180,8 @@ pub struct PresentedDevice {
     serial: Serial,
     public_key: PublicKey,
     validity: Validity,
-    in_grace: bool,
+    /// When the gateway was last off. Nobody could renew in that time, so it counts against nobody's grace.
+    outage: Option<Outage>,
     certificate: Vec<u8>,
 }
 
@@ -201,9 +206,18 @@ impl PresentedDevice {
         self.validity.not_after
     }
 
-    /// Whether the certificate has expired, within the grace.
-    pub fn in_grace(&self) -> bool {
-        self.in_grace
+    /// What that certificate is worth at `now`.
+    fn state(&self, now: UnixMillis) -> ValidityState {
+        state(self.validity, self.outage, now)
+    }
+}
+
+fn state(validity: Validity, outage: Option<Outage>, now: UnixMillis) -> ValidityState {
+    match validity.state(now) {
+        ValidityState::Expired if outage.is_some_and(|outage| outage.excuses(validity.not_after, GRACE, now)) => {
+            ValidityState::InGrace
+        }
+        state => state,
     }
 }
 
@@ -230,19 +244,23 @@ pub enum IdentifyError {
 /// Reads the device from the certificates of a connection whose handshake [`server_config`] has verified: this step
 /// checks form and time, the handshake has checked the signatures.
 pub fn identify(peer_certs: &[CertificateDer<'_>], now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
-    let shown = peer_certs.first().ok_or(IdentifyError::NoCertificate)?;
-    let DeviceCertificate { device_id, serial, public_key, validity } = DeviceCertificate::read(shown)?;
-    let in_grace = match validity.state(now) {
-        ValidityState::Valid => false,
-        ValidityState::InGrace => true,
-        ValidityState::NotYetValid => return Err(IdentifyError::NotYetValid),
-        ValidityState::Expired => return Err(IdentifyError::Expired),
-    };
-    Ok(PresentedDevice { device_id, serial, public_key, validity, in_grace, certificate: shown.to_vec() })
+    identify_with(peer_certs, now, None)
 }
 
-fn excused(guard: &Guard, not_after: UnixMillis, now: UnixMillis) -> bool {
-    guard.look().outage.is_some_and(|outage| outage.excuses(not_after, GRACE, now))
+fn identify_with(
+    peer_certs: &[CertificateDer<'_>],
+    now: UnixMillis,
+    outage: Option<Outage>,
+) -> Result<PresentedDevice, IdentifyError> {
+    let shown = peer_certs.first().ok_or(IdentifyError::NoCertificate)?;
+    let DeviceCertificate { device_id, serial, public_key, validity } = DeviceCertificate::read(shown)?;
+    match state(validity, outage, now) {
+        ValidityState::Valid | ValidityState::InGrace => {
+            Ok(PresentedDevice { device_id, serial, public_key, validity, outage, certificate: shown.to_vec() })
+        }
+        ValidityState::NotYetValid => Err(IdentifyError::NotYetValid),
+        ValidityState::Expired => Err(IdentifyError::Expired),
+    }
 }
 
 /// [`identify`] for an accepted connection.
@@ -255,21 +273,8 @@ pub(super) fn identify_watched(
     connection: &quinn::Connection,
     guard: &Guard,
 ) -> Result<PresentedDevice, IdentifyError> {
-    let (shown, now) = (shown_by(connection)?, guard.now());
-    match identify(&shown, now) {
-        Err(IdentifyError::Expired) => {
-            // As of its last moment, and in grace.
-            let end =
-                shown.first().and_then(|der| Validity::of_certificate(der)).ok_or(IdentifyError::Malformed)?.not_after;
-            let presented = identify(&shown, end)?;
-            if excused(guard, end, now) {
-                Ok(PresentedDevice { in_grace: true, ..presented })
-            } else {
-                Err(IdentifyError::Expired)
-            }
-        }
-        verdict => verdict,
-    }
+    let reading = guard.look();
+    identify_with(&shown_by(connection)?, reading.now, reading.outage)
 }
 
 fn shown_by(connection: &quinn::Connection) -> Result<Vec<CertificateDer<'static>>, IdentifyError> {
@@ -345,6 +350,12 @@ pub enum Refused {
     /// The clinic knows the device, but not this certificate of it.
     #[error("this certificate has been replaced: use the newer one, or enrol the device again")]
     Superseded,
+    /// The certificate's life has not begun: a clock has jumped.
+    #[error("the certificate is not yet valid: compare the clocks of the device and the gateway")]
+    NotYetValid,
+    /// The certificate's life and the grace have ended since the handshake.
+    #[error("the certificate has expired: enrol the device again")]
+    Expired,
 }
 
 impl Refused {
@@ -354,52 +365,73 @@ impl Refused {
         match self {
             Self::Revoked | Self::Superseded => CertificateError::Revoked,
             Self::Unknown => CertificateError::ApplicationVerificationFailure,
+            Self::NotYetValid => CertificateError::NotValidYet,
+            Self::Expired => CertificateError::Expired,
         }
     }
 }
 
 /// A device that is who it says and is welcome now. Only [`authenticate`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedDevice(PresentedDevice);
+pub struct VerifiedDevice {
+    presented: PresentedDevice,
+    in_grace: bool,
+}
 
 impl VerifiedDevice {
     /// The device.
     pub fn device_id(&self) -> DeviceId {
-        self.0.device_id
+        self.presented.device_id
+    }
+
+    /// What it has shown, to be asked about again.
+    pub fn presented(&self) -> &PresentedDevice {
+        &self.presented
     }
 
     /// The key that must have signed its manifests.
     pub fn public_key(&self) -> &PublicKey {
-        &self.0.public_key
+        &self.presented.public_key
     }
 
     /// The serial number of its certificate.
     pub fn serial(&self) -> Serial {
-        self.0.serial
+        self.presented.serial
     }
 
     /// Its certificate (DER).
     pub fn certificate(&self) -> &[u8] {
-        &self.0.certificate
+        &self.presented.certificate
     }
 
     /// The last moment of its certificate.
     pub fn not_after(&self) -> UnixMillis {
-        self.0.not_after()
+        self.presented.not_after()
     }
 
     /// Whether it may do nothing but renew its certificate, which has expired.
     pub fn may_only_renew(&self) -> bool {
-        self.0.in_grace
+        self.in_grace
     }
 }
 
-/// Asks `status`, just looked up for [`PresentedDevice::device_id`], whether the device is welcome.
-pub fn authenticate(presented: PresentedDevice, status: &DeviceStatus) -> Result<VerifiedDevice, Refused> {
+/// Asks `status`, just looked up for [`PresentedDevice::device_id`], whether the device is welcome, and the certificate whether it still holds:
+/// a connection may be older than the end of its certificate.
+pub fn authenticate(
+    presented: PresentedDevice,
+    status: &DeviceStatus,
+    now: UnixMillis,
+) -> Result<VerifiedDevice, Refused> {
     match status {
-        DeviceStatus::Active { serials } if serials.contains(&presented.serial) => Ok(VerifiedDevice(presented)),
-        DeviceStatus::Active { .. } => Err(Refused::Superseded),
-        DeviceStatus::Revoked => Err(Refused::Revoked),
-        DeviceStatus::Unknown => Err(Refused::Unknown),
+        DeviceStatus::Active { serials } if serials.contains(&presented.serial) => {}
+        DeviceStatus::Active { .. } => return Err(Refused::Superseded),
+        DeviceStatus::Revoked => return Err(Refused::Revoked),
+        DeviceStatus::Unknown => return Err(Refused::Unknown),
+    }
+    match presented.state(now) {
+        ValidityState::Valid => Ok(VerifiedDevice { presented, in_grace: false }),
+        ValidityState::InGrace => Ok(VerifiedDevice { presented, in_grace: true }),
+        ValidityState::NotYetValid => Err(Refused::NotYetValid),
+        ValidityState::Expired => Err(Refused::Expired),
     }
 }

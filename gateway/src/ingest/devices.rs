@@ -1,14 +1,14 @@
 //! Ingest's copy of what the clinic process says of devices. It is on disk too, so that a restart while the clinic process
-//! is away loses no clinic, and it is asked on every connection and every stream.
+//! is away loses no clinic, and it is asked on every connection, every stream, and before every commit.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use safelight_core::ids::DeviceId;
-use safelight_core::wire::CloseReason;
+use safelight_core::ids::{DeviceId, UnixMillis};
+use safelight_core::wire::RefusalCode;
 
-use super::authenticate::{DeviceStatus, Serial};
+use super::authenticate::{DeviceStatus, PresentedDevice, Refused, VerifiedDevice, authenticate};
 use crate::link::{DeviceRecord, DeviceState};
 
 /// The devices that are in force.
@@ -43,37 +43,57 @@ impl Devices {
         }
     }
 
-    /// Whether the device with this certificate may send now.
-    pub(super) fn is_active(&self, device: DeviceId, serial: Serial) -> bool {
-        matches!(self.status(device), DeviceStatus::Active { serials } if serials.contains(&serial))
+    /// Whether the device is welcome now, with the certificate that it showed.
+    pub(super) fn welcome(&self, presented: &PresentedDevice, now: UnixMillis) -> Result<VerifiedDevice, Refused> {
+        authenticate(presented.clone(), &self.status(presented.device_id()), now)
     }
 
-    /// Why a live connection of `device` must be closed, if it must.
-    pub(super) fn must_close(&self, device: DeviceId) -> Option<CloseReason> {
-        match self.status(device) {
-            DeviceStatus::Active { .. } => None,
-            DeviceStatus::Revoked => Some(CloseReason::Revoked),
-            DeviceStatus::Unknown => Some(CloseReason::UnknownDevice),
+    /// The same for a picture that is about to be stored: the device must be one that may send.
+    pub(super) fn may_send(&self, presented: &PresentedDevice, now: UnixMillis) -> Result<(), RefusalCode> {
+        match self.welcome(presented, now) {
+            Ok(device) if device.may_only_renew() => Err(RefusalCode::RenewFirst),
+            Ok(_) => Ok(()),
+            Err(_) => Err(RefusalCode::NotApproved),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use getrandom::SysRng;
+    use rustls::pki_types::CertificateDer;
+    use safelight_core::client::tls::GRACE;
+    use safelight_core::device_key::SoftwareKey;
+    use safelight_core::ids::ClinicId;
+
     use super::*;
+    use crate::enrol::ca::Ca;
+    use crate::ingest::authenticate::identify;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
     #[test]
-    fn unknown_revoked_and_another_certificate_are_all_not_active() {
+    fn t06_t12_unknown_revoked_and_a_replaced_certificate_may_not_send() {
         let devices = Devices::default();
+        let key = SoftwareKey::generate(&mut SysRng).unwrap().verifying();
         let id = DeviceId::from_bytes([1; 16]);
-        let record = |state| vec![DeviceRecord { id, state, serials: vec![[2; 16]] }];
-        assert!(!devices.is_active(id, [2; 16]));
-        assert_eq!(devices.must_close(id), Some(CloseReason::UnknownDevice));
-        devices.replace(1, record(DeviceState::Active));
-        assert!(devices.is_active(id, [2; 16]) && !devices.is_active(id, [3; 16]));
-        assert_eq!(devices.must_close(id), None);
-        devices.replace(2, record(DeviceState::Revoked));
-        assert!(!devices.is_active(id, [2; 16]));
-        assert_eq!((devices.must_close(id), devices.generation()), (Some(CloseReason::Revoked), 2));
+        let ca = Ca::create(ClinicId::from_bytes([7; 16]), NOW, &mut SysRng).unwrap();
+        let issued = ca.issue_device(&key, id, NOW, &mut SysRng).unwrap();
+        let shown = identify(&[CertificateDer::from(issued.der)], NOW).unwrap();
+        let record = |state, serial| vec![DeviceRecord { id, state, serials: vec![serial] }];
+        let ask = |now| (devices.welcome(&shown, now).map(|_| ()), devices.may_send(&shown, now));
+        assert_eq!(ask(NOW), (Err(Refused::Unknown), Err(RefusalCode::NotApproved)));
+        devices.replace(1, record(DeviceState::Active, issued.serial));
+        assert_eq!(ask(NOW), (Ok(()), Ok(())));
+        // Its time passes while it is connected.
+        let in_grace = UnixMillis(issued.not_after.0 + 1000);
+        assert_eq!(ask(in_grace), (Ok(()), Err(RefusalCode::RenewFirst)));
+        assert_eq!(ask(in_grace.plus(GRACE)), (Err(Refused::Expired), Err(RefusalCode::NotApproved)));
+        assert_eq!(ask(UnixMillis(0)), (Err(Refused::NotYetValid), Err(RefusalCode::NotApproved)));
+        devices.replace(2, record(DeviceState::Active, [3; 16]));
+        assert_eq!(ask(NOW), (Err(Refused::Superseded), Err(RefusalCode::NotApproved)));
+        devices.replace(3, record(DeviceState::Revoked, issued.serial));
+        assert_eq!(ask(NOW), (Err(Refused::Revoked), Err(RefusalCode::NotApproved)));
+        assert_eq!(devices.generation(), 3);
     }
 }

@@ -63,7 +63,7 @@ impl WrongTokens {
 pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
     let address = incoming.remote_address().ip();
     if !ingest.wrong_tokens.may_try(address) {
-        ingest.refuse_enrolment("too-many-wrong-tokens").await;
+        ingest.turn_away("too-many-wrong-tokens");
         incoming.refuse();
         return;
     }
@@ -74,8 +74,9 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
     };
     let outcome = converse(&ingest, address, &mut send, &mut recv).await;
     if let Err(refusal) = outcome {
-        ingest.refuse_enrolment(refusal.code()).await;
-        let _ = send.write_all(&frame(&Outcome::Refused(refusal).to_bytes())).await;
+        ingest.turn_away(refusal.code());
+        // Somebody who does not read it does not keep the place for it.
+        let _ = timeout(PHONE_DEADLINE, send.write_all(&frame(&Outcome::Refused(refusal).to_bytes()))).await;
     }
     let _ = send.finish();
     let _ = timeout(PHONE_DEADLINE, send.stopped()).await;
@@ -83,7 +84,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming) {
 }
 
 async fn converse(
-    ingest: &Ingest,
+    ingest: &Arc<Ingest>,
     address: IpAddr,
     send: &mut quinn::SendStream,
     recv: &mut quinn::RecvStream,
@@ -121,7 +122,8 @@ async fn forward(
     tokio::select! {
         reply = timeout_at(deadline, conversation.reply()) => {
             let reply = reply.ok().flatten().ok_or(Refusal::Unavailable)?;
-            send.write_all(&frame(&reply.message)).await.map_err(|_| Refusal::TimedOut)?;
+            let sent = timeout(PHONE_DEADLINE, send.write_all(&frame(&reply.message))).await;
+            sent.map_err(|_| Refusal::TimedOut)?.map_err(|_| Refusal::TimedOut)?;
             Ok(reply.last)
         }
         // The phone went away: there is nobody to approve.

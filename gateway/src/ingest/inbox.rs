@@ -8,6 +8,7 @@ mod schema;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use safelight_core::ids::{CaptureId, ClinicId, DeviceId, UnixMillis};
 use safelight_core::log::checkpoint::CheckpointError;
@@ -24,6 +25,8 @@ use tokio::sync::mpsc;
 use self::records::Record;
 pub use self::schema::{FILE_NAME, HEADERS_FILE, migrations};
 use self::writer::{Job, Writer};
+use super::authenticate::PresentedDevice;
+use super::devices::Devices;
 use super::keys::IngestKeys;
 use crate::clock::Clock;
 use crate::link::{DeviceRecord, InboxEntry, MAX_INBOX_ENTRIES};
@@ -131,11 +134,17 @@ pub async fn open_log(
 }
 
 impl Inbox {
-    pub(super) async fn open(folder: &Path, keys: &IngestKeys, clock: Clock) -> Result<Self, InboxError> {
+    /// `devices` says who may still send at the moment of a commit.
+    pub(super) async fn open(
+        folder: &Path,
+        keys: &IngestKeys,
+        clock: Clock,
+        devices: Arc<Devices>,
+    ) -> Result<Self, InboxError> {
         let log = open_log(folder, keys.clinic_id(), keys.log().verifying_key()).await?;
         let catalog = log.catalog().clone();
         let headers = SqliteHeaders::open(&folder.join(HEADERS_FILE)).await?;
-        let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock);
+        let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock, devices);
         let inbox =
             Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
         inbox.sweep_headers().await?;
@@ -178,10 +187,11 @@ impl Inbox {
         records::page(&mut *self.catalog.read().await?, after_seq, limit).await
     }
 
-    /// Commits a capture whose payload is durable already. When this returns, all of it would survive a power cut.
-    pub(super) async fn store(&self, received: Received) -> Result<Stored, RefusalCode> {
+    /// Commits a capture of `device` whose payload is durable already. When this returns, all of it would survive a power cut. A device that
+    /// may not send any more at the moment of the commit is refused.
+    pub(super) async fn store(&self, received: Received, device: &PresentedDevice) -> Result<Stored, RefusalCode> {
         let (reply, stored) = tokio::sync::oneshot::channel();
-        let job = Job::Store { received: Box::new(received), reply };
+        let job = Job::Store { received: Box::new(received), device: Box::new(device.clone()), reply };
         self.jobs.send(job).await.map_err(|_| RefusalCode::StoreUnavailable)?;
         stored.await.map_err(|_| RefusalCode::StoreUnavailable)?
     }
@@ -192,10 +202,10 @@ impl Inbox {
         self.log_entry(Entry::new("refused", fields)?.to_bytes()).await
     }
 
-    /// Puts it on record that somebody who wanted to enrol was refused, `count` times since the last entry.
-    pub(super) async fn log_enrolment_refusal(&self, code: &str, count: u64, at: UnixMillis) -> Result<(), InboxError> {
+    /// Puts on record that `count` strangers were refused since the last such entry.
+    pub(super) async fn log_turned_away(&self, code: &str, count: u64, at: UnixMillis) -> Result<(), InboxError> {
         let fields = vec![Field::Code(code.to_owned()), Field::Number(count), Field::Number(at.0)];
-        self.log_entry(Entry::new("enrolment-refused", fields)?.to_bytes()).await
+        self.log_entry(Entry::new("turned-away", fields)?.to_bytes()).await
     }
 
     async fn log_entry(&self, entry: Vec<u8>) -> Result<(), InboxError> {
@@ -228,6 +238,12 @@ impl Inbox {
             checkpoint: newest,
         };
         Ok((receipt.issue(&self.receipt_key)?, consistency))
+    }
+
+    /// The proof that entry `index` is among the first `size`.
+    pub(super) async fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, InboxError> {
+        let mut tx = self.catalog.read().await?;
+        Ok(self.log.inclusion(&mut tx, index, size).await?)
     }
 
     /// The newest signed checkpoint, and its consistency with size `from`.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Ingest, timekeeping};
+use super::inbox::InboxError;
+use super::{Ingest, connection, timekeeping};
 use crate::link::{Answer, Ask, Failure, IngestStatus, Link, LinkError, LinkListener, MAX_POLL_WAIT_MS};
+use crate::log::LogError;
 use crate::store::blobs::Blobs;
 
 /// Answers every clinic process that connects.
@@ -67,9 +69,11 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
             Ok(Answer::Done)
         }
         Ask::Devices { generation, devices } => {
+            // In force first and kept second: keeping it waits for the transaction that is being written, so that when this is answered every
+            // picture of a device that was revoked is either in the log already or never will be.
+            ingest.devices.replace(generation, devices.clone());
+            connection::close_unwelcome(ingest).await;
             ingest.inbox.set_devices(generation, &devices).await.map_err(|_| Failure::Store)?;
-            ingest.devices.replace(generation, devices);
-            ingest.live.close_unless(|device| ingest.devices.must_close(device));
             Ok(Answer::Done)
         }
         Ask::Invitations(open) => {
@@ -92,6 +96,11 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
             let (checkpoint, consistency) = ingest.inbox.checkpoint_since(from).await.map_err(|_| Failure::Store)?;
             Ok(Answer::Checkpoint { checkpoint, consistency })
         }
+        Ask::Inclusion { index, size } => match ingest.inbox.inclusion(index, size).await {
+            Ok(proof) => Ok(Answer::Inclusion(proof)),
+            Err(InboxError::Log(LogError::OutOfRange)) => Err(Failure::Unusable),
+            Err(_) => Err(Failure::Store),
+        },
         Ask::CertificateRequest => {
             let keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(Answer::PublicKey(keys.tls_public_key().to_sec1()))

@@ -10,6 +10,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 use safelight_core::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, MAX_STREAMS_PER_CONNECTION, STREAM_WINDOW};
 
 use super::enrol_listener::MAX_ENROLLING;
+use super::handshakes::Door;
 use super::timekeeping::TlsTime;
 use super::{Ingest, IngestError, authenticate, connection, enrol_listener};
 
@@ -19,11 +20,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// The kernel's buffers: a burst of phones must fit while this process waits for the disk.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 
-/// Handshakes that run at once. Above it, whoever comes must show that its address is real (QUIC Retry).
-const HANDSHAKES_BEFORE_RETRY: usize = 64;
-
-/// Above it, whoever comes is turned away.
-const MAX_HANDSHAKES: usize = 1024;
+/// Those who have come and have not been looked at yet.
+const MAX_WAITING: usize = 1024;
 
 /// All connections at once.
 const MAX_CONNECTIONS: usize = 20_000;
@@ -61,14 +59,19 @@ impl Phones {
                 }
             };
             let Some(incoming) = incoming else { return };
-            let handshakes = self.endpoint.open_connections().saturating_sub(ingest.live.count());
-            if handshakes >= MAX_HANDSHAKES || self.endpoint.open_connections() >= MAX_CONNECTIONS {
-                incoming.refuse();
-            } else if handshakes >= HANDSHAKES_BEFORE_RETRY && !incoming.remote_address_validated() {
-                // Fails only for a peer that is validated already.
-                let _ = incoming.retry();
+            let door = if self.endpoint.open_connections() >= MAX_CONNECTIONS {
+                Door::Closed("too-many-connections")
             } else {
-                tokio::spawn(connection::serve(ingest.clone(), incoming));
+                ingest.handshakes.knock(incoming.remote_address().ip(), incoming.remote_address_validated())
+            };
+            match door {
+                Door::Open(place) => drop(tokio::spawn(connection::serve(ingest.clone(), incoming, place))),
+                // Fails only for a peer that is validated already.
+                Door::ProveAddress => drop(incoming.retry()),
+                Door::Closed(code) => {
+                    incoming.refuse();
+                    ingest.turn_away(code);
+                }
             }
         }
     }
@@ -171,7 +174,7 @@ fn quic_config(tls: rustls::ServerConfig) -> Result<quinn::ServerConfig, IngestE
         .congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()));
     config
         .transport_config(Arc::new(transport))
-        .max_incoming(MAX_HANDSHAKES)
+        .max_incoming(MAX_WAITING)
         .incoming_buffer_size(MAX_HANDSHAKE_BYTES)
         .incoming_buffer_size_total(MAX_HANDSHAKE_BYTES.saturating_mul(64));
     Ok(config)

@@ -8,11 +8,19 @@ use safelight_core::wire::CloseReason;
 use safelight_core::wire::limits::MAX_CONNECTIONS_PER_DEVICE;
 use tokio::sync::{OwnedMutexGuard, watch};
 
+use super::authenticate::PresentedDevice;
+
 /// Live connections and uploads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Live {
-    connections: Arc<Mutex<HashMap<DeviceId, Vec<quinn::Connection>>>>,
+    connections: Arc<Mutex<HashMap<DeviceId, Vec<LiveConnection>>>>,
     uploads: Arc<Mutex<HashMap<CaptureId, UploadSlot>>>,
+}
+
+#[derive(Debug)]
+struct LiveConnection {
+    presented: PresentedDevice,
+    connection: quinn::Connection,
 }
 
 #[derive(Debug)]
@@ -24,26 +32,35 @@ struct UploadSlot {
 
 impl Live {
     /// Takes note of a connection. The oldest of the device makes room for it: a phone that changed networks leaves
-    /// dead connections behind, and must not be locked out by them.
-    pub(super) fn add(&self, device: DeviceId, connection: quinn::Connection) -> Connected {
+    /// dead connections behind, and must not be locked out by them. Says whether it had to.
+    pub(super) fn add(&self, presented: PresentedDevice, connection: quinn::Connection) -> (Connected, bool) {
+        let device = presented.device_id();
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = connections.entry(device).or_default();
-        if mine.len() >= MAX_CONNECTIONS_PER_DEVICE {
-            close(&mine.remove(0), CloseReason::TooManyConnections);
+        let too_many = mine.len() >= MAX_CONNECTIONS_PER_DEVICE;
+        if too_many {
+            close(&mine.remove(0).connection, CloseReason::TooManyConnections);
         }
         let id = connection.stable_id();
-        mine.push(connection);
-        Connected { live: self.clone(), device, id }
+        mine.push(LiveConnection { presented, connection });
+        (Connected { live: self.clone(), device, id }, too_many)
     }
 
-    /// Closes the connections of every device for which `may_stay` says no.
-    pub(super) fn close_unless(&self, may_stay: impl Fn(DeviceId) -> Option<CloseReason>) {
+    /// Closes every connection for which `must_go` gives a reason; says whose they were.
+    pub(super) fn close_unless(
+        &self,
+        must_go: impl Fn(&PresentedDevice) -> Option<CloseReason>,
+    ) -> Vec<(DeviceId, CloseReason)> {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        for (device, live) in connections.iter() {
-            if let Some(reason) = may_stay(*device) {
-                live.iter().for_each(|connection| close(connection, reason));
+        let open = connections.values().flatten().filter(|live| live.connection.close_reason().is_none());
+        let mut closed = Vec::new();
+        for live in open {
+            if let Some(reason) = must_go(&live.presented) {
+                close(&live.connection, reason);
+                closed.push((live.presented.device_id(), reason));
             }
         }
+        closed
     }
 
     /// How many connections there are.
@@ -88,7 +105,7 @@ impl Drop for Connected {
     fn drop(&mut self) {
         let mut connections = self.live.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mine) = connections.get_mut(&self.device) {
-            mine.retain(|connection| connection.stable_id() != self.id);
+            mine.retain(|live| live.connection.stable_id() != self.id);
             if mine.is_empty() {
                 connections.remove(&self.device);
             }

@@ -14,12 +14,13 @@
 //! | `link_server` | answers the clinic process |
 //! | `sweep` | removes what was never acknowledged, names what is lost |
 //! | `timekeeping` | whether the clock can be right |
-//! | `devices`, `key_set`, `live`, `refusals` | what is in force and what is live |
+//! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals` | what is in force and what is live |
 
 pub mod authenticate;
 mod connection;
 mod devices;
 mod enrol_listener;
+mod handshakes;
 pub mod inbox;
 mod key_set;
 pub mod keys;
@@ -31,6 +32,7 @@ mod relay;
 mod renew;
 mod sweep;
 mod timekeeping;
+mod unfinished;
 mod upload;
 
 use std::path::PathBuf;
@@ -113,11 +115,13 @@ pub(crate) struct Ingest {
     inbox: Inbox,
     blobs: FileBlobs,
     keys: Mutex<IngestKeys>,
-    devices: devices::Devices,
+    devices: Arc<devices::Devices>,
     key_set: key_set::KeySetInForce,
     invitations: Mutex<Vec<OpenInvitation>>,
     wrong_tokens: enrol_listener::WrongTokens,
     live: live::Live,
+    unfinished: unfinished::Unfinished,
+    handshakes: handshakes::Handshakes,
     relay: relay::Relay,
     refusals: refusals::Refusals,
     /// Something new for the clinic process.
@@ -195,14 +199,17 @@ impl Ingest {
         }
     }
 
-    /// Counts a refusal of somebody who wanted to enrol, and puts it on record with those since the last entry.
-    async fn refuse_enrolment(&self, code: &'static str) {
+    /// Counts somebody unknown who was refused, and puts it on record now and then: beside whoever serves, so that a flood waits for no disk.
+    fn turn_away(self: &Arc<Self>, code: &'static str) {
         let now = self.clock.now();
-        let Some(count) = self.refusals.note_unknown(code, now) else { return };
-        tracing::info!(code, count, "enrolment refused");
-        if let Err(error) = self.inbox.log_enrolment_refusal(code, count, now).await {
-            tracing::error!(%error, "a refusal could not be logged");
-        }
+        let Some(count) = self.refusals.note_stranger(code, now) else { return };
+        tracing::info!(code, count, "turned away");
+        let ingest = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = ingest.inbox.log_turned_away(code, count, now).await {
+                tracing::error!(%error, "a refusal could not be logged");
+            }
+        });
     }
 
     fn clinic_seen(&self, unlocked: bool) {
@@ -242,7 +249,8 @@ pub async fn run(
     let folder = layout.ingest();
     let _lock = lock(&folder)?;
     let keys = IngestKeys::load(&folder)?;
-    let inbox = Inbox::open(&folder, &keys, clock.clone()).await?;
+    let devices = Arc::new(devices::Devices::default());
+    let inbox = Inbox::open(&folder, &keys, clock.clone(), devices.clone()).await?;
     let guard = timekeeping::guard(&inbox, &clock).await?;
     let blobs = FileBlobs::open(&folder)?;
     let news = Arc::new(Notify::new());
@@ -252,11 +260,13 @@ pub async fn run(
         guard,
         blobs,
         keys: Mutex::new(keys),
-        devices: devices::Devices::default(),
+        devices,
         key_set: key_set::KeySetInForce::default(),
         invitations: Mutex::default(),
         wrong_tokens: enrol_listener::WrongTokens::default(),
         live: live::Live::default(),
+        unfinished: unfinished::Unfinished::default(),
+        handshakes: handshakes::Handshakes::default(),
         relay: relay::Relay::new(news.clone()),
         refusals: refusals::Refusals::default(),
         news,
@@ -275,8 +285,8 @@ pub async fn run(
     let phones = listener::Phones::open(&ingest, config.listen)?;
     let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
     let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
-    let sweeping = tokio::spawn(sweep::run(ingest.clone()));
-    let watching = tokio::spawn(timekeeping::run(ingest.clone()));
+    let keeping_time = tokio::spawn(timekeeping::run(ingest.clone()));
+    let watching = tokio::spawn(watch_live(ingest.clone()));
     tracing::info!(listen = %config.listen, "phones are served");
     ready();
     tokio::select! {
@@ -293,6 +303,7 @@ pub async fn run(
     link.abort();
     enrolling.abort();
     sweeping.abort();
+    keeping_time.abort();
     watching.abort();
     if distrusted { Err(IngestError::StoreDistrusted) } else { Ok(()) }
 }
@@ -317,6 +328,17 @@ async fn drain(ingest: &Ingest) {
         while ingest.uploads.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// Between two looks at who is still connected and welcome.
+const LOOK_AT_LIVE: Duration = Duration::from_secs(5);
+
+/// A connection does not outlive its certificate, however long it is kept alive.
+async fn watch_live(ingest: Arc<Ingest>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_LIVE).await;
+        connection::close_unwelcome(&ingest).await;
     }
 }
 

@@ -13,6 +13,14 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Kinds and devices that are remembered.
 const MAX_REMEMBERED: usize = 4096;
 
+/// Of one kind of refusal to somebody unknown.
+#[derive(Debug)]
+struct Stranger {
+    logged: UnixMillis,
+    /// Of them, the log has had this many.
+    said: u64,
+}
+
 /// Counters and the memory of what was logged.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Inner>);
@@ -21,22 +29,27 @@ pub(super) struct Refusals(Mutex<Inner>);
 struct Inner {
     counts: HashMap<&'static str, u64>,
     logged: HashMap<(DeviceId, &'static str), UnixMillis>,
-    /// Of those who are no device: when a kind was last logged, and how many there have been since.
-    unknown: HashMap<&'static str, (UnixMillis, u64)>,
+    strangers: HashMap<&'static str, Stranger>,
 }
 
 impl Refusals {
-    /// Counts one from somebody unknown.
-    pub(super) fn note(&self, code: &'static str) {
+    /// Counts one from somebody unknown. If it is to be logged, says how many there have been since the last that was.
+    pub(super) fn note_stranger(&self, code: &'static str, now: UnixMillis) -> Option<u64> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = inner.counts.entry(code).or_default();
-        *count = count.saturating_add(1);
+        let count = inner.count(code);
+        let known = inner.strangers.get(code);
+        if known.is_some_and(|known| !is_due(known.logged, now)) {
+            return None;
+        }
+        let said = known.map_or(0, |known| known.said);
+        inner.strangers.insert(code, Stranger { logged: now, said: count });
+        Some(count.saturating_sub(said))
     }
 
     /// Counts one of a known device, and says whether it is to be logged.
     pub(super) fn note_device(&self, device: DeviceId, code: &'static str, now: UnixMillis) -> bool {
-        self.note(code);
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.count(code);
         let due = inner.logged.get(&(device, code)).is_none_or(|last| is_due(*last, now));
         if due {
             if inner.logged.len() >= MAX_REMEMBERED {
@@ -46,32 +59,19 @@ impl Refusals {
         }
         due
     }
-
-    /// Counts one of somebody who is no device. If it is to be logged: how many there were since the last entry.
-    pub(super) fn note_unknown(&self, code: &'static str, now: UnixMillis) -> Option<u64> {
-        self.note(code);
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The kinds are few and ours.
-        match inner.unknown.get_mut(code) {
-            Some((last, count)) if !is_due(*last, now) => {
-                *count = count.saturating_add(1);
-                None
-            }
-            Some((last, count)) => {
-                *last = now;
-                Some(std::mem::take(count).saturating_add(1))
-            }
-            None => {
-                inner.unknown.insert(code, (now, 0));
-                Some(1)
-            }
-        }
-    }
 }
 
 /// After a minute; and at once if the clock was set back, which must not silence the record.
 fn is_due(last: UnixMillis, now: UnixMillis) -> bool {
     now < last || now.since(last) >= INTERVAL
+}
+
+impl Inner {
+    fn count(&mut self, code: &'static str) -> u64 {
+        let count = self.counts.entry(code).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
 }
 
 #[cfg(test)]
@@ -90,11 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_counted_together_and_none_is_forgotten() {
+    fn t01_strangers_are_all_counted_and_logged_once_a_minute() {
         let refusals = Refusals::default();
-        let entries: Vec<u64> =
-            (0..121u64).filter_map(|second| refusals.note_unknown("invitation", UnixMillis(second * 1000))).collect();
-        assert_eq!(entries, [1, 60, 60]);
+        let logged: Vec<u64> = (0..180u64)
+            .filter_map(|second| refusals.note_stranger("no-certificate", UnixMillis(second * 1000)))
+            .collect();
+        // What one entry did not say yet, the next one says.
+        assert_eq!(logged, [1, 60, 60]);
+        assert_eq!(refusals.note_stranger("unknown-authority", UnixMillis(0)), Some(1));
     }
 
     #[test]
@@ -103,7 +106,7 @@ mod tests {
         let device = DeviceId::from_bytes([1; 16]);
         assert!(refusals.note_device(device, "revoked", UnixMillis(86_400_000)));
         assert!(refusals.note_device(device, "revoked", UnixMillis(0)));
-        assert_eq!(refusals.note_unknown("invitation", UnixMillis(86_400_000)), Some(1));
-        assert_eq!(refusals.note_unknown("invitation", UnixMillis(0)), Some(1));
+        assert_eq!(refusals.note_stranger("invitation", UnixMillis(86_400_000)), Some(1));
+        assert_eq!(refusals.note_stranger("invitation", UnixMillis(0)), Some(1));
     }
 }

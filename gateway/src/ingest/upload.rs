@@ -5,6 +5,7 @@
 //! that holds capture and manifest, for the same upload to go on.
 
 use bytes::BytesMut;
+use safelight_core::ids::DeviceId;
 use safelight_core::session::receive::{Offered, Receiving, Sender};
 use safelight_core::wire::limits::RATE_WINDOW;
 use safelight_core::wire::{RefusalCode, Response, UploadRequest};
@@ -15,7 +16,7 @@ use super::authenticate::VerifiedDevice;
 use super::connection::{READ_LEN, reply};
 use super::inbox::Found;
 use super::live::Claim;
-use crate::store::blobs::{BlobError, Blobs, Incoming, MAX_PIECE, payload_key};
+use crate::store::blobs::{BlobError, BlobKey, Blobs, Incoming, MAX_PIECE, payload_key};
 
 /// Written at once: large enough that a write costs little, small enough that a stalled upload holds little.
 const BATCH_LEN: usize = MAX_PIECE;
@@ -53,50 +54,47 @@ pub(super) async fn upload(
 
     let _room = ingest.try_reserve_upload()?;
     let key = payload_key(capture, &hash);
-    let mut part = ingest.blobs.incoming(&key).await.map_err(|error| ingest.store_failed(&error))?;
-    let digest = part.rehash().await.map_err(|error| ingest.store_failed(&error))?;
-    let mut receiving = match offered.resume(digest, part.len(), ingest.clock.now()) {
+    let part = ingest.blobs.incoming(&key).await.map_err(|error| ingest.store_failed(&error))?;
+    let mut part = Part { file: part, ingest, device: device.device_id(), key };
+    part.make_room().await;
+    let digest = part.file.rehash().await.map_err(|error| ingest.store_failed(&error))?;
+    let mut receiving = match offered.resume(digest, part.file.len(), ingest.clock.now()) {
         Ok(receiving) => receiving,
         Err(code) => {
-            discard(part).await;
+            part.discard().await;
             return Err(code);
         }
     };
     reply(send, &Response::Continue { offset: receiving.offset() }).await?;
 
-    match take_payload(ingest, &mut claim, &mut receiving, part.as_mut(), recv).await {
+    match take_payload(ingest, &mut claim, &mut receiving, part.file.as_mut(), recv).await {
         Ok(()) => {}
         // What has arrived stays for the phone to go on with; a sweep removes it if it never does.
         Err(End::Interrupted(code)) => return Err(code),
         Err(End::Wrong(code)) => {
-            discard(part).await;
+            part.discard().await;
             return Err(code);
         }
     }
     let received = match receiving.finish() {
         Ok(received) => received,
         Err(code) => {
-            discard(part).await;
+            part.discard().await;
             return Err(code);
         }
     };
-    // A revocation that came while the picture was on its way holds for this picture too.
-    if !ingest.devices.is_active(device.device_id(), device.serial()) {
-        discard(part).await;
-        return Err(RefusalCode::NotApproved);
+    // A revocation that came while the picture was on its way holds for this picture too. The commit asks again.
+    if let Err(code) = ingest.devices.may_send(device.presented(), ingest.clock.now()) {
+        part.discard().await;
+        return Err(code);
     }
-    match part.commit(&key).await {
-        Ok(_) => {}
-        // An earlier attempt came this far and was cut off before the inbox knew, perhaps before its name was durable. It gives way, and
-        // the phone's next attempt, which finds all of its bytes here, takes its place.
-        Err(BlobError::Exists) => {
-            ingest.blobs.delete(&key).await.map_err(|error| ingest.store_failed(&error))?;
-            return Err(RefusalCode::StoreUnavailable);
-        }
-        Err(error) => return Err(ingest.store_failed(&error)),
-    }
-    let stored = match ingest.inbox.store(received).await {
+    let key = part.commit().await?;
+    let stored = match ingest.inbox.store(received, device.presented()).await {
         Ok(stored) => stored,
+        Err(code @ (RefusalCode::NotApproved | RefusalCode::RenewFirst)) => {
+            ingest.blobs.delete(&key).await.map_err(|error| ingest.store_failed(&error))?;
+            return Err(code);
+        }
         Err(code) => {
             ingest.stop_if_distrusted();
             return Err(code);
@@ -106,10 +104,50 @@ pub(super) async fn upload(
     ingest.inbox.receipt(&stored, known).await
 }
 
-/// Gives an upload up and removes its bytes. If that fails, the sweep will.
-async fn discard(part: Box<dyn Incoming>) {
-    if let Err(error) = part.abort().await {
-        tracing::warn!(%error, "an upload that was given up could not be removed");
+/// What has arrived of a payload, as the store holds it.
+struct Part<'a> {
+    file: Box<dyn Incoming>,
+    ingest: &'a Ingest,
+    device: DeviceId,
+    key: BlobKey,
+}
+
+impl Part<'_> {
+    /// Takes note of it, and removes what the device has left unfinished for longest if that is too much.
+    async fn make_room(&mut self) {
+        let Some(oldest) = self.ingest.unfinished.begin(self.device, &self.key) else { return };
+        // One that is being received at this moment cannot be had, and ends by itself.
+        let removed = match self.ingest.blobs.incoming(&oldest).await {
+            Ok(file) => file.abort().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "an unfinished upload could not be removed");
+        }
+    }
+
+    /// Gives the upload up and removes its bytes. If that fails, the sweep will.
+    async fn discard(self) {
+        self.ingest.unfinished.end(self.device, &self.key);
+        if let Err(error) = self.file.abort().await {
+            tracing::warn!(%error, "an upload that was given up could not be removed");
+        }
+    }
+
+    /// Makes it a payload, durably.
+    async fn commit(self) -> Result<BlobKey, RefusalCode> {
+        let Self { file, ingest, device, key } = self;
+        ingest.unfinished.end(device, &key);
+        match file.commit(&key).await {
+            Ok(_) => Ok(key),
+            // An earlier attempt came this far and was cut off before the inbox knew, perhaps before its name was durable. It gives way, and
+            // the phone's next attempt, which finds all of its bytes here, takes its place.
+            Err(BlobError::Exists) => {
+                ingest.blobs.delete(&key).await.map_err(|error| ingest.store_failed(&error))?;
+                Err(RefusalCode::StoreUnavailable)
+            }
+            Err(error) => Err(ingest.store_failed(&error)),
+        }
     }
 }
 

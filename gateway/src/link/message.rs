@@ -58,6 +58,13 @@ pub enum Ask {
         /// Size that the clinic process has seen, 0 if none.
         from: u64,
     },
+    /// The proof that entry `index` of the intake log is among the first `size`.
+    Inclusion {
+        /// The entry.
+        index: u64,
+        /// Of the tree.
+        size: u64,
+    },
     /// The key to certify.
     CertificateRequest,
     /// The certificate chain, end entity first.
@@ -96,6 +103,8 @@ pub enum Answer {
         /// From the asked size.
         consistency: Vec<Hash>,
     },
+    /// An inclusion proof.
+    Inclusion(Vec<Hash>),
     /// SEC1 bytes.
     PublicKey(Vec<u8>),
     /// Counts and ports.
@@ -136,6 +145,7 @@ impl Ask {
             Self::Status => map.uint(1, 10),
             Self::InForce => map.uint(1, 11),
             Self::ClockAccepted { number, at } => map.uint(1, 12).uint(2, *number).millis(3, *at),
+            Self::Inclusion { index, size } => map.uint(1, 13).uint(2, *index).uint(3, *size),
         }
         .to_bytes()
     }
@@ -173,6 +183,7 @@ impl Ask {
             10 => Self::Status,
             11 => Self::InForce,
             12 => Self::ClockAccepted { number: fields.take(2)?.uint()?, at: fields.take(3)?.millis()? },
+            13 => Self::Inclusion { index: fields.take(2)?.uint()?, size: fields.take(3)?.uint()? },
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;
@@ -200,6 +211,7 @@ impl Answer {
                 .uint(2, *generation)
                 .array(3, list(devices, DeviceRecord::to_value))
                 .optional(key_set.as_deref(), |map, envelope| map.bytes(4, envelope)),
+            Self::Inclusion(proof) => map.uint(1, 8).array(2, list(proof, |hash| bytes_value(hash))),
         }
         .to_bytes()
     }
@@ -225,6 +237,7 @@ impl Answer {
                 devices: each(fields.take(3)?.array(0..=MAX_DEVICES)?, DeviceRecord::from_item)?,
                 key_set: fields.take_optional(4).map(|item| item.bytes(1..=MAX_KEY_SET_LEN)).transpose()?,
             },
+            8 => Self::Inclusion(each(fields.take(2)?.array(0..=MAX_PROOF_HASHES)?, Item::bytes32)?),
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;

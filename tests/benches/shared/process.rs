@@ -3,6 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+#[allow(unused_imports, reason = "each benchmark uses a part of what is shared")]
+pub(crate) use safelight_tests::gateway::program::resident;
+
 /// Processor time in user and kernel mode, that of children that have ended included.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
@@ -15,12 +18,4 @@ pub(crate) fn cpu(pid: u32) -> Duration {
 
 fn ticks_per_second() -> u32 {
     u32::try_from(rustix::param::clock_ticks_per_second()).expect("a small number")
-}
-
-/// Memory that is resident, in bytes.
-pub(crate) fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim_end().parse().expect("a number");
-    kibibytes * 1024
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use getrandom::SysRng;
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
 use safelight_core::capture::{SealedCapture, Setting, capture};
 use safelight_core::client::device::Device;
 use safelight_core::client::{Client, Options};
@@ -69,6 +71,22 @@ impl Phone {
     fn folder(&self) -> &str {
         self.identity.to_str().expect("a path in UTF-8")
     }
+}
+
+/// A small photograph of noise, for tests that are not about pictures: a JPEG of about half a byte a pixel and more.
+pub fn snapshot(seed: u64, width: u32, height: u32) -> Vec<u8> {
+    let mut state = seed | 1;
+    let pixels = RgbImage::from_fn(width, height, |_, _| {
+        // Xorshift: what matters is that it can be repeated.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let [red, green, blue, ..] = state.to_be_bytes();
+        Rgb([red, green, blue])
+    });
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, 90).encode_image(&pixels).expect("a JPEG");
+    jpeg
 }
 
 /// Seals a photograph with [`LABEL`] for what `client` is enrolled with.

@@ -306,6 +306,17 @@ pub fn child_of(parent: u32, kind: &str) -> Option<u32> {
     ids.next()
 }
 
+/// Bytes of a process that lie in memory.
+///
+/// # Panics
+/// If there is no such process.
+pub fn resident(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    kibibytes * 1024
+}
+
 /// Looks until there is something to see.
 ///
 /// # Panics

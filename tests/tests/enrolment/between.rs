@@ -19,12 +19,12 @@ async fn e06_e08_another_address_with_our_fingerprint_is_told_nothing() {
     let tampered = Invitation { addresses: theirs.addresses.clone(), ..ours.clone() };
     let outcome = joins(&tampered, fresh_key(), PATIENCE, |_| panic!("words for an impostor")).await;
     assert!(matches!(outcome, Err(ClientError::NotTheClinic)), "{outcome:?}");
-    assert!(impostor.devices().is_empty() && entries(&impostor, "intake", "enrolment-refused").is_empty());
+    assert!(impostor.devices().is_empty() && entries(&impostor, "intake", "turned-away").is_empty());
     // The positive control: with what belongs to that address it would have heard the token.
     let known = Invitation { token: ours.token.clone(), ..theirs };
     let heard = joins(&known, fresh_key(), PATIENCE, |_| {}).await;
     assert!(matches!(heard, Err(ClientError::EnrolmentRefused(Refusal::Invitation))), "{heard:?}");
-    assert_eq!(entries(&impostor, "intake", "enrolment-refused").len(), 1);
+    turned_away(&impostor, Refusal::Invitation.code());
 }
 
 /// A gateway of the same clinic's name, made by somebody who knows the clinic's id: the name counts for nothing.

@@ -17,7 +17,8 @@ mod tokens;
 mod words;
 
 use safelight_core::invitation::Invitation;
-use safelight_tests::gateway::{Gateway, text};
+use safelight_tests::gateway::program::until;
+use safelight_tests::gateway::{Gateway, PATIENCE, text};
 use serde_json::Value;
 
 /// Makes an invitation and reads its QR code, as whoever sees it does.
@@ -39,4 +40,12 @@ fn entries(gateway: &Gateway, log: &str, kind: &str) -> Vec<Value> {
 /// How many refusals of this code are on record at the clinic.
 fn refusals(gateway: &Gateway, code: &str) -> usize {
     entries(gateway, "access", "enrolment-refused").iter().filter(|entry| entry.to_string().contains(code)).count()
+}
+
+/// Waits until ingest has put on record that a stranger was refused for this reason: it does so beside serving.
+#[track_caller]
+fn turned_away(gateway: &Gateway, code: &str) {
+    let quoted = format!("\"{code}\"");
+    let found = || entries(gateway, "intake", "turned-away").iter().any(|entry| entry.to_string().contains(&quoted));
+    until(code, PATIENCE, || found().then_some(()));
 }

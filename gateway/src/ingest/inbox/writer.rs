@@ -1,6 +1,7 @@
 //! The one task that writes the inbox: group commit.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use safelight_core::seal;
@@ -9,6 +10,8 @@ use safelight_core::wire::RefusalCode;
 use sqlx::Row;
 use tokio::sync::{mpsc, oneshot};
 
+use super::super::authenticate::PresentedDevice;
+use super::super::devices::Devices;
 use super::{InboxError, Stored, capture_entry, find};
 use crate::clock::Clock;
 use crate::log::MerkleLog;
@@ -22,7 +25,7 @@ const MAX_BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) enum Job {
     /// A capture whose payload is durable.
-    Store { received: Box<Received>, reply: oneshot::Sender<Result<Stored, RefusalCode>> },
+    Store { received: Box<Received>, device: Box<PresentedDevice>, reply: oneshot::Sender<Result<Stored, RefusalCode>> },
     /// An entry of the log by itself.
     Entry { entry: Vec<u8>, reply: oneshot::Sender<()> },
 }
@@ -39,6 +42,7 @@ pub(super) struct Writer {
     log: MerkleLog,
     key: SigningKey,
     clock: Clock,
+    devices: Arc<Devices>,
 }
 
 impl Writer {
@@ -49,9 +53,10 @@ impl Writer {
         log: MerkleLog,
         key: SigningKey,
         clock: Clock,
+        devices: Arc<Devices>,
     ) -> mpsc::Sender<Job> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(MAX_BATCH);
-        let writer = Self { catalog, headers, log, key, clock };
+        let writer = Self { catalog, headers, log, key, clock, devices };
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
@@ -89,7 +94,12 @@ impl Writer {
                     entries.push(entry);
                     verdicts.push(Verdict::Entered(reply));
                 }
-                Job::Store { received, reply } => {
+                Job::Store { received, device, reply } => {
+                    // Inside the transaction: a list of devices that comes now waits until this is written before it is confirmed.
+                    if let Err(code) = self.devices.may_send(&device, now) {
+                        verdicts.push(Verdict::Stored(reply, Err(code)));
+                        continue;
+                    }
                     let manifest = received.manifest();
                     let capture = manifest.manifest().capture_id;
                     match find(&mut tx, capture).await? {

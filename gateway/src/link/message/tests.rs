@@ -21,6 +21,7 @@ fn asks() -> Vec<Ask> {
         Ask::CertificateRequest,
         Ask::Certificate(vec![vec![10], vec![11]]),
         Ask::Status,
+        Ask::Inclusion { index: 12, size: 13 },
     ]
 }
 
@@ -56,6 +57,7 @@ fn answers() -> Vec<Answer> {
         Answer::Events { inbox: vec![entry], relay: vec![enrol, renew] },
         Answer::Checkpoint { checkpoint: vec![1], consistency: vec![[2; 32]] },
         Answer::PublicKey(vec![4; 65]),
+        Answer::Inclusion(vec![[9; 32]; 3]),
         Answer::Status(IngestStatus { clinic_seen_ms: None, ..status.clone() }),
         Answer::Status(status),
     ]
