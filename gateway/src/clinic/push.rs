@@ -37,6 +37,8 @@ impl Pushed {
             }
             self.clock = Some(clock);
         }
+        let reading = clinic.guard.look();
+        let now = reading.now;
         // Invitations and old key sets also end by time, so they are looked at each round.
         let open = match reading.judgement.may_issue() {
             true => invitations::open_for_ingest(&clinic.catalog, now).await?,
@@ -47,8 +49,6 @@ impl Pushed {
             self.invitations = Some(open);
         }
         // After the invitations: who waits until ingest has heard looks at this number.
-        let reading = clinic.guard.look();
-        let now = reading.now;
         if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
             let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
             link.tell(&Ask::Devices { generation, devices }).await?;

@@ -285,6 +285,7 @@ pub async fn run(
     let phones = listener::Phones::open(&ingest, config.listen)?;
     let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
     let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
+    let sweeping = tokio::spawn(sweep::run(ingest.clone()));
     let keeping_time = tokio::spawn(timekeeping::run(ingest.clone()));
     let watching = tokio::spawn(watch_live(ingest.clone()));
     tracing::info!(listen = %config.listen, "phones are served");

@@ -9,7 +9,7 @@ use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{Gateway, PATIENCE, text};
 
 use crate::stranger::{Reply, Stranger, fresh_key, joins, request};
-use crate::{device, entries, invited};
+use crate::{device, entries, invited, turned_away};
 
 /// The address in the code leads to another gateway: its CA is another, so it is not even told the token.
 #[tokio::test(flavor = "multi_thread")]
