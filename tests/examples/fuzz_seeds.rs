@@ -15,10 +15,8 @@ use std::path::Path;
 
 use image::{ColorType, DynamicImage, ImageFormat};
 use moxcms::ColorProfile;
-use safelight_tests::pictures::canary::png::chunk;
-use safelight_tests::pictures::canary::webp::{chunk as riff, file};
-use safelight_tests::pictures::inflated::deflate;
-use safelight_tests::pictures::jpeg_writer::{exif, picture, segment};
+use safelight_tests::pictures::jpeg_writer::{exif, picture};
+use safelight_tests::pictures::pieces::{PNG, chunk, riff_chunk, riff_file, segment, zlib};
 
 /// Longer ones would slow the fuzzers down.
 const MAX_SEED_LEN: usize = 4096;
@@ -89,18 +87,18 @@ fn jpeg() -> Seeds {
 
 fn png() -> Seeds {
     let header = |depth: u8, colour: u8, interlace: u8| [0, 0, 0, 5, 0, 0, 0, 3, depth, colour, 0, 0, interlace];
-    let rows = |len: usize| deflate(&vec![0; 3 * (1 + len)]);
+    let rows = |len: usize| zlib(&vec![0; 3 * (1 + len)]);
     let palette = |chunks: &[Vec<u8>]| {
         let start = [chunk(b"IHDR", &header(4, 3, 0)), chunk(b"PLTE", b"\0\0\0\xFF\xFF\xFF")].concat();
         let end = [chunk(b"IDAT", &rows(3)), chunk(b"IEND", b"")].concat();
-        [b"\x89PNG\r\n\x1a\n".to_vec(), start, chunks.concat(), end].concat()
+        [PNG.to_vec(), start, chunks.concat(), end].concat()
     };
     let primaries = [31_270u32, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
-    let interlaced = deflate(&[0; 22]);
+    let interlaced = zlib(&[0; 22]);
     let profile = without_date(&ColorProfile::new_srgb());
-    let profile = [b"sRGB\0\0", &deflate(&profile)[..]].concat();
-    let xmp = [b"XML:com.adobe.xmp\0\x01\0\0\0", &deflate(b"<x/>")[..]].concat();
-    let text = [b"Comment\0\0", &deflate(b"comment")[..]].concat();
+    let profile = [b"sRGB\0\0", &zlib(&profile)[..]].concat();
+    let xmp = [b"XML:com.adobe.xmp\0\x01\0\0\0", &zlib(b"<x/>")[..]].concat();
+    let text = [b"Comment\0\0", &zlib(b"comment")[..]].concat();
     let frame = [&[0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 3][..], &[0; 8], &[0, 1, 0, 10, 0, 0]].concat();
     vec![
         ("grey.png", encoded(ColorType::L8, ImageFormat::Png)),
@@ -145,7 +143,7 @@ fn png() -> Seeds {
         ),
         ("interlaced.png", {
             let parts = [chunk(b"IHDR", &header(8, 0, 1)), chunk(b"IDAT", &interlaced), chunk(b"IEND", b"")];
-            [b"\x89PNG\r\n\x1a\n".to_vec(), parts.concat()].concat()
+            [PNG.to_vec(), parts.concat()].concat()
         }),
         ("trailer.png", [encoded(ColorType::L8, ImageFormat::Png), b"<?php".to_vec()].concat()),
     ]
@@ -153,34 +151,34 @@ fn png() -> Seeds {
 
 fn webp() -> Seeds {
     // 3x2 pixels by an encoder of the format's makers: lossy ones cannot be written with what the tests have.
-    let lossy = riff(
+    let lossy = riff_chunk(
         b"VP8 ",
         b"\xB0\x01\0\x9D\x01\x2A\x03\0\x02\0\x07\x40\x96\x25\xA0\x02\x74\x01\x0E\xF6\x9E\x40\0\xFE\xDA\x18\xB9\x33\x80\xFF\xBF\x9F\x7E\x47\x3B\xD2\xA3\0\0\0",
     );
-    let alpha = riff(b"ALPH", b"\x01\x98\xFF\x88\x88\x03");
+    let alpha = riff_chunk(b"ALPH", b"\x01\x98\xFF\x88\x88\x03");
     let lossless = encoded(ColorType::Rgba8, ImageFormat::WebP);
     let lossless = &lossless[12..];
     let extended = |flags: u8, size: [u8; 2], chunks: &[&[u8]]| {
-        let header = riff(b"VP8X", &[flags, 0, 0, 0, size[0], 0, 0, size[1], 0, 0]);
+        let header = riff_chunk(b"VP8X", &[flags, 0, 0, 0, size[0], 0, 0, size[1], 0, 0]);
         [&header, &chunks.concat()[..]].concat()
     };
-    let profile = riff(b"ICCP", &without_date(&ColorProfile::new_gray_with_gamma(2.2)));
-    let exif = riff(b"EXIF", &exif(&[(0x0112, 3, 1, 8), (0x010F, 2, 4, 0x5858_5858)], b"")[10..]);
-    let xmp = riff(b"XMP ", b"<x:xmpmeta/>");
+    let profile = riff_chunk(b"ICCP", &without_date(&ColorProfile::new_gray_with_gamma(2.2)));
+    let exif = riff_chunk(b"EXIF", &exif(&[(0x0112, 3, 1, 8), (0x010F, 2, 4, 0x5858_5858)], b"")[10..]);
+    let xmp = riff_chunk(b"XMP ", b"<x:xmpmeta/>");
     let frame = [&[0, 0, 0, 0, 0, 0, 2, 0, 0, 1, 0, 0, 100, 0, 0, 0][..], &lossy].concat();
-    let animation = [riff(b"ANIM", &[255, 255, 255, 255, 0, 0]), riff(b"ANMF", &frame)].concat();
+    let animation = [riff_chunk(b"ANIM", &[255, 255, 255, 255, 0, 0]), riff_chunk(b"ANMF", &frame)].concat();
     vec![
-        ("lossy.webp", file(&lossy)),
-        ("lossless.webp", file(lossless)),
-        ("alpha.webp", file(&extended(0x10, [2, 1], &[&alpha, &lossy]))),
-        ("profile.webp", file(&extended(0x20, [2, 1], &[&profile, &lossy]))),
-        ("metadata.webp", file(&extended(0x0C, [2, 1], &[&lossy, &exif, &xmp]))),
+        ("lossy.webp", riff_file(&lossy)),
+        ("lossless.webp", riff_file(lossless)),
+        ("alpha.webp", riff_file(&extended(0x10, [2, 1], &[&alpha, &lossy]))),
+        ("profile.webp", riff_file(&extended(0x20, [2, 1], &[&profile, &lossy]))),
+        ("metadata.webp", riff_file(&extended(0x0C, [2, 1], &[&lossy, &exif, &xmp]))),
         (
             "everything.webp",
-            file(&extended(0x3C, [2, 1], &[&profile, &alpha, &lossy, &exif, &xmp, &riff(b"WXYZ", b"odd")])),
+            riff_file(&extended(0x3C, [2, 1], &[&profile, &alpha, &lossy, &exif, &xmp, &riff_chunk(b"WXYZ", b"odd")])),
         ),
-        ("animation.webp", file(&extended(0x02, [2, 1], &[&animation]))),
-        ("trailer.webp", [file(&lossy), b"PK\x03\x04".to_vec()].concat()),
+        ("animation.webp", riff_file(&extended(0x02, [2, 1], &[&animation]))),
+        ("trailer.webp", [riff_file(&lossy), b"PK\x03\x04".to_vec()].concat()),
     ]
 }
 

@@ -15,8 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use safelight_tests::pictures::canary::{Planted, Watch, icc, jpeg, png, webp};
-use safelight_tests::pictures::inflated::deflate;
-use safelight_tests::pictures::jpeg_writer::segment;
+use safelight_tests::pictures::pieces::{chunk, riff_chunk, segment, zlib};
 use safelight_tests::pictures::{orientation, pixels, profile, tiff};
 use tempfile::TempDir;
 
@@ -227,10 +226,10 @@ fn oriented_jpeg() -> Vec<u8> {
 }
 
 fn oriented_png() -> Vec<u8> {
-    let profile = png::chunk(b"iCCP", &[b"icc\0\0", &deflate(&icc::plain())[..]].concat());
-    png::with(&png::plain(), &[profile, png::chunk(b"eXIf", &orientation_block())].concat())
+    let profile = chunk(b"iCCP", &[b"icc\0\0", &zlib(&icc::plain())[..]].concat());
+    png::with(&png::plain(), &[profile, chunk(b"eXIf", &orientation_block())].concat())
 }
 
 fn oriented_webp() -> Vec<u8> {
-    webp::extended(0x28, &webp::chunk(b"ICCP", &icc::plain()), &webp::chunk(b"EXIF", &orientation_block()))
+    webp::extended(0x28, &riff_chunk(b"ICCP", &icc::plain()), &riff_chunk(b"EXIF", &orientation_block()))
 }

@@ -17,6 +17,9 @@ pub mod wire;
 use safelight_core::photo::Photo;
 use safelight_core::strip::{MAX_GROWTH, strip};
 
+use crate::pictures::pieces::{PNG, chunk, mend_checksums, segment, stored};
+use crate::pictures::walker::walk;
+
 /// A property under the name of its fuzz target.
 pub type Property = (&'static str, fn(&[u8]));
 
@@ -45,13 +48,12 @@ pub const PROPERTIES: &[Property] = &[
 ];
 
 const JPEG_MAGIC: &[u8] = &[0xFF, 0xD8, 0xFF];
-const PNG_MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The name of the target that a picture is a seed for; `None` for a file of another format.
 pub fn target_of(picture: &[u8]) -> Option<&'static str> {
     if picture.starts_with(JPEG_MAGIC) {
         Some("strip_jpeg")
-    } else if picture.starts_with(PNG_MAGIC) {
+    } else if picture.starts_with(PNG) {
         Some("strip_png")
     } else {
         is_webp(picture).then_some("strip_webp")
@@ -65,7 +67,7 @@ pub fn strip_jpeg(bytes: &[u8]) {
 
 /// Bytes as a PNG: as they are, and with the checksums that they should have, past which hardly a change would get.
 pub fn strip_png(bytes: &[u8]) {
-    let png = beginning_with(PNG_MAGIC, bytes);
+    let png = beginning_with(PNG, bytes);
     let mut mended = png.clone();
     mend_checksums(&mut mended);
     if mended != png {
@@ -94,13 +96,15 @@ pub fn strip_icc(bytes: &[u8]) {
     holds(&png_with_profile(&profile));
 }
 
-/// A refusal is fine, and so is an output that is no longer than allowed, is made of its parts and leaves nothing to be found.
+/// A refusal is fine, and so is an output that is no longer than allowed, is made of its parts, of which the walker knows every
+/// byte and which leaves nothing to be found.
 fn holds(input: &[u8]) {
     let Ok(Ok(stripped)) = Photo::parse(input).map(strip) else {
         return;
     };
     let output = stripped.to_vec();
     assert_eq!(output.len(), stripped.len(), "the parts are not the whole");
+    assert_eq!(walk(&output), Ok(()), "a byte of the output does not belong to it");
     assert!(output.len() <= input.len() + MAX_GROWTH, "{} bytes became {}", input.len(), output.len());
     let photo = Photo::parse(&output).expect("an output is a picture");
     let again = strip(photo).expect("an output can be stripped");
@@ -126,79 +130,27 @@ fn jpeg_with_profile(profile: &[u8]) -> Vec<u8> {
     let total = u8::try_from(parts.len()).expect("a fuzzer's input is short");
     let mut jpeg = vec![0xFF, 0xD8];
     for (number, part) in (1..=total).zip(parts) {
-        segment(&mut jpeg, 0xE2, &[b"ICC_PROFILE\0", &[number, total], part]);
+        jpeg.extend(segment(0xE2, &[b"ICC_PROFILE\0", &[number, total][..], part].concat()));
     }
-    segment(&mut jpeg, 0xDB, &[&[0], &[1; 64]]);
-    segment(&mut jpeg, 0xC0, &[&[8, 0, 8, 0, 8, 1, 1, 0x11, 0]]);
+    jpeg.extend(segment(0xDB, &[&[0][..], &[1; 64]].concat()));
+    jpeg.extend(segment(0xC0, &[8, 0, 8, 0, 8, 1, 1, 0x11, 0]));
     // One code each: no difference for DC, the end of the block for AC.
-    segment(&mut jpeg, 0xC4, &[&[0x00, 1], &[0; 16], &[0x10, 1], &[0; 16]]);
-    segment(&mut jpeg, 0xDA, &[&[1, 1, 0, 0, 63, 0]]);
+    jpeg.extend(segment(0xC4, &[&[0x00, 1][..], &[0; 16], &[0x10, 1], &[0; 16]].concat()));
+    jpeg.extend(segment(0xDA, &[1, 1, 0, 0, 63, 0]));
     jpeg.extend([0x3F, 0xFF, 0xD9]);
     jpeg
 }
 
-fn segment(jpeg: &mut Vec<u8>, marker: u8, content: &[&[u8]]) {
-    let content = content.concat();
-    let len = u16::try_from(content.len() + 2).expect("the content fits a segment");
-    jpeg.extend([0xFF, marker]);
-    jpeg.extend(len.to_be_bytes());
-    jpeg.extend(content);
-}
-
 /// One grey pixel with a profile (W3C PNG section 11.3.2.3).
 fn png_with_profile(profile: &[u8]) -> Vec<u8> {
-    let mut png = PNG_MAGIC.to_vec();
     // A profile of another colour space than the picture's would be dropped unread.
     let grey = profile.get(16..20) == Some(b"GRAY");
-    chunk(&mut png, b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, if grey { 0 } else { 2 }, 0, 0, 0]);
-    chunk(&mut png, b"iCCP", &[b"-\0\0", &stored(profile)[..]].concat());
     let row = [0, 128, 128, 128];
-    chunk(&mut png, b"IDAT", &stored(if grey { &row[..2] } else { &row }));
-    chunk(&mut png, b"IEND", &[]);
-    png
-}
-
-fn chunk(png: &mut Vec<u8>, kind: &[u8; 4], content: &[u8]) {
-    let len = u32::try_from(content.len()).expect("a fuzzer's input is short");
-    let named = [kind, content].concat();
-    png.extend(len.to_be_bytes());
-    png.extend_from_slice(&named);
-    png.extend(crc32fast::hash(&named).to_be_bytes());
-}
-
-/// A zlib stream (RFC 1950) that takes no time: its blocks are stored as they are (RFC 1951 section 3.2.4).
-fn stored(content: &[u8]) -> Vec<u8> {
-    const BLOCK: usize = 0xFFFF;
-    let mut stream = vec![0x78, 1];
-    for block in content.chunks(BLOCK) {
-        let len = u16::try_from(block.len()).expect("a block is that short");
-        stream.push(0);
-        stream.extend(len.to_le_bytes());
-        stream.extend((!len).to_le_bytes());
-        stream.extend_from_slice(block);
-    }
-    // An empty one is the last.
-    stream.extend([1, 0, 0, 0xFF, 0xFF]);
-    let (low, high) = content.iter().fold((1, 0), |(low, high), byte| {
-        let low = (low + u32::from(*byte)) % 65_521;
-        (low, (high + low) % 65_521)
-    });
-    stream.extend((high << 16 | low).to_be_bytes());
-    stream
-}
-
-/// Writes the right checksum behind every chunk that is there as a whole.
-fn mend_checksums(png: &mut [u8]) {
-    let mut rest = png.get_mut(PNG_MAGIC.len()..).unwrap_or_default();
-    while let Some((len, after)) = rest.split_first_chunk_mut::<4>() {
-        let len = usize::try_from(u32::from_be_bytes(*len)).expect("usize has 32 bits");
-        let Some((named, after)) = len.checked_add(4).and_then(|len| after.split_at_mut_checked(len)) else {
-            return;
-        };
-        let Some((checksum, after)) = after.split_first_chunk_mut::<4>() else {
-            return;
-        };
-        *checksum = crc32fast::hash(named).to_be_bytes();
-        rest = after;
-    }
+    let chunks = [
+        chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, if grey { 0 } else { 2 }, 0, 0, 0]),
+        chunk(b"iCCP", &[b"-\0\0", &stored(profile)[..]].concat()),
+        chunk(b"IDAT", &stored(if grey { &row[..2] } else { &row })),
+        chunk(b"IEND", &[]),
+    ];
+    [PNG, &chunks.concat()].concat()
 }

@@ -17,9 +17,11 @@ pub mod inflated;
 pub mod jpeg_walker;
 pub mod jpeg_writer;
 pub mod mutation;
+pub mod pieces;
 pub mod png_walker;
 pub mod png_writer;
 pub mod tiff;
+pub mod walker;
 pub mod webp_walker;
 pub mod webp_writer;
 pub mod witnesses;
@@ -27,8 +29,8 @@ pub mod witnesses;
 use safelight_core::photo::Photo;
 use safelight_core::strip::{Report, strip};
 
-/// How a PNG begins.
-pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+pub use pieces::PNG;
+pub use walker::walk;
 
 /// Strips a file to bytes; a refusal as its code.
 ///
@@ -40,18 +42,6 @@ pub fn stripped(bytes: &[u8]) -> Result<(Vec<u8>, Report), &'static str> {
     let parts: usize = stripped.parts().map(<[u8]>::len).sum();
     assert_eq!(parts, stripped.len(), "the parts are the whole");
     Ok((stripped.to_vec(), *stripped.report()))
-}
-
-/// Knows every byte of a stripped picture, or says which one it does not.
-///
-/// # Errors
-/// What is there and does not belong there.
-pub fn walk(bytes: &[u8]) -> Result<(), String> {
-    match bytes {
-        _ if bytes.starts_with(PNG) => png_walker::walk(bytes),
-        _ if bytes.starts_with(b"RIFF") => webp_walker::walk(bytes),
-        _ => jpeg_walker::walk(bytes),
-    }
 }
 
 /// Pixels as the clinic's decoder sees them, with their size and kind.

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic in a test is the finding")]
 
 use proptest::prelude::*;
-use safelight_tests::pictures::png_writer::{Kind, chunk, exif, file, iccp, kept, profile, walked};
+use safelight_tests::pictures::pieces::chunk;
+use safelight_tests::pictures::png_writer::{Kind, exif, file, iccp, kept, profile, walked};
 use safelight_tests::pictures::{stripped, witnesses};
 
 /// Pictures with chunks of every name at every place, and with their image data cut anywhere.

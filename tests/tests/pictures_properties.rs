@@ -11,7 +11,8 @@
 
 use proptest::prelude::*;
 use safelight_core::strip::Removed;
-use safelight_tests::pictures::jpeg_writer::{Picture, exif, picture, segment};
+use safelight_tests::pictures::jpeg_writer::{Picture, exif, picture};
+use safelight_tests::pictures::pieces::segment;
 use safelight_tests::pictures::{pixels, stripped, witnesses};
 
 const CANARY: &[u8] = b"CANARY-4711";

@@ -41,7 +41,7 @@ pub enum Removed {
     OtherSegments,
     /// Coding tables that no scan uses.
     UnusedTables,
-    /// Bytes between the segments.
+    /// Bytes between the segments, or inside one where its format leaves room for none.
     StrayBytes,
     /// Bytes after the end of the picture.
     Trailer,

@@ -25,3 +25,17 @@ pub mod link {
         ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, OpenInvitation, RelayMessage,
     };
 }
+
+/// What the properties need to write and to walk pictures.
+#[path = "../../src/pictures"]
+pub mod pictures {
+    pub mod icc_walker;
+    pub mod inflated;
+    pub mod jpeg_walker;
+    pub mod pieces;
+    pub mod png_walker;
+    pub mod walker;
+    pub mod webp_walker;
+
+    pub use pieces::PNG;
+}

@@ -25,11 +25,6 @@ pub fn inflate(bytes: &[u8], limit: usize) -> Result<(Vec<u8>, usize), String> {
     Ok((content, consumed))
 }
 
-/// Compresses, for pictures that a test writes.
-pub fn deflate(bytes: &[u8]) -> Vec<u8> {
-    miniz_oxide::deflate::compress_to_vec_zlib(bytes, 6)
-}
-
 /// Everything in a picture in which a text may stand: the file, and whatever of it inflates, the chunks of a PNG and profiles in them.
 pub fn layers(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut layers = vec![bytes.to_vec()];

@@ -1,5 +1,7 @@
 //! Writes small JPEGs whose every block has its own brightness, of any sampling and restart interval.
 
+use super::pieces::segment;
+
 /// A JPEG as a list that a test can change before it is written.
 #[derive(Clone, Debug)]
 pub struct Picture {
@@ -32,12 +34,6 @@ impl Picture {
         bytes.extend([0xFF, 0xD9]);
         bytes
     }
-}
-
-/// A segment with its marker and length.
-pub fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
-    [&[0xFF, marker], &len[..], content].concat()
 }
 
 /// An EXIF segment of one directory whose entries are (tag, type, count, value or offset).

@@ -38,15 +38,3 @@ pub fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
         }
     }
 }
-
-/// Makes the checksums of a PNG right again, so that a change reaches what lies behind them.
-pub fn mend_checksums(png: &mut [u8]) {
-    let mut at = super::PNG.len();
-    while let Some(len) = png.get(at..at + 4).map(|len| u32::from_be_bytes(len.try_into().unwrap()) as usize) {
-        let Some(covered) = at.checked_add(8 + len).and_then(|end| png.get(at + 4..end)) else { return };
-        let sum = crc32fast::hash(covered).to_be_bytes();
-        let Some(old) = png.get_mut(at + 8 + len..at + 12 + len) else { return };
-        old.copy_from_slice(&sum);
-        at += 12 + len;
-    }
-}

@@ -1,15 +1,10 @@
 //! Writes small PNGs of every kind as lists of chunks that a test can change before they are joined.
 
-/// A chunk with length, name and checksum.
-pub fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(data.len()).unwrap().to_be_bytes();
-    let checksum = crc32fast::hash(&[name, data].concat()).to_be_bytes();
-    [&len, &name[..], data, &checksum].concat()
-}
+use super::pieces::{PNG, chunk, zlib};
 
 /// The signature and the chunks.
 pub fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
-    [b"\x89PNG\r\n\x1a\n", &chunks.concat()[..]].concat()
+    [PNG, &chunks.concat()[..]].concat()
 }
 
 /// What a picture is by its header.
@@ -88,11 +83,6 @@ impl Kind {
         chunks.push(chunk(b"IEND", b""));
         chunks
     }
-}
-
-/// A zlib stream.
-pub fn zlib(bytes: &[u8]) -> Vec<u8> {
-    miniz_oxide::deflate::compress_to_vec_zlib(bytes, 6)
 }
 
 /// The smallest colour profile: a header and no tags.

@@ -1,6 +1,7 @@
 //! Writes small WebPs as lists of chunks that a test can change before they are joined.
 
 use super::jpeg_writer;
+use super::pieces::{riff_chunk, riff_file};
 
 /// The flag of a colour profile.
 pub const PROFILE: u8 = 0x20;
@@ -19,14 +20,7 @@ pub type Chunk = (&'static [u8; 4], Vec<u8>);
 
 /// A whole file.
 pub fn file(chunks: &[Chunk]) -> Vec<u8> {
-    let mut body = b"WEBP".to_vec();
-    for (name, content) in chunks {
-        body.extend_from_slice(*name);
-        body.extend((content.len() as u32).to_le_bytes());
-        body.extend_from_slice(content);
-        body.resize(body.len().next_multiple_of(2), 0);
-    }
-    [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat()
+    riff_file(&chunks.iter().flat_map(|(name, content)| riff_chunk(name, content)).collect::<Vec<u8>>())
 }
 
 /// An extended file.

@@ -4,7 +4,7 @@ use super::Profile;
 use crate::strip::StripError;
 use crate::strip::pieces::Pieces;
 
-/// Equal contents are written once.
+/// Equal where both take the same bytes of the same places; see [`Content::equals`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Content {
     parts: Vec<Part>,
@@ -67,15 +67,23 @@ impl Content {
         (self.len == N).then_some(bytes)
     }
 
+    /// Whether another one has the same bytes, wherever in the old profile they lie.
+    pub(super) fn equals(&self, other: &Content, profile: &Profile<'_>) -> bool {
+        self.len == other.len && (self == other || slices_equal(self.slices(profile), other.slices(profile)))
+    }
+
     /// The bytes, one by one.
     pub(super) fn bytes<'s>(&'s self, profile: &'s Profile<'s>) -> impl Iterator<Item = u8> + 's {
+        self.slices(profile).flatten().copied()
+    }
+
+    fn slices<'s>(&'s self, profile: &'s Profile<'s>) -> impl Iterator<Item = &'s [u8]> {
         self.parts.iter().flat_map(move |part| {
             let (built, kept) = match part {
                 Part::Built(bytes) => (bytes.as_slice(), 0..0),
                 Part::Kept { from, len } => (&[][..], *from..*from + *len),
             };
-            let kept = profile.slices(kept.start, kept.len()).flatten();
-            built.iter().chain(kept).copied()
+            std::iter::once(built).chain(profile.slices(kept.start, kept.len()))
         })
     }
 
@@ -84,5 +92,30 @@ impl Content {
             Part::Built(bytes) => out.build(bytes),
             Part::Kept { from, len } => profile.slices(*from, *len).try_for_each(|slice| out.borrow(slice)),
         })
+    }
+}
+
+/// Compares by stretches: tables are long.
+fn slices_equal<'s>(mut left: impl Iterator<Item = &'s [u8]>, mut right: impl Iterator<Item = &'s [u8]>) -> bool {
+    let (mut mine, mut theirs): (&[u8], &[u8]) = (&[], &[]);
+    loop {
+        if mine.is_empty() {
+            match left.next() {
+                Some(next) => mine = next,
+                None => return theirs.is_empty() && right.all(<[u8]>::is_empty),
+            }
+        } else if theirs.is_empty() {
+            match right.next() {
+                Some(next) => theirs = next,
+                None => return false,
+            }
+        } else {
+            let len = mine.len().min(theirs.len());
+            if mine.get(..len) != theirs.get(..len) {
+                return false;
+            }
+            mine = mine.get(len..).unwrap_or_default();
+            theirs = theirs.get(len..).unwrap_or_default();
+        }
     }
 }

@@ -26,17 +26,27 @@ pub(super) fn read(profile: &Profile<'_>, from: usize, len: usize, content: &mut
     let (a, b) = if k1 == b'A' { (inputs, outputs) } else { (outputs, inputs) };
     let mut body = Content::default();
     let mut offsets = [0; 5];
+    let mut curves: Vec<(Content, usize)> = Vec::new();
     for (number, offset) in offsets.iter_mut().enumerate() {
         let Some(at) = lut.element(number)? else {
             continue;
         };
-        *offset = HEAD_LEN + body.len();
+        let end = HEAD_LEN + body.len();
+        *offset = end;
         match number {
-            0 => lut.curves(at, b, &mut body)?,
             1 => lut.matrix(at, &mut body)?,
-            2 => lut.curves(at, b, &mut body)?,
             3 => lut.table(at, inputs, outputs, &mut body)?,
-            _ => lut.curves(at, a, &mut body)?,
+            _ => {
+                let set = lut.curves(at, if number == 4 { a } else { b })?;
+                // Curves that lie at one place stay at one place, or the profile would grow.
+                match curves.iter().find(|(earlier, _)| *earlier == set) {
+                    Some((_, earlier)) => *offset = *earlier,
+                    None => {
+                        body.append(set.clone());
+                        curves.push((set, end));
+                    }
+                }
+            }
         }
     }
     if offsets.first() == Some(&0) {
@@ -68,12 +78,13 @@ impl Lut<'_, '_> {
     }
 
     /// One curve for each channel, each starting at a multiple of four.
-    fn curves(&self, mut at: usize, count: u8, body: &mut Content) -> Result<(), ProfileError> {
+    fn curves(&self, mut at: usize, count: u8) -> Result<Content, ProfileError> {
+        let mut set = Content::default();
         for _ in 0..count {
-            at += read_curve(self.profile, at, self.end, body)?.next_multiple_of(4);
-            body.pad();
+            at += read_curve(self.profile, at, self.end, &mut set)?.next_multiple_of(4);
+            set.pad();
         }
-        Ok(())
+        Ok(set)
     }
 
     fn matrix(&self, at: usize, body: &mut Content) -> Result<(), ProfileError> {

@@ -56,7 +56,7 @@ pub(super) fn read(
     len: usize,
 ) -> Result<Content, ProfileError> {
     let end = from.checked_add(len).ok_or(ProfileError::Tag)?;
-    if from < super::HEADER_LEN || end > profile.len {
+    if from < super::HEADER_LEN || end > profile.len() {
         return Err(ProfileError::Tag);
     }
     let kind = profile.array::<4>(from).ok_or(ProfileError::Tag)?;

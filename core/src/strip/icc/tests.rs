@@ -87,15 +87,39 @@ fn only_colour_is_left_however_the_profile_is_cut() {
 }
 
 #[test]
-fn equal_length_curves_stay_apart_and_shared_ones_stay_shared() {
-    let mut old = typical();
-    let new = rebuilt(&old, old.len()).unwrap().unwrap();
-    // gTRC is the ninth entry: point it at rTRC's content.
+fn equal_contents_are_written_once_wherever_they_lay() {
+    let old = typical();
     let (red, green) = (132 + 7 * 12, 132 + 8 * 12);
-    old.copy_within(red + 4..red + 12, green + 4);
-    let shared = rebuilt(&old, old.len()).unwrap().unwrap();
-    assert_eq!(shared.len() + 92, new.len());
-    assert_eq!(rebuilt(&shared, shared.len()).unwrap().unwrap(), shared);
+    let new = rebuilt(&old, old.len()).unwrap().unwrap();
+    for part in [4, 7, 13, 100] {
+        assert_eq!(content(&rebuilt(&old, part).unwrap().unwrap(), b"gTRC"), content(&new, b"gTRC"), "parts of {part}");
+    }
+    // gTRC is the ninth entry: pointing at rTRC's content, it is what it was.
+    let mut shared = old.clone();
+    shared.copy_within(red + 4..red + 12, green + 4);
+    assert_eq!(rebuilt(&shared, shared.len()).unwrap().unwrap(), new);
+    assert_eq!(rebuilt(&new, new.len()).unwrap().unwrap(), new, "a second time changes nothing");
+    // One byte, the last one, makes it another.
+    let mut other = old;
+    let at = u32::from_be_bytes(other[green + 4..green + 8].try_into().unwrap()) as usize;
+    other[at + 91] ^= 1;
+    let apart = rebuilt(&other, 13).unwrap().unwrap();
+    assert_eq!(apart.len(), new.len() + 92);
+    assert_eq!(content(&apart, b"gTRC")[91], 7 ^ 1);
+    assert_eq!(content(&apart, b"bTRC"), content(&apart, b"rTRC"));
+}
+
+#[test]
+fn tables_that_overlap_are_not_unfolded() {
+    // Each table begins a little later in the same bytes; none equals another.
+    let mut old = profile(b"mntr", b"RGB ", &[(b"rTRC", curve(4000)), (b"gTRC", curve(0)), (b"bTRC", curve(0))]);
+    let from = u32::from_be_bytes(old[136..140].try_into().unwrap());
+    for (entry, shift) in [(1, 100), (2, 200)] {
+        let at = from + shift;
+        old[at as usize..][..12].copy_from_slice(&[&b"curv\0\0\0\0"[..], &3800u32.to_be_bytes()].concat());
+        old[132 + 12 * entry + 4..][..8].copy_from_slice(&[at.to_be_bytes(), 7612u32.to_be_bytes()].concat());
+    }
+    assert_eq!(rebuilt(&old, 4096), Err(StripError::Profile(ProfileError::TooLong)));
 }
 
 #[test]
@@ -239,9 +263,9 @@ fn known_colours_get_their_usual_name_and_others_none() {
 fn lut(kind: &[u8; 4]) -> Vec<u8> {
     let parametric = |fill: u8| [&b"paraCANA\0\0CA"[..], &[fill; 4]].concat();
     let odd_curve = [&b"curvCANA\0\0\0\x01"[..], &[1, 2], b"CA"].concat();
-    let curves = [parametric(1), odd_curve, parametric(3)].concat();
+    let curves = |first: u8| [parametric(first), odd_curve.clone(), parametric(3)].concat();
     let table = [&[2, 2, 2][..], b"CANARY_CANARY", &[1], b"CAN", &[7; 24]].concat();
-    let elements = [curves.clone(), vec![5; 48], curves.clone(), table, curves];
+    let elements = [curves(1), vec![5; 48], curves(2), table, curves(4)];
     let mut head = [&kind[..], b"CANA", &[3, 3], b"CA"].concat();
     let mut body = Vec::new();
     for element in elements {
@@ -265,6 +289,21 @@ fn tables_of_version_4_are_laid_out_anew() {
     assert_eq!(&table[80..128], [5; 48]);
     assert_eq!(&table[176..196], [2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     assert_eq!(&table[196..220], [7; 24]);
+    assert_eq!(rebuilt(&new, new.len()).unwrap().unwrap(), new, "a second time changes nothing");
+}
+
+#[test]
+fn curves_at_one_place_stay_at_one_place() {
+    let mut table = lut(b"mAB ");
+    // The M curves and the A curves are the B curves.
+    let first: [u8; 4] = table[12..16].try_into().unwrap();
+    table[20..24].copy_from_slice(&first);
+    table[28..32].copy_from_slice(&first);
+    let old = profile(b"spac", b"RGB ", &[(b"A2B0", table)]);
+    let new = rebuilt(&old, 100).unwrap().unwrap();
+    let table = content(&new, b"A2B0");
+    assert_eq!(&table[12..32], [0, 0, 0, 32, 0, 0, 0, 80, 0, 0, 0, 32, 0, 0, 0, 128, 0, 0, 0, 32]);
+    assert_eq!(table.len(), 32 + 48 + 48 + 20 + 24);
     assert_eq!(rebuilt(&new, new.len()).unwrap().unwrap(), new, "a second time changes nothing");
 }
 

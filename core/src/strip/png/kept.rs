@@ -164,7 +164,7 @@ impl<'a> Kept<'a> {
         if masked == chunk.data {
             return Ok(Some(Content::Whole(chunk.whole)));
         }
-        report.add(Removed::OtherSegments);
+        report.add(Removed::StrayBytes);
         Ok(Some(Content::Rebuilt(masked)))
     }
 

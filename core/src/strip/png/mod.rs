@@ -1,5 +1,6 @@
 //! PNG, rebuilt from the chunks that decide the picture (W3C PNG third edition).
 
+mod deflate;
 mod kept;
 mod pixels;
 mod profile;
@@ -34,7 +35,7 @@ pub(super) fn rebuild<'a>(input: &'a [u8], report: &mut Report) -> Result<Pieces
             }
             b"IEND" => {
                 if !chunk.data.is_empty() {
-                    report.add(Removed::OtherSegments);
+                    report.add(Removed::StrayBytes);
                 }
                 break;
             }

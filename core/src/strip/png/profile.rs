@@ -1,6 +1,5 @@
 //! The colour profile: inflated, laid out anew, deflated again.
 
-use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::core::inflate_flags::{
     TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
 };
@@ -9,14 +8,13 @@ use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 
 use super::super::icc::{self, MAX_PROFILE_LEN, Profile, ProfileError};
 use super::super::{Removed, Report, StripError};
+use super::deflate;
 use crate::photo::png::Colour;
 
 /// What the new chunk begins with: the profile's name, always the same, and the compression method.
 const START: &[u8] = b"icc\0\0";
 /// The longest name of a profile, in bytes (section 11.3.2.3).
 const MAX_NAME_LEN: usize = 79;
-/// The smallest result that the deflater gives.
-const LEVEL: u8 = 9;
 
 /// The data of the new iCCP chunk. `None` where decoders would ignore the old one.
 pub(super) fn rebuild(data: &[u8], colour: Colour, report: &mut Report) -> Result<Option<Vec<u8>>, StripError> {
@@ -34,15 +32,14 @@ pub(super) fn rebuild(data: &[u8], colour: Colour, report: &mut Report) -> Resul
         return Ok(None);
     };
     let new: Vec<u8> = new.iter().flatten().copied().collect();
-    // Phones and clinic may have other versions of the deflater: what needs no change must get none.
-    if new == old && data.starts_with(START) && stream.is_some_and(|stream| is_whole(stream, new.len())) {
-        return Ok(Some(data.to_vec()));
-    }
-    let rebuilt = [START, &compress_to_vec_zlib(&new, LEVEL)].concat();
     if !data.starts_with(START) {
         report.add(Removed::ProfileDetails);
     }
-    Ok(Some(rebuilt))
+    // Phones and clinic may have other versions of the deflater: what needs no change must get none.
+    match stream {
+        Some(stream) if new == old && is_whole(stream, new.len()) => Ok(Some([START, stream].concat())),
+        _ => Ok(Some([START, &deflate::no_longer_than(stream.map_or(0, <[u8]>::len), &new)].concat())),
+    }
 }
 
 /// Whether a stream of `len` bytes ends where the chunk does.

@@ -3,7 +3,7 @@
 use super::{MARK, utf16};
 
 /// A tag as it is written: signature and content.
-type Tag = ([u8; 4], Vec<u8>);
+pub type Tag = ([u8; 4], Vec<u8>);
 
 /// A profile of a display with the primaries of sRGB and a plain power curve.
 pub fn plain() -> Vec<u8> {
@@ -93,7 +93,8 @@ fn elements() -> Vec<u8> {
     [&b"mpet\0\0\0\0\0\x03\0\x03\0\0\0\0"[..], MARK].concat()
 }
 
-fn header() -> Vec<u8> {
+/// The header of an RGB display profile of version 2, its length not yet filled in.
+pub fn header() -> Vec<u8> {
     let mut header = vec![0; 128];
     header[8..12].copy_from_slice(&[2, 0x40, 0, 0]);
     header[12..24].copy_from_slice(b"mntrRGB XYZ ");
@@ -139,7 +140,7 @@ fn description() -> Vec<u8> {
 }
 
 /// Lays a profile out; with `gaps`, that many markers stand in front of every tag's content.
-fn written(header: &[u8], tags: &[Tag], gaps: usize) -> Vec<u8> {
+pub fn written(header: &[u8], tags: &[Tag], gaps: usize) -> Vec<u8> {
     let mut table = (tags.len() as u32).to_be_bytes().to_vec();
     let start = 132 + 12 * tags.len();
     let mut content: Vec<u8> = Vec::new();

@@ -1,7 +1,8 @@
 //! JPEGs with the marker in one carrier each (ITU-T T.81; CIPA DC-007 for MPF; Adobe TN 5116).
 
 use super::{MARK, Planted, exif, icc};
-use crate::pictures::jpeg_writer::{Picture, picture, segment};
+use crate::pictures::jpeg_writer::{Picture, picture};
+use crate::pictures::pieces::segment;
 use crate::pictures::tiff;
 
 /// A colour picture, subsampled as cameras do.

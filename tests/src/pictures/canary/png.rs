@@ -1,15 +1,8 @@
 //! PNGs with the marker in one carrier each (W3C PNG third edition).
 
 use super::{MARK, Planted, exif, icc, utf16};
-use crate::pictures::inflated::deflate;
-use crate::pictures::{PNG, png_walker, tiff};
-
-/// A chunk with its length and checksum.
-pub fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-    let covered = [kind, content].concat();
-    let sum = crc32fast::hash(&covered).to_be_bytes();
-    [&(content.len() as u32).to_be_bytes()[..], &covered, &sum].concat()
-}
+use crate::pictures::pieces::{PNG, chunk, zlib};
+use crate::pictures::{png_walker, tiff};
 
 /// A small picture of any kind that PNG knows, every row unfiltered.
 pub fn picture(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
@@ -20,7 +13,7 @@ pub fn picture(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
         (0..height as usize).flat_map(|y| [0].into_iter().chain((0..row).map(move |x| value(x + y * row)))).collect();
     let palette = if colour == 3 { chunk(b"PLTE", &[250, 20, 20, 20, 20, 250]) } else { vec![] };
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, colour, 0, 0, 0]].concat();
-    let chunks = [chunk(b"IHDR", &header), palette, chunk(b"IDAT", &deflate(&rows)), chunk(b"IEND", b"")];
+    let chunks = [chunk(b"IHDR", &header), palette, chunk(b"IDAT", &zlib(&rows)), chunk(b"IEND", b"")];
     [PNG, &chunks.concat()].concat()
 }
 
@@ -41,7 +34,7 @@ pub fn planted() -> Vec<Planted> {
     let mut add =
         |carrier: &str, chunks: Vec<u8>| all.push(Planted::new(format!("PNG {carrier}"), with(&plain(), &chunks)));
     let named = |name: &[u8]| [name, MARK].concat();
-    let hidden = |name: &[u8]| [name, &deflate(MARK)].concat();
+    let hidden = |name: &[u8]| [name, &zlib(MARK)].concat();
     for (carrier, kind, content) in [
         ("text", b"tEXt", named(b"Comment\0")),
         ("name of a text", b"tEXt", [MARK, b"\0text"].concat()),
@@ -51,7 +44,7 @@ pub fn planted() -> Vec<Planted> {
         ("language of a text", b"iTXt", [b"Comment\0\0\0", MARK, b"\0\0text"].concat()),
         ("XMP", b"iTXt", named(b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>")),
         ("text in UTF-16", b"tEXt", [b"Comment\0", &utf16(false)[..]].concat()),
-        ("EXIF in a text", b"zTXt", [&b"Raw profile type exif\0\0"[..], &deflate(&raw_profile())].concat()),
+        ("EXIF in a text", b"zTXt", [&b"Raw profile type exif\0\0"[..], &zlib(&raw_profile())].concat()),
         ("IPTC in a text", b"tEXt", [&b"Raw profile type iptc\0"[..], &raw_profile()].concat()),
         ("time", b"tIME", MARK[..7].to_vec()),
         ("time that is too long", b"tIME", MARK.to_vec()),
@@ -78,9 +71,9 @@ pub fn planted() -> Vec<Planted> {
         add(carrier, chunk(b"eXIf", &block));
     }
     for (carrier, profile) in icc::profiles() {
-        add(&carrier, chunk(b"iCCP", &[&b"icc\0\0"[..], &deflate(&profile)].concat()));
+        add(&carrier, chunk(b"iCCP", &[&b"icc\0\0"[..], &zlib(&profile)].concat()));
     }
-    add("name of a profile", chunk(b"iCCP", &[MARK, b"\0\0", &deflate(&icc::plain())].concat()));
+    add("name of a profile", chunk(b"iCCP", &[MARK, b"\0\0", &zlib(&icc::plain())].concat()));
     all.push(Planted::new("PNG bytes behind IEND", [&plain()[..], MARK].concat()));
     all.push(Planted::new("PNG second picture", [plain(), with(&plain(), &chunk(b"tEXt", &named(b"a\0")))].concat()));
     all.push(Planted::new("PNG text behind the picture", behind_picture(&chunk(b"tEXt", &named(b"a\0")))));
@@ -111,7 +104,7 @@ fn odd() -> Vec<Planted> {
         [&plain[..PNG.len() + 25], idat, &end].concat()
     };
     let profile = |content: &[u8]| with(&plain(), &chunk(b"iCCP", content));
-    let stored = deflate(&icc::plain());
+    let stored = zlib(&icc::plain());
     let mut all = vec![
         Planted::odd(
             "PNG bytes behind the stream in IDAT",
@@ -149,7 +142,7 @@ fn odd() -> Vec<Planted> {
         Planted::odd("PNG animation control", with(&plain(), &chunk(b"acTL", &[b"\0\0\0\x01\0\0\0\0", MARK].concat()))),
     ];
     for (name, odd) in icc::odd() {
-        all.push(Planted::odd(format!("PNG {name}"), profile(&[&b"icc\0\0"[..], &deflate(&odd)].concat())));
+        all.push(Planted::odd(format!("PNG {name}"), profile(&[&b"icc\0\0"[..], &zlib(&odd)].concat())));
     }
     all
 }
@@ -158,7 +151,7 @@ fn odd() -> Vec<Planted> {
 fn longer(stream: &[u8]) -> Vec<u8> {
     let mut rows = crate::pictures::inflated::inflate(stream, 1 << 20).unwrap().0;
     rows.extend_from_slice(MARK);
-    deflate(&rows)
+    zlib(&rows)
 }
 
 /// Two frames; the marker is in the second one's pixels.
@@ -170,7 +163,7 @@ pub fn animation() -> Vec<u8> {
     };
     let mut rows = vec![0; 12 * 61];
     rows[1..1 + MARK.len()].copy_from_slice(MARK);
-    let second = [control(1), chunk(b"fdAT", &[&2u32.to_be_bytes()[..], &deflate(&rows)].concat())].concat();
+    let second = [control(1), chunk(b"fdAT", &[&2u32.to_be_bytes()[..], &zlib(&rows)].concat())].concat();
     let first = [chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]), control(0)].concat();
     let plain = behind_picture(&second);
     with(&plain, &first)
