@@ -22,6 +22,8 @@ use safelight_core::wire::limits::{MIN_BYTES_PER_WINDOW, RATE_WINDOW, REQUEST_DE
 use safelight_core::wire::{RefusalCode, Request, Response, frame};
 use sha2::{Digest, Sha256};
 
+use crate::pictures::pieces::{PNG, chunk, stored};
+
 use super::clinic::{CLINIC, DEVICE, NOW, ORIGIN, Steady, device_key, key_set, keys};
 use super::input::Input;
 
@@ -443,9 +445,11 @@ fn grey_png(side: u8) -> Vec<u8> {
         noise.try_fill_bytes(&mut row[1..]).expect("bytes");
         pixels.extend(row);
     }
-    let mut png = super::PNG_MAGIC.to_vec();
-    super::chunk(&mut png, b"IHDR", &[0, 0, 0, side, 0, 0, 0, side, 8, 0, 0, 0, 0]);
-    super::chunk(&mut png, b"IDAT", &super::stored(&pixels));
-    super::chunk(&mut png, b"IEND", &[]);
-    png
+    [
+        PNG,
+        &chunk(b"IHDR", &[0, 0, 0, side, 0, 0, 0, side, 8, 0, 0, 0, 0]),
+        &chunk(b"IDAT", &stored(&pixels)),
+        &chunk(b"IEND", &[]),
+    ]
+    .concat()
 }
