@@ -8,6 +8,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a benchmark prints its figures, and has none if it fails"
 )]
 

@@ -10,8 +10,8 @@ use crate::ids::DeviceId;
 /// A part of `within`, below all of it: another one for each device and round, evenly spread over devices.
 pub(super) fn place(device: DeviceId, round: u32, within: Duration) -> Duration {
     let digest = Sha256::new().chain_update(device.as_bytes()).chain_update(round.to_be_bytes()).finalize();
-    let part = digest.iter().take(4).fold(0_u64, |part, byte| part << 8 | u64::from(*byte));
-    let millis = u128::from(part) * within.as_millis() >> 32;
+    let part = digest.iter().take(4).fold(0_u64, |part, byte| (part << 8) | u64::from(*byte));
+    let millis = (u128::from(part) * within.as_millis()) >> 32;
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
