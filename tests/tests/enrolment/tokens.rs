@@ -11,7 +11,7 @@ use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{Gateway, PATIENCE, array, text};
 
 use crate::stranger::{Reply, Stranger, fresh_key, joins, request, tries};
-use crate::{device, invited, turned_away};
+use crate::{device, entries, invited, turned_away};
 
 /// Somebody photographs the QR code and comes after the phone: refused, on record, and shown beside the phone, which stays.
 #[tokio::test(flavor = "multi_thread")]
