@@ -23,11 +23,7 @@ use serde_json::Value;
 
 /// Makes an invitation and reads its QR code, as whoever sees it does.
 fn invited(gateway: &Gateway, name: &str) -> Invitation {
-    let invitation =
-        Invitation::parse(text(&gateway.invite(name, &format!("{name}.png")), "qr")).expect("an invitation");
-    // The command gives up on a busy machine before ingest has heard, and says so to a person.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    invitation
+    Invitation::parse(text(&gateway.invite(name, &format!("{name}.png")), "qr")).expect("an invitation")
 }
 
 /// The device of this name.
