@@ -187,7 +187,7 @@ fn link() -> Vec<Seed> {
         stored_at: NOW,
         log_index: 9,
     };
-    let relay = |kind| RelayMessage { seq: 4, conversation: 5, kind, message: vec![6; 20] };
+    let relay = |kind| RelayMessage { seq: 4, conversation: 5, kind, message: vec![6; 20], shown: None };
     let status = IngestStatus {
         port: 4433,
         enrol_port: 4434,

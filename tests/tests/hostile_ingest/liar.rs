@@ -86,7 +86,7 @@ impl Liar {
         let mut script = self.script();
         script.said += 1;
         let seq = script.said;
-        script.relay.push_back(RelayMessage { seq, conversation, kind, message: message.to_vec() });
+        script.relay.push_back(RelayMessage { seq, conversation, kind, message: message.to_vec(), shown: None });
     }
 
     /// The next answer in a conversation.
