@@ -4,7 +4,8 @@
 #   scripts/setup.sh build        what compiling needs: cargo, a C compiler, cmake, perl
 #   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
 #                                 exiftool (an independent reader of metadata), Pillow (an independent
-#                                 decoder and its colour management), strace
+#                                 decoder and its colour management), strace, systemd (its analyzer judges
+#                                 the units), util-linux (other users and small disks)
 #   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
@@ -44,6 +45,8 @@ missing_test() {
   have exiftool || echo libimage-exiftool-perl
   /usr/bin/python3 -c 'import PIL.ImageCms' 2>/dev/null || echo python3-pil
   have strace || echo strace
+  have systemd-analyze || echo systemd
+  have setpriv && have unshare && have nsenter && have flock || echo util-linux
 }
 
 missing_tools() {

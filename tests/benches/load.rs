@@ -102,7 +102,8 @@ fn raise_file_limit() {
 async fn connect_all(clients: &[Arc<Client>]) {
     for some in clients.chunks(32) {
         let mut connecting = JoinSet::new();
-        for client in some.iter().cloned() {
+        for client in some {
+            let client = client.clone();
             connecting.spawn(async move { client.connect().await.expect("a connection") });
         }
         connecting.join_all().await;
@@ -217,7 +218,8 @@ async fn knock(address: SocketAddr, client: Arc<Client>, done: Arc<[AtomicU64; 3
 async fn renew_all(clients: &[Arc<Client>]) {
     let start = Instant::now();
     let mut renewals = JoinSet::new();
-    for client in clients.iter().cloned() {
+    for client in clients {
+        let client = client.clone();
         renewals.spawn(async move {
             let mut attempts = 1_u32;
             while let Err(error) = client.renew().await {

@@ -112,6 +112,7 @@ impl Gateway {
             passphrase: &passphrase,
             passphrase_work: 1,
             recovery_out: &kit,
+            separation: None,
         };
         let made = setup::make(&data, &plan, world.now(), &mut SysRng).await.unwrap();
         Self { world, layout: Layout::new(&data), config: made.config, running: None, _folder: folder }
