@@ -45,10 +45,11 @@ fuzz: ## Every fuzz target for FUZZ_SECONDS (default 1800), with a nightly compi
 	@scripts/setup.sh build
 	scripts/fuzz.sh all $(or $(FUZZ_SECONDS),1800)
 
-soak: ## What takes hours: a large clinic with a hostile phone, fuzzing, two release builds compared
+soak: ## What takes hours: a large clinic, power cuts, fuzzing, two release builds compared
 	@scripts/setup.sh build test
 	cargo build --release --locked -p safelight-gateway
 	cargo bench --locked -p safelight-tests --bench load
+	POWER_CUTS=$(or $(POWER_CUTS),1000..6000) cargo test --locked -p safelight-tests --test power_cut
 	scripts/reproduce.sh
 	scripts/fuzz.sh all $(or $(FUZZ_SECONDS),1800)
 

@@ -295,6 +295,19 @@ impl SignedManifest {
     pub fn cose(&self) -> &[u8] {
         &self.cose
     }
+
+    /// The same manifest under the signature that `key` can give today. Its hash, and so the sealed picture that it belongs to, stays: the
+    /// signature is no part of it.
+    ///
+    /// A device that has renewed its certificate has a new key, and the gateway believes a connection only what that connection's key has
+    /// signed. What was sealed before the renewal is signed again.
+    ///
+    /// # Errors
+    /// As [`Manifest::sign`].
+    pub fn signed_by(&self, key: &dyn DeviceKey) -> Result<Self, ManifestError> {
+        let holds = Self::parse(&self.cose)?.verify(&key.public_key()?).is_ok();
+        if holds { Ok(self.clone()) } else { self.manifest.sign(key) }
+    }
 }
 
 /// A manifest whose signature nobody has checked.

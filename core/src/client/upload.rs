@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::connect::{Client, Live};
 use super::{CancelToken, ClientError, spread};
 use crate::capture::SealedCapture;
+use crate::device_key::DeviceKeyError;
+use crate::manifest::{ManifestError, SignedManifest};
 use crate::receipt::VerifiedReceipt;
 use crate::session::send::{Send, Trust};
 
@@ -87,7 +89,11 @@ impl Client {
         let device = self.device();
         let trust =
             Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: device.checkpoint.as_ref() };
-        let receipt = match transfer(&live, capture, trust, progress).await {
+        let manifest = capture.manifest().signed_by(self.key().as_ref()).map_err(|error| match error {
+            ManifestError::DeviceKey(error) => error,
+            _ => DeviceKeyError::Failed,
+        })?;
+        let receipt = match transfer(&live, capture, &manifest, trust, progress).await {
             Ok(receipt) => receipt,
             // A stream that broke because the connection was closed says so less well than the connection does.
             Err(error) => return Err(live.connection.close_reason().map_or(error, ClientError::from)),
@@ -105,11 +111,12 @@ impl Client {
 async fn transfer(
     live: &Live,
     capture: &Arc<SealedCapture>,
+    manifest: &SignedManifest,
     trust: Trust<'_>,
     progress: &(impl Fn(Progress) + std::marker::Send + Sync),
 ) -> Result<VerifiedReceipt, ClientError> {
     let (mut send, mut recv) = live.connection.open_bi().await?;
-    let (mut session, opening) = Send::begin(capture, trust)?;
+    let (mut session, opening) = Send::begin_as(capture, manifest, trust)?;
     send.write_all(&opening).await?;
     // The transport shares these bytes with the capture: no copy of the whole is made.
     let payload = Bytes::from_owner(Payload(capture.clone()));

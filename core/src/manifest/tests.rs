@@ -61,6 +61,18 @@ fn the_payload_is_fixed_to_the_byte() {
 }
 
 #[test]
+fn a_newer_key_signs_the_same_manifest_and_the_same_key_signs_no_second_time() {
+    let (old, old_public) = key();
+    let (new, new_public) = key();
+    let signed = example().sign(&old).unwrap();
+    assert_eq!(signed.signed_by(&old).unwrap(), signed);
+    let again = signed.signed_by(&new).unwrap();
+    assert_eq!((again.hash(), again.manifest()), (signed.hash(), signed.manifest()));
+    let verify = |public: &PublicKey| SignedManifest::parse(again.cose()).unwrap().verify(public).map(|_| ());
+    assert!(verify(&new_public).is_ok() && verify(&old_public).is_err());
+}
+
+#[test]
 fn another_devices_key_does_not_verify() {
     let signed = example().sign(&key().0).unwrap();
     let got = SignedManifest::parse(signed.cose()).unwrap().verify(&key().1);

@@ -12,6 +12,7 @@ use crate::capture::SealedCapture;
 use crate::ids::DeviceId;
 use crate::keyset::{KeySet, KeySetError};
 use crate::log::checkpoint::Checkpoint;
+use crate::manifest::SignedManifest;
 use crate::receipt::{self, Expected, ReceiptError, VerifiedReceipt};
 use crate::wire::limits::MAX_RESPONSE_LEN;
 use crate::wire::{FrameReader, Refusal, Request, Response, UploadRequest, WireError, frame};
@@ -70,8 +71,23 @@ impl<'a> Send<'a> {
     /// # Errors
     /// [`SendError::Wire`] if the sealed label or header is larger than a request may be.
     pub fn begin(capture: &'a SealedCapture, trust: Trust<'a>) -> Result<(Self, Vec<u8>), SendError> {
+        Self::begin_as(capture, capture.manifest(), trust)
+    }
+
+    /// The same with `manifest`, which is the capture's under a newer signature ([`SignedManifest::signed_by`]).
+    ///
+    /// # Errors
+    /// As [`Self::begin`]; [`SendError::OutOfTurn`] for the manifest of another capture.
+    pub fn begin_as(
+        capture: &'a SealedCapture,
+        manifest: &SignedManifest,
+        trust: Trust<'a>,
+    ) -> Result<(Self, Vec<u8>), SendError> {
+        if manifest.hash() != capture.manifest().hash() {
+            return Err(SendError::OutOfTurn);
+        }
         let request = Request::Upload(UploadRequest {
-            manifest: capture.manifest().cose().to_vec(),
+            manifest: manifest.cose().to_vec(),
             header: capture.header().to_vec(),
             label: capture.label().to_vec(),
             known_log_size: trust.last.map_or(0, |checkpoint| checkpoint.size),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use getrandom::SysRng;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
-use safelight_core::capture::{Setting, capture};
+use safelight_core::capture::{SealedCapture, Setting, capture};
 use safelight_core::client::device::Device;
 use safelight_core::client::tls::GRACE;
 use safelight_core::client::{CancelToken, Client, ClientError, EnrolRequest, Options, enrol};
@@ -326,6 +326,12 @@ impl Phone {
 
     /// Takes a photograph, seals it with the key set that it has, and sends it until its receipt holds.
     pub(crate) async fn sends(&self) -> Result<(), ClientError> {
+        let sealed = self.seals();
+        self.client.upload(&sealed, |_| {}, &CancelToken::new()).await.map(drop)
+    }
+
+    /// Takes a photograph and seals it with the key set and the key that it has.
+    pub(crate) fn seals(&self) -> Arc<SealedCapture> {
         let photo = photograph(3).unwrap().bytes;
         let label = br#"{"patient":"1","name":"Nobody","birth_date":"1961-02-03","site":"left forearm"}"#;
         let label = LabelInput::parse(label).and_then(LabelInput::into_label).unwrap();
@@ -339,8 +345,7 @@ impl Phone {
             captured_at: self.world.now(),
             workers: NonZeroUsize::MIN,
         };
-        let sealed = capture(&photo, &label, &setting, self.client.key().as_ref(), &mut SysRng).unwrap();
-        self.client.upload(&Arc::new(sealed), |_| {}, &CancelToken::new()).await.map(drop)
+        Arc::new(capture(&photo, &label, &setting, self.client.key().as_ref(), &mut SysRng).unwrap())
     }
 
     /// The number of the key set that it has.

@@ -1,6 +1,6 @@
 //! Two years of a clinic in which nothing is attacked: phones that come every day, stay away for weeks, are lost, are revoked.
 
-use safelight_core::client::ClientError;
+use safelight_core::client::{CancelToken, ClientError};
 use safelight_core::wire::CloseReason;
 
 use crate::DAY;
@@ -93,6 +93,17 @@ async fn x13_renewals_that_are_lost_for_weeks_lock_nobody_out() {
     phone.visit().await.expect("and then one arrives");
     assert_ne!(phone.client.device().certificate, has);
     phone.visit().await.expect("with the new one");
+}
+
+/// A picture waits in the phone's memory while the phone renews: it was signed by a key that no connection shows any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn x16_what_was_sealed_before_a_renewal_is_stored_after_it() {
+    let gateway = Gateway::running().await;
+    let phone = gateway.enrol("phone").await;
+    let sealed = phone.seals();
+    phone.client.renew().await.expect("a certificate");
+    let receipt = phone.client.upload(&sealed, |_| {}, &CancelToken::new()).await;
+    receipt.expect("it is the phone's picture still");
 }
 
 /// A connection is kept alive for longer than the certificate that it was made with: it may then do what the certificate still may.
