@@ -174,7 +174,7 @@ async fn a_closing_extends_the_grace_once() {
 fn is_shut_out(outcome: &Result<(), ClientError>, reason: CloseReason) -> bool {
     match outcome {
         Err(ClientError::Closed(said)) => *said == reason,
-        Err(ClientError::CertificateRefused) => reason == CloseReason::Expired,
+        Err(ClientError::CertificateOutOfTime) => reason == CloseReason::Expired,
         _ => false,
     }
 }

@@ -204,7 +204,8 @@ fn lie(script: &mut Script, ask: Ask) -> Answer {
             devices_generation: u64::MAX >> 1,
             certificate_until: now().plus(Duration::from_secs(80 * 24 * 3600)),
         }),
-        Ask::Checkpoint { .. } | Ask::CertificateRequest => Answer::Failed(Failure::Store),
+        Ask::InForce => Answer::InForce { generation: 0, devices: Vec::new(), key_set: None },
+        Ask::Checkpoint { .. } | Ask::Inclusion { .. } | Ask::CertificateRequest => Answer::Failed(Failure::Store),
         _ => Answer::Done,
     }
 }

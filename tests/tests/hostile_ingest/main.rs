@@ -302,8 +302,9 @@ fn x47_a_rewritten_intake_log_is_seen_by_the_next_phone_and_against_a_checkpoint
     let log = gateway.log("intake");
     assert!(log.iter().any(|entry| entry.to_string().contains(text(&sent[1], "id"))), "{log:?}");
     assert!(log.iter().all(|entry| !entry.to_string().contains(text(&sent[0], "id"))), "it is gone: {log:?}");
-    // In itself it is sound, signed with the genuine key: nothing inside tells.
-    gateway.run(&["audit", "verify", "--data", "D"]).ok();
+    // In itself it is sound, signed with the genuine key: what the clinic process holds betrays it, and whoever kept a checkpoint knows.
+    gateway.run(&["audit", "verify", "--data", "D", "--logs-only"]).ok();
+    gateway.run(&["audit", "verify", "--data", "D"]).exits(7);
     let found = gateway.run(&["audit", "verify", "--data", "D", "--against", &kept, "--json"]).exits(7).json();
     assert!(array(found).iter().any(|verdict| text(verdict, "log") == "intake" && verdict["ok"] == false));
 
