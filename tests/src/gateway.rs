@@ -139,12 +139,6 @@ impl Gateway {
         assert!(self.comes_up(), "the gateway does not come up");
     }
 
-    /// Runs the ingest process alone, under another program, and waits for nothing.
-    #[track_caller]
-    pub fn start_ingest_under(&mut self, wrapper: &[&str]) {
-        self.start_under(wrapper, &["ingest", "--data", "D"]);
-    }
-
     /// Ends what runs under another program, in order; that program ends by itself then.
     #[track_caller]
     pub fn stop_under(&mut self, kind: &str) -> bool {

@@ -25,7 +25,7 @@ use safelight_gateway::store::blobs::payload_key;
 use safelight_tests::gateway::phone::{Phone, seal};
 use safelight_tests::gateway::{Gateway, text};
 use safelight_tests::pictures::jpeg_writer::picture;
-use safelight_tests::strace::{Fault, strace};
+use safelight_tests::strace::{self, Fault, Tracer};
 use safelight_tests::tools;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -66,6 +66,7 @@ struct Intake {
     phone: Phone,
     runtime: Runtime,
     stored: usize,
+    tracer: Option<Tracer>,
 }
 
 impl Intake {
@@ -74,7 +75,7 @@ impl Intake {
         let phone = gateway.enrol("phone");
         assert!(gateway.stop(), "the gateway did not end well");
         let client = Arc::new(phone.client());
-        Self { gateway, client, phone, runtime: Runtime::new().expect("a runtime"), stored: 0 }
+        Self { gateway, client, phone, runtime: Runtime::new().expect("a runtime"), stored: 0, tracer: None }
     }
 
     /// A picture whose payload will lie in a folder that is not there yet.
@@ -103,9 +104,9 @@ impl Intake {
     /// Runs ingest so that it fails at this step of this capture's way.
     fn run_failing(&mut self, (name, call, place): (&str, &str, Place), capture: &SealedCapture, fault: Fault) {
         println!("{name}: {fault:?}");
-        let line = strace(call, &self.place(place, capture), fault);
-        self.gateway.start_ingest_under(&line.iter().map(String::as_str).collect::<Vec<_>>());
-        self.gateway.ingest_answers();
+        self.gateway.serve_ingest_alone();
+        let ingest = self.gateway.service().id();
+        self.tracer = Some(strace::attach(ingest, call, &self.place(place, capture), fault));
     }
 
     /// One attempt by a phone that does not wait.
@@ -135,6 +136,7 @@ impl Intake {
 
     /// Ingest runs undisturbed: the phone sends the capture again, and it is stored once, where it was if it was.
     fn send_again(&mut self, capture: &Arc<SealedCapture>, before: Option<(u64, u64)>) {
+        self.tracer = None;
         self.gateway.serve_ingest_alone();
         let receipt =
             self.runtime.block_on(self.client.upload(capture, |_| {}, &CancelToken::new())).expect("a receipt");
@@ -199,7 +201,7 @@ fn d05_a_full_disk_at_any_step_gives_no_receipt_and_passes() {
             assert!(!intake.gateway.ended().success());
         } else {
             assert_eq!(intake.gateway.incoming(), 0, "{}: the part is left on a full disk", step.0);
-            assert!(intake.gateway.stop_under("ingest"), "{}: it did not go on", step.0);
+            assert!(intake.gateway.stop(), "{}: it did not go on", step.0);
         }
         let before = intake.all_or_nothing(&capture);
         assert_eq!(before, None, "{}", step.0);
@@ -242,7 +244,7 @@ fn d06_a_read_only_or_broken_disk_gives_no_receipt() {
         if errno == "EIO" {
             assert!(!intake.gateway.ended().success(), "{}: it went on", step.0);
         } else {
-            assert!(intake.gateway.stop_under("ingest"), "{}", step.0);
+            assert!(intake.gateway.stop(), "{}", step.0);
         }
         let before = intake.all_or_nothing(&capture);
         assert_eq!(before, None, "{}", step.0);
