@@ -57,6 +57,8 @@ pub struct Client {
 pub(super) struct Live {
     pub(super) endpoint: quinn::Endpoint,
     pub(super) connection: quinn::Connection,
+    /// The key of the certificate that it was made with: the gateway believes it what that key has signed.
+    pub(super) key: Arc<dyn DeviceKey>,
 }
 
 impl Client {
@@ -148,7 +150,7 @@ impl Client {
             return Err(failure.into());
         }
         let (endpoint, connection) = dialled?;
-        Ok(Live { endpoint, connection })
+        Ok(Live { endpoint, connection, key: identity.key })
     }
 }
 

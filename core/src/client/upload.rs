@@ -89,7 +89,7 @@ impl Client {
         let device = self.device();
         let trust =
             Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: device.checkpoint.as_ref() };
-        let manifest = capture.manifest().signed_by(self.key().as_ref()).map_err(|error| match error {
+        let manifest = capture.manifest().signed_by(live.key.as_ref()).map_err(|error| match error {
             ManifestError::DeviceKey(error) => error,
             _ => DeviceKeyError::Failed,
         })?;

@@ -39,13 +39,16 @@ pub(super) async fn catch_up(clinic: &Clinic, link: &mut Link, learned: &mut boo
     let ahead = generation.saturating_sub(devices::current_generation(&clinic.catalog).await?);
     if ahead > MAX_AHEAD {
         tracing::error!(generation, "ingest names a list of devices that cannot be: it is not believed");
-    } else if ahead > 0 && !std::mem::replace(learned, true) {
+    } else if ahead > 0 && !*learned {
         tracing::warn!(
             generation,
             "this catalog is older than what ingest has in force: was it restored from a backup?"
         );
         learn(clinic, generation, &devices).await?;
+        // Not before: what could not be kept is to be learned on the next link.
+        *learned = true;
     }
+    learn_revocations(clinic, &devices).await?;
     match key_set {
         Some(envelope) if is_newer(clinic, &envelope) => {
             super::record(clinic, &[Event::RestoredBehind(generation)]).await?;
@@ -54,6 +57,27 @@ pub(super) async fn catch_up(clinic: &Clinic, link: &mut Link, learned: &mut boo
         }
         _ => Ok(()),
     }
+}
+
+/// Whatever the generations say, since commands at a restored catalog raise its own: a device that ingest holds for revoked is not pushed to it
+/// as active. A device is revoked once, so that this ends.
+async fn learn_revocations(clinic: &Clinic, in_force: &[DeviceRecord]) -> Result<(), ClinicError> {
+    let now = clinic.now();
+    let mut tx = clinic.catalog.write().await?;
+    let mut events = Vec::new();
+    for record in in_force.iter().filter(|record| record.state == DeviceState::Revoked) {
+        let known = devices::find_in(&mut tx, record.id).await?;
+        if known.is_some_and(|known| known.status != Status::Revoked) {
+            tracing::warn!(device = %record.id, "a revocation was learned from ingest");
+            devices::revoke(&mut tx, record.id, now).await?;
+            events.push(Event::RevocationLearned(record.id));
+        }
+    }
+    if events.is_empty() {
+        return Ok(());
+    }
+    clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn learn(clinic: &Clinic, generation: u64, in_force: &[DeviceRecord]) -> Result<(), ClinicError> {
@@ -67,12 +91,8 @@ async fn learn(clinic: &Clinic, generation: u64, in_force: &[DeviceRecord]) -> R
                 tracing::warn!(device = %record.id, "a device that this catalog does not know is served no more");
                 events.push(Event::DeviceForgotten(record.id));
             }
-            (Some(Status::Revoked), _) => {}
-            (Some(_), DeviceState::Revoked) => {
-                tracing::warn!(device = %record.id, "a revocation was learned from ingest");
-                devices::revoke(&mut tx, record.id, now).await?;
-                events.push(Event::RevocationLearned(record.id));
-            }
+            // Those that are revoked at ingest are seen to in any case.
+            (Some(Status::Revoked), _) | (Some(_), DeviceState::Revoked) => {}
             (Some(_), DeviceState::Active) => adopt_serials(&mut tx, record, &mut events).await?,
         }
     }

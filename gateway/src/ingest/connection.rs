@@ -15,8 +15,7 @@ use super::handshakes::Place;
 use super::live::close;
 use super::{renew, upload};
 
-/// How long a handshake may take. It is half a minute of patience for a bad link less than the idle timeout, and all that somebody who never
-/// means to finish gets.
+/// How long a handshake may take: well within the idle timeout, and all that somebody who never means to finish gets.
 pub(super) const HANDSHAKE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// How much is asked of the transport at once.

@@ -28,7 +28,9 @@ use self::writer::{Job, Writer};
 use super::authenticate::PresentedDevice;
 use super::devices::Devices;
 use super::keys::IngestKeys;
+use super::timekeeping;
 use crate::clock::Clock;
+use crate::clock::guard::Guard;
 use crate::link::{DeviceRecord, InboxEntry, MAX_INBOX_ENTRIES};
 use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobKey, payload_key};
@@ -134,21 +136,24 @@ pub async fn open_log(
 }
 
 impl Inbox {
-    /// `devices` says who may still send at the moment of a commit.
+    /// `devices` says who may still send at the moment of a commit. The `clock` is watched from where it was left; what is committed is dated
+    /// by the watched time.
     pub(super) async fn open(
         folder: &Path,
         keys: &IngestKeys,
-        clock: Clock,
+        clock: &Clock,
         devices: Arc<Devices>,
-    ) -> Result<Self, InboxError> {
+    ) -> Result<(Self, Guard), InboxError> {
         let log = open_log(folder, keys.clinic_id(), keys.log().verifying_key()).await?;
         let catalog = log.catalog().clone();
         let headers = SqliteHeaders::open(&folder.join(HEADERS_FILE)).await?;
+        let guard = timekeeping::guard(&catalog, clock).await?;
+        let clock = guard.clock();
         let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock, devices);
         let inbox =
             Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
         inbox.sweep_headers().await?;
-        Ok(inbox)
+        Ok((inbox, guard))
     }
 
     /// Whether the store is still to be believed.
@@ -379,8 +384,7 @@ impl Inbox {
 
     /// A number that was kept.
     pub(super) async fn number(&self, name: &str) -> Result<Option<u64>, InboxError> {
-        let Some(kept) = self.get(name).await? else { return Ok(None) };
-        kept.try_into().map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| InboxError::Damaged)
+        number(&self.catalog, name).await
     }
 
     async fn set(&self, name: &str, value: Vec<u8>) -> Result<(), InboxError> {
@@ -396,13 +400,21 @@ impl Inbox {
     }
 
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, InboxError> {
-        let mut tx = self.catalog.read().await?;
-        let row = sqlx::query("SELECT value FROM setting WHERE name = $1")
-            .bind(name.to_owned())
-            .fetch_optional(&mut *tx)
-            .await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
+        get(&self.catalog, name).await
     }
+}
+
+/// A number that was kept under `name`.
+pub(super) async fn number(catalog: &Catalog, name: &str) -> Result<Option<u64>, InboxError> {
+    let Some(kept) = get(catalog, name).await? else { return Ok(None) };
+    kept.try_into().map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| InboxError::Damaged)
+}
+
+async fn get(catalog: &Catalog, name: &str) -> Result<Option<Vec<u8>>, InboxError> {
+    let mut tx = catalog.read().await?;
+    let row =
+        sqlx::query("SELECT value FROM setting WHERE name = $1").bind(name.to_owned()).fetch_optional(&mut *tx).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 async fn find(connection: &mut sqlx::AnyConnection, capture: CaptureId) -> Result<Option<Stored>, InboxError> {

@@ -250,8 +250,7 @@ pub async fn run(
     let _lock = lock(&folder)?;
     let keys = IngestKeys::load(&folder)?;
     let devices = Arc::new(devices::Devices::default());
-    let inbox = Inbox::open(&folder, &keys, clock.clone(), devices.clone()).await?;
-    let guard = timekeeping::guard(&inbox, &clock).await?;
+    let (inbox, guard) = Inbox::open(&folder, &keys, &clock, devices.clone()).await?;
     let blobs = FileBlobs::open(&folder)?;
     let news = Arc::new(Notify::new());
     let ingest = Arc::new(Ingest {

@@ -104,10 +104,10 @@ async fn rows_without_payload(ingest: &Ingest) -> Result<u64, IngestError> {
         for row in &page {
             match ingest.blobs.open(&row.payload_key()).await {
                 Ok(_) => {}
-                Err(BlobError::NotFound) => {
+                Err(BlobError::NotFound | BlobError::NotAFile) => {
                     lost = lost.saturating_add(1);
                     if lost <= NAMED {
-                        tracing::error!(capture = %row.capture, "the payload of an acknowledged picture is missing");
+                        tracing::error!(capture = %row.capture, "the payload of an acknowledged picture is missing, or no file");
                     }
                 }
                 Err(error) => return Err(error.into()),

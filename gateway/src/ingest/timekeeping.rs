@@ -9,9 +9,10 @@ use safelight_core::ids::UnixMillis;
 use tokio::time::sleep;
 
 use super::Ingest;
-use super::inbox::{Inbox, InboxError};
+use super::inbox::{self, InboxError};
 use crate::clock::Clock;
 use crate::clock::guard::{Guard, Judgement, MAX_LEAP, Outage, Reading, TOLERANCE};
+use crate::store::catalog::Catalog;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -25,10 +26,10 @@ const OUTAGE: [&str; 2] = ["outage-from", "outage-until"];
 const ACCEPTED: &str = "clock-accepted";
 
 /// Watches `clock` from where it was left.
-pub(super) async fn guard(inbox: &Inbox, clock: &Clock) -> Result<Guard, InboxError> {
+pub(super) async fn guard(catalog: &Catalog, clock: &Clock) -> Result<Guard, InboxError> {
     let mut kept = [None; 3];
     for (name, value) in [MARK, OUTAGE[0], OUTAGE[1]].into_iter().zip(&mut kept) {
-        *value = inbox.number(name).await?.map(UnixMillis);
+        *value = inbox::number(catalog, name).await?.map(UnixMillis);
     }
     let [mark, from, until] = kept;
     let outage = from.zip(until).map(|(from, until)| Outage { from, until });

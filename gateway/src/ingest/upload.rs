@@ -70,7 +70,11 @@ pub(super) async fn upload(
     match take_payload(ingest, &mut claim, &mut receiving, part.file.as_mut(), recv).await {
         Ok(()) => {}
         // What has arrived stays for the phone to go on with; a sweep removes it if it never does.
-        Err(End::Interrupted(code)) => return Err(code),
+        Err(End::Interrupted(code)) => {
+            // Noted again: while it was being received it could not give way, and had been forgotten for that.
+            part.make_room().await;
+            return Err(code);
+        }
         Err(End::Wrong(code)) => {
             part.discard().await;
             return Err(code);

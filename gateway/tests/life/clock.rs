@@ -41,6 +41,7 @@ async fn e22_a_clock_that_was_set_back_a_year_brings_nothing_back() {
         assert!(old_invitation.expires_at > safelight_core::ids::UnixMillis(0));
         assert!(lost.visit().await.is_err(), "{round}: a certificate that ended long ago lives again");
         phone.visit().await.expect("an active phone is served");
+        phone.sends().await.expect("its pictures are taken");
         let refused = phone.client.renew().await;
         assert!(matches!(refused, Err(ClientError::Refused(RefusalCode::ClinicUnavailable))), "{round}: {refused:?}");
         gateway.stop().await;

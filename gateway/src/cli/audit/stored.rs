@@ -207,6 +207,7 @@ impl Stores<'_> {
             }
             Ok(_) => Ok(None),
             Err(BlobError::NotFound) => Ok(Some("payload")),
+            Err(BlobError::NotAFile) => Ok(Some("payload-not-a-file")),
             Err(error) => Err(failed(error)),
         }
     }

@@ -72,9 +72,13 @@ impl Writer {
             // Dropping the batch has dropped every reply, which its waiter takes for "not stored".
             Err(error) => {
                 tracing::error!(%error, "nothing of this batch was stored");
-                // SQLite ends a transaction by itself when the disk is full or fails, and the connection's keeper does not notice: the
-                // one connection that writes cannot be used again. A new process begins with a new one.
-                if !matches!(error, InboxError::Catalog(CatalogError::Busy | CatalogError::Serialization)) {
+                // Whatever else failed, the disk may have: a new process looks at what is there.
+                let busy = matches!(
+                    error,
+                    InboxError::Catalog(CatalogError::Busy | CatalogError::Serialization)
+                        | InboxError::Headers(HeaderError::Catalog(CatalogError::Busy | CatalogError::Serialization))
+                );
+                if !busy {
                     self.catalog.distrust();
                 }
             }
