@@ -2,8 +2,8 @@
 # Builds what would be released, into target/dist: the command `safelight`, which carries the list of its dependencies inside
 # (read it with `rust-audit-info` or `cargo audit bin`), its SBOM in CycloneDX, and their SHA-256.
 #
-# The paths of this machine are kept out of the binary, so that the same sources and the same compiler give the same bytes in
-# any folder: scripts/reproduce.sh shows it.
+# The paths of this machine are kept out of the binary, so that the same sources and the same compiler can give the same bytes in
+# any folder: scripts/reproduce.sh tells whether they do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PATH:${HOME:-/root}/.cargo/bin"

@@ -9,14 +9,12 @@
     reason = "what does not go as it should is a failed test"
 )]
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use getrandom::SysRng;
-use safelight_core::capture::{SealedCapture, Setting, capture};
-use safelight_core::client::device::Device;
+use safelight_core::capture::SealedCapture;
 use safelight_core::client::tls::GRACE;
 use safelight_core::client::{CancelToken, Client};
 use safelight_core::ids::UnixMillis;
@@ -25,10 +23,9 @@ use safelight_gateway::clock::Clock;
 use safelight_gateway::config::{Config, Layout};
 use safelight_gateway::enrol::issue::DEVICE_LIFETIME;
 use safelight_gateway::ingest::{self, inbox};
-use safelight_gateway::phone::label::LabelInput;
 use safelight_gateway::store::catalog::Catalog;
 use safelight_tests::gateway::hostile::{Attack, Hostile, answer, close_reason, opening, refusal};
-use safelight_tests::gateway::phone::{LABEL, seal, snapshot};
+use safelight_tests::gateway::phone::{seal, seal_with, snapshot};
 use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{Gateway, PATIENCE, text};
 use sqlx::Row;
@@ -36,22 +33,6 @@ use tokio::sync::oneshot;
 
 fn photo() -> Vec<u8> {
     snapshot(2, 320, 240)
-}
-
-/// Seals a photograph that says it was taken at another time.
-fn seal_dated(client: &Client, captured_at: UnixMillis) -> Arc<SealedCapture> {
-    let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
-    let sequence = client.update(Device::take_sequence);
-    let (device, key) = (client.device(), client.key());
-    let setting = Setting {
-        key_set: device.key_set.key_set(),
-        device_id: device.device_id,
-        operator: &device.operator,
-        sequence,
-        captured_at,
-        workers: NonZeroUsize::MIN,
-    };
-    Arc::new(capture(&photo(), &label, &setting, key.as_ref(), &mut SysRng).expect("a photograph that can be sealed"))
 }
 
 /// The intruder's hand in `ingest.db`, while nothing runs.
@@ -112,7 +93,7 @@ async fn x01_a_revoked_phone_that_conspires_with_ingest_cannot_date_a_picture_ba
 
     // While the clinic process is away, a picture comes as it should.
     gateway.serve_ingest_alone();
-    let in_time = seal_dated(&client, Clock::system().now());
+    let in_time = seal(&client, &photo());
     let place = upload(&client, &in_time).await;
     let then = Clock::system().now();
     assert!(gateway.stop());
@@ -129,7 +110,7 @@ async fn x01_a_revoked_phone_that_conspires_with_ingest_cannot_date_a_picture_ba
     // Whoever has ingest lets the phone in again, which dates its pictures to when it was welcome.
     put_device_list_back(&gateway, &when_it_was_welcome).await;
     gateway.serve_ingest_alone();
-    let late: Vec<_> = (0..3).map(|_| seal_dated(&client, then)).collect();
+    let late: Vec<_> = (0..3).map(|_| seal_with(&client, &photo(), then, &mut SysRng)).collect();
     for capture in &late {
         upload(&client, capture).await;
     }

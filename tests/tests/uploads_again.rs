@@ -10,21 +10,17 @@
 )]
 
 use std::convert::Infallible;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand_core::{TryCryptoRng, TryRng};
-use safelight_core::capture::{SealedCapture, Setting, capture};
-use safelight_core::client::device::Device;
+use safelight_core::capture::SealedCapture;
 use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress};
-use safelight_core::ids::UnixMillis;
 use safelight_core::receipt::VerifiedReceipt;
 use safelight_core::wire::RefusalCode;
 use safelight_gateway::clock::Clock;
 use safelight_gateway::demo::photos::photograph;
-use safelight_gateway::phone::label::LabelInput;
-use safelight_tests::gateway::phone::{LABEL, Phone, seal};
+use safelight_tests::gateway::phone::{Phone, seal, seal_with};
 use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{Gateway, PATIENCE, files, text};
 use safelight_tests::pictures::jpeg_writer::picture;
@@ -95,29 +91,14 @@ impl TryRng for Same {
 
 impl TryCryptoRng for Same {}
 
-fn seal_with_same_id(client: &Client, photo: &[u8], captured_at: UnixMillis) -> Arc<SealedCapture> {
-    let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
-    let sequence = client.update(Device::take_sequence);
-    let (device, key) = (client.device(), client.key());
-    let setting = Setting {
-        key_set: device.key_set.key_set(),
-        device_id: device.device_id,
-        operator: &device.operator,
-        sequence,
-        captured_at,
-        workers: NonZeroUsize::MIN,
-    };
-    Arc::new(capture(photo, &label, &setting, key.as_ref(), &mut Same).expect("a sealed photograph"))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d03_other_bytes_under_a_stored_id_are_refused_and_on_record_and_the_first_stay() {
     let gateway = Gateway::serving();
     let phone = gateway.enrol("phone");
     let client = phone.client();
     let now = Clock::system().now();
-    let first = seal_with_same_id(&client, &small_photo(1), now);
-    let other = seal_with_same_id(&client, &small_photo(2), now);
+    let first = seal_with(&client, &small_photo(1), now, &mut Same);
+    let other = seal_with(&client, &small_photo(2), now, &mut Same);
     assert!(first.id() == other.id() && first.payload() != other.payload(), "not the case that is meant");
     let receipt = upload(&client, &first).await.expect("a receipt");
     let kept = || -> Vec<Vec<u8>> {
@@ -129,7 +110,7 @@ async fn d03_other_bytes_under_a_stored_id_are_refused_and_on_record_and_the_fir
     assert!(matches!(refused, ClientError::Refused(RefusalCode::Conflict)), "{refused:?}");
     let stranger = gateway.enrol("stranger");
     let stranger_client = stranger.client();
-    let forged = seal_with_same_id(&stranger_client, &small_photo(3), now);
+    let forged = seal_with(&stranger_client, &small_photo(3), now, &mut Same);
     assert_eq!(forged.id(), first.id());
     let refused = upload(&stranger_client, &forged).await.expect_err("another device's picture under a known id");
     assert!(matches!(refused, ClientError::Refused(RefusalCode::Conflict)), "{refused:?}");

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use getrandom::SysRng;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
+use rand_core::TryCryptoRng;
 use safelight_core::capture::{SealedCapture, Setting, capture};
 use safelight_core::client::device::Device;
 use safelight_core::client::{Client, Options};
 use safelight_core::device_key::DeviceKey;
+use safelight_core::ids::UnixMillis;
 use safelight_gateway::clock::Clock;
 use safelight_gateway::phone::identity::Identity;
 use safelight_gateway::phone::label::LabelInput;
@@ -91,6 +93,16 @@ pub fn snapshot(seed: u64, width: u32, height: u32) -> Vec<u8> {
 
 /// Seals a photograph with [`LABEL`] for what `client` is enrolled with.
 pub fn seal(client: &Client, photo: &[u8]) -> Arc<SealedCapture> {
+    seal_with(client, photo, Clock::system().now(), &mut SysRng)
+}
+
+/// The same at another time of the device's clock, with another source of randomness.
+pub fn seal_with<R: TryCryptoRng>(
+    client: &Client,
+    photo: &[u8],
+    captured_at: UnixMillis,
+    rng: &mut R,
+) -> Arc<SealedCapture> {
     let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
     let sequence = client.update(Device::take_sequence);
     let (device, key) = (client.device(), client.key());
@@ -99,10 +111,10 @@ pub fn seal(client: &Client, photo: &[u8]) -> Arc<SealedCapture> {
         device_id: device.device_id,
         operator: &device.operator,
         sequence,
-        captured_at: Clock::system().now(),
+        captured_at,
         workers: NonZeroUsize::MIN,
     };
-    Arc::new(capture(photo, &label, &setting, key.as_ref(), &mut SysRng).expect("a photograph that can be sealed"))
+    Arc::new(capture(photo, &label, &setting, key.as_ref(), rng).expect("a photograph that can be sealed"))
 }
 
 /// `phone strip`: the cleaned photograph, or why there is none.
