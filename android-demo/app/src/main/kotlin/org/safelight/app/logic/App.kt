@@ -1,0 +1,156 @@
+package org.safelight.app.logic
+
+import java.nio.ByteBuffer
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+
+/**
+ * The running app: events in, states out, and what the logic wants done is done against the ports. [blocking] is where calls go that wait
+ * for a disk or a keystore.
+ */
+class App(
+    private val core: Core,
+    private val clock: Clock,
+    private val scope: CoroutineScope,
+    private val blocking: CoroutineDispatcher,
+) {
+    private val states = MutableStateFlow(AppState())
+    private var phone: OpenPhone? = null
+    private var listening: Job? = null
+    private var enrolling: Job? = null
+
+    val state: StateFlow<AppState> get() = states
+
+    /** From any thread; events are taken one after the other. */
+    fun tell(event: AppEvent) {
+        val effects = synchronized(this) {
+            val step = app(states.value, event)
+            states.value = step.state
+            step.effects
+        }
+        effects.forEach(::perform)
+    }
+
+    /**
+     * Whether a picture may be taken now; makes ready for it. After `true` comes [take], or [CaptureEvent.Camera] with what went wrong.
+     */
+    suspend fun press(): Boolean {
+        val mine = synchronized(this) {
+            val free = blocked(states.value) == null
+            if (free) tell(AppEvent.Capture(CaptureEvent.Pressed))
+            free
+        }
+        if (!mine) return false
+        return try {
+            withContext(blocking) { open().readyForShutter() }
+            true
+        } catch (trouble: Trouble) {
+            failed(trouble)
+            false
+        }
+    }
+
+    /**
+     * Seals a picture on this thread, the camera's, and has it sent. [photo] is a direct buffer; the core reads it once and this
+     * overwrites it where it may be written to. Nothing of the picture is in any state or event.
+     */
+    fun take(photo: ByteBuffer) {
+        val now = states.value
+        try {
+            val label = label(now) ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
+            val person = now.person ?: throw Trouble(Trouble.Kind.BAD_LABEL, "operator")
+            // Whoever locked the phone while the camera was exposing gets no picture.
+            if (now.lock.phase != LockPhase.OPEN) throw Trouble(Trouble.Kind.CANCELLED, "locked")
+            val held = open().capture(photo, label, person)
+            tell(AppEvent.Capture(CaptureEvent.Sealed))
+            tell(AppEvent.Queue(QueueEvent.Captured(held, open().room())))
+        } catch (trouble: Trouble) {
+            failed(trouble)
+        }
+    }
+
+    /** Ends the phone. What is held is lost, and the next start says how many. */
+    suspend fun close(): Int = withContext(NonCancellable) {
+        enrolling?.cancel()
+        listening?.cancel()
+        val closing = phone
+        phone = null
+        closing?.close() ?: 0
+    }
+
+    private fun perform(effect: Effect) {
+        when (effect) {
+            Effect.OpenPhone -> background { reopen() }
+            is Effect.Enrol -> enrolling = scope.launch { join(effect.invitation) }
+            Effect.CancelEnrolment -> enrolling?.cancel()
+            Effect.Connect -> background({ tell(AppEvent.ConnectFailed(it)) }) { open().connect() }
+            Effect.MoveConnection -> background { open().networkChanged() }
+            is Effect.Send -> send(effect.id)
+            is Effect.Discard -> background { open().discard(effect.id) }
+            Effect.ClearQueue -> background { tell(AppEvent.Queue(QueueEvent.Cleared(open().clear()))) }
+            is Effect.Remind -> scope.launch {
+                delay(effect.afterMs)
+                tell(effect.event)
+            }
+            is Effect.RemindLock -> scope.launch {
+                delay(effect.afterMs)
+                tell(AppEvent.Lock(LockEvent.Tick(clock.now())))
+            }
+        }
+    }
+
+    private suspend fun reopen() {
+        try {
+            close()
+            val opened = core.open() ?: return tell(AppEvent.NotEnrolled)
+            phone = opened
+            listening = scope.launch { opened.news.collect { tell(AppEvent.Told(it)) } }
+            tell(AppEvent.Opened(opened.card(), opened.room(), opened.takeLost()))
+        } catch (trouble: Trouble) {
+            tell(AppEvent.OpenFailed(trouble))
+        }
+    }
+
+    private suspend fun join(invitation: String) {
+        var asking: Enrolling? = null
+        try {
+            tell(AppEvent.Enrol(EnrolEvent.Read(core.readInvitation(invitation))))
+            asking = core.enrol(invitation)
+            tell(AppEvent.Enrol(EnrolEvent.Words(asking.words)))
+            asking.approved()
+            tell(AppEvent.Enrol(EnrolEvent.Approved))
+        } catch (trouble: Trouble) {
+            tell(AppEvent.Enrol(EnrolEvent.Failed(trouble)))
+        } catch (cancelled: CancellationException) {
+            asking?.cancel()
+            throw cancelled
+        }
+    }
+
+    private fun send(id: String) = background({ tell(AppEvent.Queue(QueueEvent.Failed(id, it))) }) {
+        open().send(id) { sent, total -> tell(AppEvent.Queue(QueueEvent.Sent(id, sent, total))) }
+        tell(AppEvent.Queue(QueueEvent.Stored(id)))
+    }
+
+    private fun background(failed: (Trouble) -> Unit = {}, work: suspend () -> Unit) {
+        scope.launch(blocking) {
+            try {
+                work()
+            } catch (trouble: Trouble) {
+                failed(trouble)
+            }
+        }
+    }
+
+    private fun failed(trouble: Trouble) = tell(AppEvent.Capture(CaptureEvent.Failed(advice(trouble, states.value.network))))
+
+    private fun open() = phone ?: throw Trouble(Trouble.Kind.CLOSED, "closed")
+}

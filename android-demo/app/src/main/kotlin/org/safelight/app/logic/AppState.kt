@@ -1,0 +1,188 @@
+package org.safelight.app.logic
+
+/** All that the screens show. Whatever happens is an [AppEvent]; [app] is the only place where the state changes. */
+data class AppState(
+    val starting: Boolean = true,
+    val wanted: Screen = Screen.PATIENT,
+    val enrol: EnrolState? = null,
+    val lock: LockState = LockState(),
+    val signIn: SignInState = SignInState(),
+    val person: String? = null,
+    val patient: PatientState = PatientState(),
+    val capture: CaptureState = CaptureState(),
+    val queue: QueueState = QueueState(),
+    val device: DeviceState = DeviceState(),
+    val network: NetworkState = NetworkState(),
+)
+
+enum class Screen { STARTING, ENROL, LOCK, SIGN_IN, PATIENT, CAPTURE, QUEUE, DEVICE }
+
+/** The screen that is on: not always the one that was asked for. */
+fun screen(app: AppState): Screen = when {
+    app.starting -> Screen.STARTING
+    app.enrol != null -> Screen.ENROL
+    app.lock.phase != LockPhase.OPEN -> Screen.LOCK
+    app.person == null && app.wanted in listOf(Screen.PATIENT, Screen.CAPTURE) -> Screen.SIGN_IN
+    app.wanted == Screen.CAPTURE && !app.patient.confirmed -> Screen.PATIENT
+    else -> app.wanted
+}
+
+/** A state, and what is to be done about it. */
+data class Step<out S>(val state: S, val effects: List<Effect> = emptyList())
+
+/** What the logic wants done. It is done elsewhere, and what comes of it is an event. */
+sealed interface Effect {
+    data object OpenPhone : Effect
+
+    data class Enrol(val invitation: String) : Effect {
+        override fun toString() = "Enrol(hidden)"
+    }
+
+    data object CancelEnrolment : Effect
+
+    data object Connect : Effect
+
+    data object MoveConnection : Effect
+
+    data class Send(val id: String) : Effect
+
+    data class Discard(val id: String) : Effect
+
+    data object ClearQueue : Effect
+
+    data class Remind(val event: AppEvent, val afterMs: Long) : Effect
+
+    /** [LockEvent.Tick], after a while. */
+    data class RemindLock(val afterMs: Long) : Effect
+}
+
+sealed interface AppEvent {
+    data object Started : AppEvent
+
+    data class Opened(val card: DeviceCard, val room: Int, val lost: Int) : AppEvent
+
+    data object NotEnrolled : AppEvent
+
+    data class OpenFailed(val trouble: Trouble) : AppEvent
+
+    data class Go(val screen: Screen) : AppEvent
+
+    data object EnrolAgain : AppEvent
+
+    data object ConnectAsked : AppEvent
+
+    data class ConnectFailed(val trouble: Trouble) : AppEvent
+
+    data class Network(val network: NetworkState) : AppEvent
+
+    data class Told(val news: News) : AppEvent
+
+    data class Enrol(val event: EnrolEvent) : AppEvent
+
+    data class SignIn(val event: SignInEvent) : AppEvent
+
+    data class Patient(val event: PatientEvent) : AppEvent
+
+    data class Capture(val event: CaptureEvent) : AppEvent
+
+    data class Queue(val event: QueueEvent) : AppEvent
+
+    data class Lock(val event: LockEvent) : AppEvent
+}
+
+fun app(app: AppState, event: AppEvent): Step<AppState> = when (event) {
+    AppEvent.Started -> Step(app, listOf(Effect.OpenPhone))
+    is AppEvent.Opened -> Step(
+        app.copy(
+            starting = false,
+            enrol = null,
+            device = DeviceState(event.card),
+            queue = QueueState(room = event.room, lost = event.lost),
+            wanted = if (event.lost > 0) Screen.QUEUE else Screen.PATIENT,
+        ),
+        listOf(Effect.Connect),
+    )
+    AppEvent.NotEnrolled -> Step(app.copy(starting = false, enrol = app.enrol ?: EnrolState.Scanning()))
+    is AppEvent.OpenFailed ->
+        Step(app.copy(starting = false, enrol = EnrolState.Scanning(advice(event.trouble, app.network))))
+    is AppEvent.Go -> Step(app.copy(wanted = event.screen))
+    // Only who is in may throw an enrolment away.
+    AppEvent.EnrolAgain -> Step(if (app.lock.phase == LockPhase.OPEN) app.copy(enrol = EnrolState.Scanning()) else app)
+    AppEvent.ConnectAsked ->
+        if (app.device.card == null) Step(app)
+        else Step(app.copy(device = app.device.copy(connecting = true)), listOf(Effect.Connect))
+    is AppEvent.ConnectFailed -> Step(app.copy(device = shutOut(app.device.copy(connecting = false, trouble = event.trouble), event.trouble)))
+    is AppEvent.Network -> network(app, event.network)
+    is AppEvent.Told -> told(app, event.news)
+    is AppEvent.Enrol -> {
+        val step = enrol(app.enrol ?: EnrolState.Scanning(), event.event, app.network)
+        // Who is enrolled already and gives up goes back to what there was.
+        val back = event.event == EnrolEvent.Cancelled && app.device.card != null
+        Step(app.copy(enrol = if (app.enrol == null || back) null else step.state), step.effects)
+    }
+    is AppEvent.SignIn -> {
+        val (state, person) = signIn(app.person, event.event, app.device.card?.person)
+        Step(app.copy(signIn = state, person = person))
+    }
+    is AppEvent.Patient -> {
+        val patient = patient(app.patient, event.event)
+        val same = patient.copy(confirmed = false, unreadable = false) == app.patient.copy(confirmed = false, unreadable = false)
+        // What a patient has agreed to, and where, is not the next one's.
+        val capture = if (same) app.capture else app.capture.copy(consent = null, spot = null, taken = 0, trouble = null)
+        val wanted = if (patient.confirmed && !app.patient.confirmed) Screen.CAPTURE else app.wanted
+        Step(app.copy(patient = patient, capture = capture, wanted = wanted))
+    }
+    is AppEvent.Capture ->
+        // A shutter that is pressed while it must stay closed was pressed a moment too late.
+        if (event.event == CaptureEvent.Pressed && blocked(app) != null) Step(app)
+        else Step(app.copy(capture = capture(app.capture, event.event)))
+    is AppEvent.Queue -> inQueue(app, event.event)
+    is AppEvent.Lock -> locked(app, event.event)
+}
+
+private fun inQueue(app: AppState, event: QueueEvent): Step<AppState> {
+    val step = queue(app.queue, event, app.network)
+    val device = if (event is QueueEvent.Failed) shutOut(app.device, event.trouble) else app.device
+    return Step(app.copy(queue = step.state, device = device), step.effects)
+}
+
+private fun locked(app: AppState, event: LockEvent): Step<AppState> {
+    val step = lock(app.lock, event)
+    val opened = step.state.phase == LockPhase.OPEN && app.lock.phase != LockPhase.OPEN
+    val cleared = Effect.ClearQueue in step.effects
+    val next = app.copy(lock = step.state)
+    return when {
+        cleared -> Step(next.copy(person = null, patient = PatientState(), capture = CaptureState()), step.effects)
+        opened -> {
+            val retry = inQueue(next, QueueEvent.RetryAll)
+            Step(retry.state, step.effects + retry.effects + Effect.Connect)
+        }
+        else -> Step(next, step.effects)
+    }
+}
+
+private fun network(app: AppState, network: NetworkState): Step<AppState> {
+    val next = app.copy(network = network)
+    if (app.device.card == null || !movedOn(app.network, network)) return Step(next)
+    val retry = inQueue(next, QueueEvent.RetryAll)
+    return Step(retry.state, listOf(Effect.MoveConnection) + retry.effects)
+}
+
+private fun told(app: AppState, news: News): Step<AppState> {
+    val next = app.copy(device = device(app.device, news))
+    return when (news) {
+        is News.Room -> inQueue(next, QueueEvent.Room(news.room))
+        is News.Stored -> inQueue(next, QueueEvent.Stored(news.id))
+        else -> Step(next)
+    }
+}
+
+private fun shutOut(device: DeviceState, trouble: Trouble) =
+    if (trouble.kind == Trouble.Kind.ENROL_AGAIN) device.copy(connected = false, shutOut = trouble) else device
+
+/** What IT is told when nothing answers. */
+fun itNote(app: AppState): ItNote? {
+    val trouble = app.device.trouble ?: return null
+    val card = app.device.card ?: return null
+    return ItNote(card.addresses, app.network, trouble.code, card.deviceId)
+}
