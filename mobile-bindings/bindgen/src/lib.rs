@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use camino::Utf8PathBuf;
-use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate};
-
-/// How the bindings are called in each language.
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bindings.toml");
+use uniffi_bindgen::bindings::{GenerateOptions, TargetLanguage, generate_with_bindgen_paths};
+use uniffi_bindgen::{BindgenPaths, BindgenPathsLayer};
 
 /// A language, and the folder that its bindings go to.
 pub const LANGUAGES: [(&str, TargetLanguage); 3] =
