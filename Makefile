@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-code lint-deps bench fuzz soak release
+.PHONY: help demo test bindings lint lint-code lint-deps bench fuzz soak release
 
 # rustup puts cargo here; a shell that has not read its profile yet does not know.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -23,6 +23,11 @@ test: ## All tests, and the proof that the core is pure
 	@scripts/setup.sh build test
 	scripts/core-purity.sh
 	cargo test --workspace --locked
+
+bindings: ## Kotlin, Swift and Python for apps, from the built library, into target/bindings
+	@scripts/setup.sh build
+	cargo build --locked -p safelight-mobile
+	cargo run --quiet --locked -p safelight-bindgen -- $(TARGET_DIR)/debug/libsafelight_mobile.so $(TARGET_DIR)/bindings
 
 lint: lint-code lint-deps ## Format, clippy and docs with warnings denied, dependencies
 

@@ -5,7 +5,8 @@
 #   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
 #                                 exiftool (an independent reader of metadata), Pillow (an independent
 #                                 decoder and its colour management), strace, systemd (its analyzer judges
-#                                 the units), util-linux (other users and small disks)
+#                                 the units), util-linux (other users and small disks), gdb (its gcore takes
+#                                 what is in an app's memory)
 #   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
@@ -46,6 +47,7 @@ missing_test() {
   /usr/bin/python3 -c 'import PIL.ImageCms' 2>/dev/null || echo python3-pil
   have strace || echo strace
   have systemd-analyze || echo systemd
+  have gcore || echo gdb
   have setpriv && have unshare && have nsenter && have flock || echo util-linux
 }
 

@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 
+use bytes::Bytes;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
@@ -15,7 +16,7 @@ use crate::keyset::KeySet;
 use crate::label::{Label, LabelError};
 use crate::manifest::{Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest};
 use crate::photo::{Photo, PhotoError};
-use crate::seal::{self, Recipient, SealError, SealedPayload, Stanza};
+use crate::seal::{self, Recipient, SealError, Stanza};
 use crate::strip::{self, Report, StripError};
 use crate::wire::limits::{MAX_LABEL_LEN, MAX_PICTURE_LEN};
 
@@ -65,13 +66,13 @@ pub struct Setting<'a> {
     pub workers: NonZeroUsize,
 }
 
-/// One sealed picture with all that belongs to it. It holds no plaintext.
+/// One sealed picture with all that belongs to it. It holds no plaintext, and no key.
 #[derive(Debug)]
 pub struct SealedCapture {
     manifest: SignedManifest,
     header: Vec<u8>,
     label: Vec<u8>,
-    payload: SealedPayload,
+    payload: Bytes,
     removed: Report,
 }
 
@@ -98,7 +99,7 @@ impl SealedCapture {
 
     /// The picture's age payload: nonce and chunks.
     pub fn payload(&self) -> &[u8] {
-        self.payload.bytes()
+        &self.payload
     }
 
     /// What was removed from the photograph, by kind.
@@ -156,7 +157,7 @@ pub fn capture<R: TryCryptoRng>(
     let manifest = manifest.sign(key)?;
     let stanza = Stanza::manifest(setting.key_set.number, &manifest.hash().0);
     let header = payload.header(&[stanza], &recipients, rng)?;
-    Ok(SealedCapture { manifest, header, label, payload, removed: *stripped.report() })
+    Ok(SealedCapture { manifest, header, label, payload: payload.into_bytes(), removed: *stripped.report() })
 }
 
 /// The same for a buffer that this owns and overwrites, whatever comes of it.

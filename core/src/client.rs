@@ -5,6 +5,7 @@
 //! | [`device`] | what an enrolled device remembers: certificate, key set, checkpoint, sequence number |
 //! | [`enrol()`] | invitation in, enrolled device out, words to compare in between |
 //! | [`Client`] | the connection: upload, renew, update the key set, survive a change of network |
+//! | [`phone`] | all of it together, as an app uses it: shutter, capture, send, events |
 //! | [`queue`] | pictures in flight, in memory, bounded; says how many more fit |
 //! | [`tls`] | certificates on both sides, post-quantum key exchange, no resumption |
 //!
@@ -18,14 +19,16 @@ mod connect;
 pub mod device;
 mod enrol;
 mod error;
+mod key;
 mod maintain;
+pub mod phone;
 pub mod queue;
 mod spread;
 pub mod tls;
 mod upload;
 
 pub use cancel::CancelToken;
-pub use connect::{Client, Congestion, Options};
+pub use connect::{Client, Congestion, Observer, Options};
 pub use enrol::{EnrolRequest, enrol};
 pub use error::ClientError;
 pub use maintain::Renewed;

@@ -31,6 +31,9 @@ pub const MAX_VIEW_LEN: usize = 64;
 /// The longest note in bytes of UTF-8.
 pub const MAX_NOTE_LEN: usize = 2 * 1024;
 
+/// Who gave out the record number, where nobody says: the clinic that the device belongs to.
+pub const DEFAULT_ISSUER: &str = "clinic";
+
 const VERSION: u64 = 1;
 
 /// Why a label was not made or not read. It names the field, never its content.

@@ -251,6 +251,27 @@ const EVERY_ROOM: &[&str] = &[
     "crate::vault",
 ];
 
+/// The bridge carries types over and decides nothing.
+const BRIDGE: &[Rule] = &[Rule {
+    room: "*",
+    except: &[],
+    forbidden: &[
+        "safelight_gateway",
+        "safelight_core::seal",
+        "safelight_core::strip",
+        "safelight_core::session",
+        "quinn",
+        "rustls",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "tokio::fs",
+        "tokio::net",
+    ],
+    why: "android-demo -> mobile-bindings -> core[client]: the bridge knows the phone's client and writes nothing",
+}];
+
 const MAX_LINES: usize = 500;
 /// Longer files, each with its reason.
 const LONG_FILES: &[(&str, &str)] =
@@ -306,6 +327,32 @@ fn gateway_rooms_keep_to_their_arrows() {
 }
 
 #[test]
+fn the_bridge_names_the_phones_client_alone() {
+    let files = read("mobile-bindings", "safelight_mobile");
+    assert!(
+        files.iter().any(|file| file.references.iter().any(|reference| reference.reaches("safelight_core::client")))
+    );
+    let broken = broken(BRIDGE, &files);
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// What uniffi's macros write is unsafe, so that the compiler cannot be asked to forbid it there.
+#[test]
+fn the_bridge_is_written_without_unsafe_code() {
+    let src = workspace().join("mobile-bindings");
+    let files = source::files_with_extension(&src, "rs").expect("the bridge's sources");
+    assert!(files.len() > 5, "the wrong folder was read");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let words = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            assert!(!words(line), "{}: {line}", file.display());
+        }
+    }
+}
+
+#[test]
 fn only_the_front_names_several_processes() {
     let files = read("gateway", "safelight_gateway");
     for room in GATEWAY_ROOMS.iter().filter(|r| !FRONT.contains(r)) {
@@ -340,7 +387,9 @@ fn every_room_of_the_gateway_is_in_the_plan() {
 /// Ways to take code from where this test does not look.
 #[test]
 fn no_code_is_taken_from_elsewhere() {
-    for (folder, name) in [("core", "safelight_core"), ("gateway", "safelight_gateway")] {
+    for (folder, name) in
+        [("core", "safelight_core"), ("gateway", "safelight_gateway"), ("mobile-bindings", "safelight_mobile")]
+    {
         for file in read(folder, name) {
             for reference in &file.references {
                 let hidden = ["#[path]", "include!"].iter().any(|h| reference.reaches(h));

@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use super::ClientError;
+
 /// Shared by clones: cancelling one cancels all.
 #[derive(Debug, Clone)]
 pub struct CancelToken(watch::Sender<bool>);
@@ -32,5 +34,17 @@ impl CancelToken {
     pub async fn cancelled(&self) {
         // The sender is in `self`, so waiting ends with the value alone.
         let _ = self.0.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+
+    /// What `work` gives, unless it is cancelled first.
+    ///
+    /// # Errors
+    /// [`ClientError::Cancelled`].
+    pub async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, ClientError> {
+        tokio::select! {
+            biased;
+            () = self.cancelled() => Err(ClientError::Cancelled),
+            done = work => Ok(done),
+        }
     }
 }

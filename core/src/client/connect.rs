@@ -9,7 +9,8 @@ use rustls::time_provider::TimeProvider;
 
 use super::ClientError;
 use super::device::Device;
-use super::tls::{self, ClientIdentity};
+use super::key::PatientKey;
+use super::tls::{self, ClientIdentity, TlsConfigError};
 use crate::device_key::DeviceKey;
 use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};
 
@@ -43,6 +44,15 @@ impl Default for Options {
     }
 }
 
+/// Is told of the connection's life. Called from where connections are driven: it must not wait.
+pub trait Observer: Send + Sync + std::fmt::Debug {
+    /// There is one.
+    fn connected(&self);
+
+    /// It is gone, and not because this end gave it up.
+    fn disconnected(&self, reason: ClientError);
+}
+
 /// An enrolled device's way to its gateway. Connects when it must, and again when the connection is lost.
 #[derive(Debug)]
 pub struct Client {
@@ -50,6 +60,7 @@ pub struct Client {
     pub(super) key: Mutex<Arc<dyn DeviceKey>>,
     pub(super) options: Options,
     live: tokio::sync::Mutex<Option<Live>>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// A connection and what it hangs on.
@@ -64,7 +75,20 @@ pub(super) struct Live {
 impl Client {
     /// For `device` with its `key`; nothing is connected yet.
     pub fn new(device: Device, key: Arc<dyn DeviceKey>, options: Options) -> Self {
-        Self { device: Mutex::new(device), key: Mutex::new(key), options, live: tokio::sync::Mutex::new(None) }
+        Self {
+            device: Mutex::new(device),
+            key: Mutex::new(PatientKey::of(key)),
+            options,
+            live: tokio::sync::Mutex::new(None),
+            observer: None,
+        }
+    }
+
+    /// The same, with somebody who is told of the connection.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     /// What the device remembers now; to be kept after every upload, renewal and key-set update.
@@ -102,6 +126,16 @@ impl Client {
         *live = None;
         let fresh = self.dial().await?;
         *live = Some(fresh.clone());
+        if let Some(observer) = self.observer.clone() {
+            observer.connected();
+            let connection = fresh.connection.clone();
+            tokio::spawn(async move {
+                match connection.closed().await {
+                    quinn::ConnectionError::LocallyClosed => {}
+                    reason => observer.disconnected(reason.into()),
+                }
+            });
+        }
         Ok(fresh)
     }
 
@@ -138,7 +172,11 @@ impl Client {
             let identity = ClientIdentity { chain: vec![device.certificate.clone()], key: self.key() };
             (identity, device.roots.clone(), device.clinic_id, device.key_set.key_set().addresses.clone())
         };
-        let tls = tls::main_config(&identity, &roots, clinic_id).map_err(|_| ClientError::DeviceDamaged)?;
+        let tls = tls::main_config(&identity, &roots, clinic_id).map_err(|error| match error {
+            // A keystore that does not answer leaves the device as it was.
+            TlsConfigError::Key(error) => error.into(),
+            _ => ClientError::DeviceDamaged,
+        })?;
         let mut config = tls.config;
         if let Some(time) = &self.options.time {
             config.time_provider = time.clone();

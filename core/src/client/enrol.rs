@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout_at};
 use super::ClientError;
 use super::connect::{Congestion, dial_any, quic_config};
 use super::device::{Device, root_keys};
+use super::key::PatientKey;
 use super::maintain::is_for;
-use super::tls::{self, PinnedAuthority};
+use super::tls::{self, CsrError, PinnedAuthority};
 use crate::device_key::{DeviceKey, DeviceKeyError};
 use crate::enrol::{self, Begin, EnrolmentError, Issued, Offer, Outcome, Reveal, Words, WordsInput};
 use crate::ids::{DeviceId, UnixMillis};
@@ -56,7 +57,12 @@ pub async fn enrol<R: TryCryptoRng>(
     }
     let mut nonce = [0; 32];
     rng.try_fill_bytes(&mut nonce).map_err(|_| ClientError::Randomness)?;
-    let csr = tls::make_csr(request.key.as_ref(), request.device_name).map_err(|_| DeviceKeyError::Failed)?;
+    let request = EnrolRequest { key: PatientKey::of(request.key), ..request };
+    let csr = tls::make_csr(request.key.as_ref(), request.device_name).map_err(|error| match error {
+        CsrError::Key(error) => error.into(),
+        CsrError::Name => ClientError::DeviceName,
+        CsrError::Encoding(_) => ClientError::DeviceKey(DeviceKeyError::Failed),
+    })?;
 
     let tls = tls::enrol_config(invitation.ca_sha256, invitation.clinic_id).map_err(|_| ClientError::Protocol)?;
     let mut client = tls.config;

@@ -60,6 +60,9 @@ pub enum ClientError {
     /// The caller cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// Enrolment: the device's name.
+    #[error("the device's name must have 1 to 64 characters and no control characters: choose another")]
+    DeviceName,
     /// Enrolment: the invitation is past its time on this device's clock.
     #[error("the invitation has expired: ask your clinic's IT for a new QR code (and check this device's clock)")]
     InvitationExpired,
@@ -101,6 +104,7 @@ impl ClientError {
             Self::KeySet(_) => "key-set",
             Self::Protocol => "protocol",
             Self::Cancelled => "cancelled",
+            Self::DeviceName => "device-name",
             Self::InvitationExpired => "invitation-expired",
             Self::NotApprovedInTime => "not-approved-in-time",
             Self::EnrolmentMismatch => "enrolment-mismatch",
@@ -109,6 +113,15 @@ impl ClientError {
             Self::Socket => "socket",
             Self::Randomness => "randomness",
         }
+    }
+
+    /// Whether the clinic has shut this device out.
+    pub fn is_shut_out(&self) -> bool {
+        let Self::Closed(reason) = self else { return false };
+        matches!(
+            reason,
+            CloseReason::Revoked | CloseReason::UnknownDevice | CloseReason::UnknownCertificate | CloseReason::Expired
+        )
     }
 
     /// Whether trying the same again later may succeed.

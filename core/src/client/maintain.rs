@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::ClientError;
 use super::connect::Client;
 use super::device::root_keys;
-use super::tls::{self, Validity};
+use super::tls::{self, CsrError, Validity};
 use crate::device_key::{DeviceKey, DeviceKeyError, Es256, PublicKey};
 use crate::ids::UnixMillis;
 use crate::keyset::SignedKeySet;
@@ -43,7 +43,10 @@ impl Client {
     /// As [`Client::renew_if_due`].
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let key = self.key().new_key()?;
-        let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|_| DeviceKeyError::Failed)?;
+        let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|error| match error {
+            CsrError::Key(error) => error,
+            _ => DeviceKeyError::Failed,
+        })?;
         let device = self.device();
         let message = renewal_message(device.clinic_id, device.device_id, &csr);
         let proof = Es256::from_der(&self.key().sign(&message)?).map_err(|_| DeviceKeyError::Failed)?.0;

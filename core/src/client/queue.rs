@@ -63,6 +63,23 @@ impl Queue {
         self.lock().captures.front().cloned()
     }
 
+    /// The capture of that id, if it is held.
+    pub fn get(&self, id: CaptureId) -> Option<Arc<SealedCapture>> {
+        self.lock().captures.iter().find(|capture| capture.id() == id).cloned()
+    }
+
+    /// All that are held, oldest first.
+    pub fn captures(&self) -> Vec<Arc<SealedCapture>> {
+        self.lock().captures.iter().cloned().collect()
+    }
+
+    /// Throws all away, and says how many there were.
+    pub fn clear(&self) -> usize {
+        let mut inner = self.lock();
+        inner.held = 0;
+        std::mem::take(&mut inner.captures).len()
+    }
+
     /// Frees the capture that `receipt` is for: the only way out but [`Queue::discard`].
     pub fn free(&self, receipt: &VerifiedReceipt) {
         self.remove(receipt.capture_id());

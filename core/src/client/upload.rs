@@ -50,11 +50,7 @@ impl Client {
         cancel: &CancelToken,
     ) -> Result<VerifiedReceipt, ClientError> {
         let attempts = self.attempts(capture, &progress);
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(ClientError::Cancelled),
-            receipt = attempts => receipt,
-        }
+        cancel.unless_cancelled(attempts).await?
     }
 
     async fn attempts(

@@ -53,6 +53,12 @@ impl SealedPayload {
         write_header(&self.file_key, stanzas, recipients, rng)
     }
 
+    /// Nonce and chunks alone, once the headers are written: whoever holds a picture until it is sent holds no key to it.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     #[cfg(any(test, feature = "passphrase"))]
     pub(super) const fn file_key(&self) -> &FileKey {
         &self.file_key

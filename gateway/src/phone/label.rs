@@ -1,15 +1,12 @@
 //! Who the patient is and what the photograph shows: from a file and from flags. What stands in arguments is seen by every user of a
 //! machine, so everything can stand in a file or come through a pipe.
 
-use safelight_core::label::{BodySite, Consent, Label, LabelError};
+use safelight_core::label::{BodySite, Consent, DEFAULT_ISSUER, Label, LabelError};
 use serde::Deserialize;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Largest label file in bytes.
 pub const MAX_INPUT_LEN: usize = 64 * 1024;
-
-/// Who gave out the record number, where nobody says: the clinic that the device belongs to.
-pub const DEFAULT_ISSUER: &str = "clinic";
 
 /// Why there is no label. It names the field, never its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -13,7 +13,7 @@ use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
 use safelight_core::strip::Report;
-use safelight_core::wire::{CloseReason, RefusalCode};
+use safelight_core::wire::RefusalCode;
 
 use super::identity::{Identity, IdentityError};
 use super::key::FileKey;
@@ -66,11 +66,7 @@ impl SendError {
 
     /// Whether the clinic has shut this device out.
     pub fn is_shut_out(&self) -> bool {
-        let Self::Client(ClientError::Closed(reason)) = self else { return false };
-        matches!(
-            reason,
-            CloseReason::Revoked | CloseReason::UnknownDevice | CloseReason::UnknownCertificate | CloseReason::Expired
-        )
+        matches!(self, Self::Client(error) if error.is_shut_out())
     }
 }
 

@@ -52,8 +52,8 @@ impl KeyFailures {
 /// The configuration of the main connection: the device authenticates as `identity`, the gateway by a certificate
 /// for `clinic` from one of `roots` (X.509 in DER, from the verified key set).
 ///
-/// The key signs inside the handshake, on the thread that drives the connection: a keystore that asks its user
-/// holds that thread up until it answers.
+/// The key signs inside the handshake, on the thread that drives the connection: one that may take its time must see to it that
+/// this harms nobody, as the key of a [`Client`](crate::client::Client) does.
 pub fn main_config(identity: &ClientIdentity, roots: &[Vec<u8>], clinic: ClinicId) -> Result<MainTls, TlsConfigError> {
     let key_failures = KeyFailures::default();
     let certified = certified_key(identity, key_failures.clone())?;

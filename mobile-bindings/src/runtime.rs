@@ -1,0 +1,96 @@
+//! The threads that the core runs on, and what becomes of a panic.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::SafelightError;
+
+/// Threads that drive connections. One may be held up by the app's device key for a moment, so that one alone would not do.
+const WORKERS: usize = 2;
+
+/// Runs what waits, on the library's own threads, whatever the app polls it with. If the app forgets about it, it ends.
+pub(crate) async fn on_runtime<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SafelightError>> + Send + 'static,
+) -> Result<T, SafelightError> {
+    let mut task = Task(runtime()?.spawn(work));
+    (&mut task.0).await.unwrap_or_else(|ended| Err(if ended.is_panic() { bug() } else { SafelightError::closed() }))
+}
+
+/// Runs what does not wait, on the caller's thread.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, SafelightError>) -> Result<T, SafelightError> {
+    quiet_panics();
+    // What a panic may leave half done is behind locks that say so, or is dropped with it.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bug()))
+}
+
+/// The runtime, for the one who spawns by himself.
+pub(crate) fn runtime() -> Result<&'static Runtime, SafelightError> {
+    static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+    quiet_panics();
+    let build =
+        || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("safelight").enable_all().build().ok();
+    RUNTIME.get_or_init(build).as_ref().ok_or_else(SafelightError::no_threads)
+}
+
+fn bug() -> SafelightError {
+    SafelightError::bug()
+}
+
+/// A panic's message may quote what it was about, and an app's standard error may end up in the system's log: only the place is said.
+fn quiet_panics() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            eprintln!("safelight: a fault of this library at {place}");
+        }));
+    });
+}
+
+/// A task that ends with whoever waits for it.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f03_a_panic_becomes_an_error_on_the_callers_thread_and_on_our_own() {
+        let here: Result<(), _> = guarded(|| panic!("of Zoë Quittländer"));
+        assert!(matches!(here, Err(SafelightError::Bug { .. })), "{here:?}");
+        let waiting = Builder::new_current_thread().build().unwrap();
+        let there: Result<(), _> = waiting.block_on(on_runtime(async { panic!("of Zoë Quittländer") }));
+        assert!(matches!(there, Err(SafelightError::Bug { .. })), "{there:?}");
+        assert!(!format!("{here:?} {there:?}").contains("Zoë"));
+    }
+
+    #[test]
+    fn f02_what_the_app_forgets_about_ends() {
+        struct Told(std::sync::mpsc::Sender<()>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let waiting = Builder::new_current_thread().enable_time().build().unwrap();
+        waiting.block_on(async {
+            let forever = async move {
+                let _told = Told(tell);
+                std::future::pending::<Result<(), SafelightError>>().await
+            };
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(20), on_runtime(forever)).await;
+        });
+        assert!(told.recv_timeout(std::time::Duration::from_secs(30)).is_ok());
+    }
+}
