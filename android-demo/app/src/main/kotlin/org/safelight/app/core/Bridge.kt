@@ -1,0 +1,108 @@
+package org.safelight.app.core
+
+import java.nio.ByteBuffer
+import java.security.MessageDigest
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+import org.safelight.app.logic.Core
+import org.safelight.app.logic.DeviceCard
+import org.safelight.app.logic.Enrolling
+import org.safelight.app.logic.Held
+import org.safelight.app.logic.InvitationView
+import org.safelight.app.logic.KeyPlace
+import org.safelight.app.logic.Label
+import org.safelight.app.logic.News
+import org.safelight.app.logic.OpenPhone
+import org.safelight.app.logic.Trouble
+import org.safelight.mobile.Enrolment
+import org.safelight.mobile.EnrolmentRequest
+import org.safelight.mobile.Phone
+import org.safelight.mobile.PhoneSettings
+import org.safelight.mobile.ProgressListener
+import org.safelight.mobile.certifiedPublicKey
+
+/** The core behind its bindings. [deviceName] is what the clinic's IT sees: the phone's model. */
+class Bridge(
+    private val keys: DeviceKeys,
+    private val files: IdentityFiles,
+    private val deviceName: String,
+    private val settings: PhoneSettings = PhoneSettings(),
+) : Core {
+    override fun readInvitation(text: String) = troubled {
+        val summary = org.safelight.mobile.readInvitation(text)
+        InvitationView(summary.addresses, summary.expiresAtMs.toLong())
+    }
+
+    override suspend fun enrol(invitation: String): Enrolling = troubled {
+        // The challenge ties the key's attestation to this invitation.
+        val challenge = MessageDigest.getInstance("SHA-256").digest(invitation.trim().encodeToByteArray())
+        val fresh = keys.fresh(challenge)
+        val request = EnrolmentRequest(invitation, deviceName, fresh.attestation)
+        Joining(Enrolment.begin(request, fresh.key, null), files)
+    }
+
+    override fun open(): OpenPhone? = troubled {
+        val identity = files.identity() ?: return null
+        val publicKey = certifiedPublicKey(identity)
+        val key = keys.of(publicKey) ?: throw Trouble(Trouble.Kind.ENROL_AGAIN, "key-gone")
+        keys.destroyAllBut(publicKey)
+        Opened(Phone.open(identity, files.inFlight(), key, files, settings), deviceName, keys.place(publicKey))
+    }
+}
+
+private class Joining(private val enrolment: Enrolment, private val files: IdentityFiles) : Enrolling {
+    override val words: List<String> = enrolment.words()
+
+    override suspend fun approved() = troubled {
+        enrolment.use { files.keepIdentity(it.waitForApproval()) }
+    }
+
+    override fun cancel() = enrolment.cancel()
+}
+
+private class Opened(private val phone: Phone, private val deviceName: String, private val place: KeyPlace) : OpenPhone {
+    override val news: Flow<News> = flow {
+        while (true) emit(news(troubled { phone.nextEvent() } ?: break) ?: continue)
+    }
+
+    override fun takeLost() = troubled { phone.takeLost().toInt() }
+
+    override fun room() = troubled { phone.room().toInt() }
+
+    override fun readyForShutter() = troubled { phone.readyForShutter().toInt() }
+
+    override fun capture(photo: ByteBuffer, label: Label, operator: String): Held = troubled {
+        held(phone.capture(photo, patientLabel(label), operator))
+    }
+
+    override suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit): Long = troubled {
+        val listener = object : ProgressListener {
+            override fun progress(sent: ULong, total: ULong) = progress(sent.toLong(), total.toLong())
+        }
+        phone.send(id, listener, null).index.toLong()
+    }
+
+    override fun discard(id: String) = troubled { phone.discard(id) }
+
+    override fun clear() = troubled { phone.clear().toInt() }
+
+    override suspend fun connect() = troubled { phone.connect() }
+
+    override suspend fun networkChanged() = troubled { phone.networkChanged() }
+
+    override fun card(): DeviceCard = troubled {
+        val status = phone.status()
+        DeviceCard(
+            clinicName = status.clinicName,
+            deviceId = status.deviceId,
+            deviceName = deviceName,
+            person = status.operator,
+            certificateUntilMs = status.certificateUntilMs?.toLong(),
+            keySet = status.keySet.toLong(),
+            addresses = status.addresses,
+            key = place,
+        )
+    }
+
+    override suspend fun close(): Int = troubled { phone.use { it.shut().toInt() } }
+}

@@ -1,0 +1,33 @@
+package org.safelight.app.logic
+
+import com.google.zxing.BarcodeFormat
+import com.google.zxing.BinaryBitmap
+import com.google.zxing.DecodeHintType
+import com.google.zxing.LuminanceSource
+import com.google.zxing.MultiFormatReader
+import com.google.zxing.NotFoundException
+import com.google.zxing.PlanarYUVLuminanceSource
+import com.google.zxing.common.HybridBinarizer
+
+/** Codes that the camera may look for: the clinic's QR code, and what hospitals print on wristbands and badges. */
+private val FORMATS = listOf(
+    BarcodeFormat.QR_CODE,
+    BarcodeFormat.AZTEC,
+    BarcodeFormat.DATA_MATRIX,
+    BarcodeFormat.PDF_417,
+    BarcodeFormat.CODE_128,
+    BarcodeFormat.CODE_39,
+)
+
+private val HINTS = mapOf(DecodeHintType.POSSIBLE_FORMATS to FORMATS, DecodeHintType.TRY_HARDER to true)
+
+/** The text of a code in a picture, if there is one. */
+fun readCode(picture: LuminanceSource): String? = try {
+    MultiFormatReader().apply { setHints(HINTS) }.decodeWithState(BinaryBitmap(HybridBinarizer(picture))).text
+} catch (_: NotFoundException) {
+    null
+}
+
+/** The same for the brightness plane of a camera's picture: one byte a pixel, [stride] bytes a row. */
+fun readCode(brightness: ByteArray, stride: Int, width: Int, height: Int): String? =
+    readCode(PlanarYUVLuminanceSource(brightness, stride, height, 0, 0, width, height, false))
