@@ -3,7 +3,7 @@ package org.safelight.app.core
 import java.nio.ByteBuffer
 import java.security.MessageDigest
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.mapNotNull
 import org.safelight.app.logic.Core
 import org.safelight.app.logic.DeviceCard
 import org.safelight.app.logic.Enrolling
@@ -18,8 +18,11 @@ import org.safelight.mobile.Enrolment
 import org.safelight.mobile.EnrolmentRequest
 import org.safelight.mobile.Phone
 import org.safelight.mobile.PhoneSettings
-import org.safelight.mobile.ProgressListener
+import org.safelight.mobile.Sending
+import org.safelight.mobile.captureAndWipe
 import org.safelight.mobile.certifiedPublicKey
+import org.safelight.mobile.events
+import org.safelight.mobile.sending
 
 /** The core behind its bindings. [deviceName] is what the clinic's IT sees: the phone's model. */
 class Bridge(
@@ -61,9 +64,7 @@ private class Joining(private val enrolment: Enrolment, private val files: Ident
 }
 
 private class Opened(private val phone: Phone, private val deviceName: String, private val place: KeyPlace) : OpenPhone {
-    override val news: Flow<News> = flow {
-        while (true) emit(news(troubled { phone.nextEvent() } ?: break) ?: continue)
-    }
+    override val news: Flow<News> = phone.events().mapNotNull(::news)
 
     override fun takeLost() = troubled { phone.takeLost().toInt() }
 
@@ -71,15 +72,12 @@ private class Opened(private val phone: Phone, private val deviceName: String, p
 
     override fun readyForShutter() = troubled { phone.readyForShutter().toInt() }
 
-    override fun capture(photo: ByteBuffer, label: Label, operator: String): Held = troubled {
-        held(phone.capture(photo, patientLabel(label), operator))
+    override suspend fun capture(photo: ByteBuffer, label: Label, operator: String): Held = troubled {
+        held(phone.captureAndWipe(photo, patientLabel(label), operator))
     }
 
-    override suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit): Long = troubled {
-        val listener = object : ProgressListener {
-            override fun progress(sent: ULong, total: ULong) = progress(sent.toLong(), total.toLong())
-        }
-        phone.send(id, listener, null).index.toLong()
+    override suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit): Unit = troubled {
+        phone.sending(id).collect { if (it is Sending.Progress) progress(it.sent.toLong(), it.total.toLong()) }
     }
 
     override fun discard(id: String) = troubled { phone.discard(id) }

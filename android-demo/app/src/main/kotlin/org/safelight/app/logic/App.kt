@@ -23,7 +23,7 @@ class App(
     private val blocking: CoroutineDispatcher,
 ) {
     private val states = MutableStateFlow(AppState())
-    private var phone: OpenPhone? = null
+    @Volatile private var phone: OpenPhone? = null
     private var listening: Job? = null
     private var enrolling: Job? = null
 
@@ -59,10 +59,10 @@ class App(
     }
 
     /**
-     * Seals a picture on this thread, the camera's, and has it sent. [photo] is a direct buffer; the core reads it once and this
-     * overwrites it where it may be written to. Nothing of the picture is in any state or event.
+     * Seals a picture and has it sent. [photo] is a direct buffer, which is not touched any more once this returns. Nothing of the
+     * picture is in any state or event.
      */
-    fun take(photo: ByteBuffer) {
+    suspend fun take(photo: ByteBuffer) {
         val now = states.value
         try {
             val label = label(now) ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")

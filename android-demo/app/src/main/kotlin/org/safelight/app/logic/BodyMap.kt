@@ -97,6 +97,9 @@ object BodyMap {
             paired.map { it.area.mirrored() to Spot(it.part, viewersRight) }
     }
 
+    /** Every part with each of its sides, once. */
+    val spots: List<Spot> = Facing.entries.flatMap { facing -> areas(facing).map { it.second } }.distinct()
+
     /** What is at a place of the drawing, both from 0 to 1. */
     fun at(facing: Facing, x: Float, y: Float): Spot? = areas(facing).firstOrNull { (area, _) -> area.holds(x, y) }?.second
 }

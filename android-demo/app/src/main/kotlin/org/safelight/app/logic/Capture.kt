@@ -22,6 +22,9 @@ sealed interface CaptureEvent {
 
     data class Touched(val x: Float, val y: Float) : CaptureEvent
 
+    /** From the list, for those who cannot see the drawing. */
+    data class Chosen(val spot: Spot) : CaptureEvent
+
     data class CloseUp(val on: Boolean) : CaptureEvent
 
     data class Grid(val on: Boolean) : CaptureEvent
@@ -42,6 +45,7 @@ fun capture(state: CaptureState, event: CaptureEvent): CaptureState = when (even
     // A side that was chosen on one drawing is not carried to the mirror image.
     is CaptureEvent.Turned -> if (event.facing == state.facing) state else state.copy(facing = event.facing, spot = null)
     is CaptureEvent.Touched -> state.copy(spot = BodyMap.at(state.facing, event.x, event.y) ?: state.spot)
+    is CaptureEvent.Chosen -> state.copy(spot = event.spot)
     is CaptureEvent.CloseUp -> state.copy(closeUp = event.on)
     is CaptureEvent.Grid -> state.copy(grid = event.on)
     is CaptureEvent.Camera -> state.copy(camera = event.state, sealing = state.sealing && event.state == CameraState.READY)

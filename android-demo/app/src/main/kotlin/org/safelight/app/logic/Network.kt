@@ -1,7 +1,12 @@
 package org.safelight.app.logic
 
-/** What the system says of the network. */
-data class NetworkState(val kind: NetworkKind = NetworkKind.NONE, val validated: Boolean = false, val vpn: Boolean = false)
+/** What the system says of the network. [id] tells one from the next, such as two access points of the same kind. */
+data class NetworkState(
+    val kind: NetworkKind = NetworkKind.NONE,
+    val validated: Boolean = false,
+    val vpn: Boolean = false,
+    val id: Long = 0,
+)
 
 enum class NetworkKind { NONE, WIFI, CELLULAR, OTHER }
 

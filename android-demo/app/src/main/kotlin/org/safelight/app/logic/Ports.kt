@@ -43,11 +43,11 @@ interface OpenPhone {
     /** Before the shutter. Throws if the queue is full, or if the phone's storage refuses. */
     fun readyForShutter(): Int
 
-    /** Seals a picture on this thread. [photo] is a direct buffer, and is the caller's again afterwards. */
-    fun capture(photo: ByteBuffer, label: Label, operator: String): Held
+    /** Seals a picture. [photo] is a direct buffer; it is overwritten, unless it may not be written to, and is the caller's again. */
+    suspend fun capture(photo: ByteBuffer, label: Label, operator: String): Held
 
     /** Returns when the clinic has it, and then it is not held any more. Ends when its coroutine is cancelled; the picture stays held. */
-    suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit): Long
+    suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit)
 
     fun discard(id: String)
 
