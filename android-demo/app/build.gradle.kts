@@ -34,7 +34,7 @@ android {
     sourceSets["main"].apply {
         java.srcDir("src/main/kotlin")
         // The hand-written wrapper, and what `make bindings` writes.
-        java.srcDir("../../mobile-bindings/kotlin")
+        java.srcDir("../../mobile-bindings/kotlin/src/main/kotlin")
         java.srcDir("../../target/bindings/kotlin")
         jniLibs.srcDir(layout.buildDirectory.dir("rust"))
     }

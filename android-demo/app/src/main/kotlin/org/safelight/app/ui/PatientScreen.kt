@@ -19,7 +19,7 @@ class PatientScreen(activity: Activity, private val app: App) : ScreenView(activ
     private val birthDate = find<EditText>(R.id.patient_birth_date)
     private val preview = find<View>(R.id.patient_preview)
     private var filling = false
-    private val scanner = Camera(activity, find(R.id.patient_preview), Camera.Use.Codes(::scanned)) {}
+    private val scanner: Camera = Camera(activity, find(R.id.patient_preview), Camera.Use.Codes(::scanned)) {}
 
     init {
         listOf(number, name, birthDate).forEach { it.addTextChangedListener(this) }
