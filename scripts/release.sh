@@ -32,6 +32,6 @@ install -m 755 target/release-build/release/safelight "$dist/safelight"
 cargo cyclonedx --quiet --format json --spec-version 1.5 --all-features --manifest-path gateway/Cargo.toml \
   --override-filename safelight-sbom
 sed "s#path+file://$PWD#path+file:///safelight#g" gateway/safelight-sbom.json >"$dist/safelight.cdx.json"
-rm -f {core,gateway,tests}/safelight-sbom.json
+rm -f {core,gateway,mobile-bindings,mobile-bindings/bindgen,tests}/safelight-sbom.json
 
 (cd "$dist" && sha256sum safelight safelight.cdx.json | tee SHA256SUMS)

@@ -4,7 +4,8 @@
 #   scripts/setup.sh build        what compiling needs: cargo, a C compiler, cmake, perl
 #   scripts/setup.sh test         what the tests call: age (an independent reader of our files),
 #                                 exiftool (an independent reader of metadata), Pillow (an independent
-#                                 decoder and its colour management), strace, systemd (its analyzer judges
+#                                 decoder and its colour management), cryptography (the device key of an
+#                                 app in Python), strace, systemd (its analyzer judges
 #                                 the units), util-linux (other users and small disks), gdb (its gcore takes
 #                                 what is in an app's memory)
 #   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
@@ -45,6 +46,7 @@ missing_test() {
   have age || echo age
   have exiftool || echo libimage-exiftool-perl
   /usr/bin/python3 -c 'import PIL.ImageCms' 2>/dev/null || echo python3-pil
+  /usr/bin/python3 -c 'import cryptography' 2>/dev/null || echo python3-cryptography
   have strace || echo strace
   have systemd-analyze || echo systemd
   have gcore || echo gdb

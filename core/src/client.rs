@@ -30,6 +30,6 @@ mod upload;
 pub use cancel::CancelToken;
 pub use connect::{Client, Congestion, Observer, Options};
 pub use enrol::{EnrolRequest, enrol};
-pub use error::ClientError;
+pub use error::{ClientError, not_now};
 pub use maintain::Renewed;
 pub use upload::Progress;

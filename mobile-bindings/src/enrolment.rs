@@ -27,6 +27,7 @@ pub struct InvitationSummary {
 
 /// What is needed to enrol.
 #[derive(uniffi::Record)]
+#[uniffi::export(Debug, Display)]
 pub struct EnrolmentRequest {
     /// The QR code's text. It is a secret until it is used.
     pub invitation: String,
@@ -43,6 +44,12 @@ pub struct EnrolmentRequest {
 impl std::fmt::Debug for EnrolmentRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("EnrolmentRequest(hidden)")
+    }
+}
+
+impl std::fmt::Display for EnrolmentRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
     }
 }
 

@@ -35,6 +35,7 @@ pub enum Consent {
 /// Who the patient is and what the picture shows. It is sealed with the picture; only the clinic opens it. (It is not wiped here: the allocator
 /// of this library wipes what is freed.)
 #[derive(uniffi::Record)]
+#[uniffi::export(Debug, Display)]
 pub struct PatientLabel {
     /// The record number, as it was typed or scanned.
     pub record_number: String,
@@ -87,9 +88,16 @@ impl PatientLabel {
     }
 }
 
+// What a language makes of a record by itself shows every field, and ends up in logs.
 impl std::fmt::Debug for PatientLabel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PatientLabel(hidden)")
+    }
+}
+
+impl std::fmt::Display for PatientLabel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
     }
 }
 

@@ -11,7 +11,7 @@ import threading
 import time
 
 from app import (
-    CONFIG, NAME, Key, Listener, Store, admin, enrol, folder, label, open_phone, photo, refused, run, safelight, tell, told,
+    CONFIG, NAME, Key, Listener, Store, admin, asked, enrol, folder, label, open_phone, photo, refused, run, safelight, tell, told,
 )
 
 Error = safelight.SafelightError
@@ -36,8 +36,10 @@ async def main_job():
     assert listener.seen and listener.seen == sorted(listener.seen) and listener.seen[-1][0] == listener.seen[-1][1]
     assert phone.held() == [] and store.read("in-flight") == b"0"
     await refused(Error.NotHeld, lambda: phone.send(capture.id, None, None))
-    kinds = [type(await phone.next_event()).__name__ for _ in range(4)]
-    assert kinds[0] == "CONNECTED" and "STORED" in kinds and "ROOM" in kinds, kinds
+    happened = [await phone.next_event() for _ in range(4)]
+    kinds = [safelight.Event.CONNECTED, safelight.Event.ROOM, safelight.Event.STORED, safelight.Event.ROOM]
+    assert [type(event) for event in happened] == kinds, happened
+    assert happened[2].capture_id == capture.id and happened[3].held == 0, happened
     assert await phone.shut() == 0
     # What was kept is enough to go on, with the number after the last.
     again = open_phone(key, store)
@@ -136,7 +138,6 @@ async def calls_at_once():
     # No number was used twice and none is missing.
     assert phone.status().next_sequence == 25
     await phone.shut()
-    assert all("missing" not in device for device in admin("device", "list"))
 
 
 async def wrong_arguments():
@@ -183,36 +184,37 @@ async def wrong_arguments():
 
 def raw_calls(phone):
     """Past the bindings: what a wrapper with a fault could hand over. A picture that is null but has a length, a negative length, a label
-    that is not one."""
-    from safelight_mobile import safelight_mobile as inner
+    that is not one. Every one is an error, and none quotes the label."""
+    lib = safelight._UniffiLib
 
-    lib, status_type = inner._UniffiLib, inner._UniffiRustCallStatus
-    buffer, foreign = inner._UniffiRustBuffer, inner._UniffiForeignBytes
-    name = next(name for name in dir(lib) if name.endswith("method_phone_capture"))
-    capture = getattr(lib, name)
-
-    def label_buffer(content):
-        status = status_type.default()
-        alloc = next(name for name in dir(lib) if name.endswith("rustbuffer_alloc"))
-        made = getattr(lib, alloc)(len(content), status)
+    def buffer_of(content):
+        made = safelight._UniffiRustBuffer.alloc(len(content))
         ctypes.memmove(made.data, content, len(content))
         made.len = len(content)
         return made
 
-    good = inner._UniffiFfiConverterTypePatientLabel.lower
-    none = inner._UniffiFfiConverterOptionalString.lower
-    cases = [
-        (foreign(1000, None), good(label())),
-        (foreign(-1, ctypes.cast(ctypes.c_char_p(b"abc"), ctypes.POINTER(ctypes.c_char))), good(label())),
-        (foreign(0, None), label_buffer(b"")),
-        (foreign(0, None), label_buffer(b"\xff" * 40)),
-        (foreign(0, None), label_buffer(b"\x00\x00\x00\x04\xff\xfe\xfd\xfc" + bytes(60))),
-    ]
-    for picture, said in cases:
-        status = status_type.default()
-        capture(phone._uniffi_clone_handle(), picture, said, none(None), status)
-        assert status.code == 2, status.code
-        assert NAME.encode() not in bytes(status.error_buf.data[: status.error_buf.len])
+    def bytes_at(length, content):
+        made = safelight._UniffiForeignBytes()
+        made.len = length
+        made.data = ctypes.cast(ctypes.c_char_p(content), ctypes.POINTER(ctypes.c_char)) if content else None
+        return made
+
+    good = safelight._UniffiFfiConverterTypePatientLabel.lower
+    none = safelight._UniffiFfiConverterOptionalString.lower
+    for picture, said in (
+        (bytes_at(1000, None), good(label())),
+        (bytes_at(-1, b"abc"), good(label())),
+        (bytes_at(0, None), buffer_of(b"")),
+        (bytes_at(0, None), buffer_of(b"\xff" * 40)),
+        (bytes_at(0, None), buffer_of(b"\x00\x00\x00\x04\xff\xfe\xfd\xfc" + bytes(60))),
+        (bytes_at(0, None), buffer_of(b"\x00\x00\x00\x11" + NAME.encode() + b"\xff" * 60)),
+    ):
+        status = safelight._UniffiRustCallStatus.default()
+        handle = phone._uniffi_clone_handle()
+        lib.uniffi_safelight_mobile_fn_method_phone_capture(handle, picture, said, none(None), ctypes.byref(status))
+        assert status.code == safelight._UniffiRustCallStatus.CALL_UNEXPECTED_ERROR, status
+        said = ctypes.string_at(status.error_buf.data, status.error_buf.len) if status.error_buf.len else b""
+        assert NAME.encode() not in said and "Zoë".encode() not in said, said
 
 
 async def callbacks():
@@ -243,8 +245,6 @@ async def callbacks():
     def look():
         inside.append((phone.room(), phone.held(), phone.status().operator))
 
-    key.mood = look
-    await phone.shut_and_reopen() if hasattr(phone, "shut_and_reopen") else None
     key.mood = look
     capture = phone.capture(photo(), label(), None)
     assert inside
@@ -281,11 +281,9 @@ async def callbacks():
     # A listener that cancels its own upload.
     token = safelight.CancelToken()
     large = phone.capture(photo("large"), label(), None)
-    tell("slow")
-    assert told() == "done"
+    await asked("stop")
     await refused(Error.Cancelled, lambda: phone.send(large.id, Listener(lambda sent, total: token.cancel()), token))
-    tell("fair")
-    assert told() == "done"
+    await asked("open")
     await phone.send(large.id, Listener(lambda sent, total: look()), None)
     await phone.send(capture.id, None, None)
     await phone.shut()
@@ -295,40 +293,31 @@ async def cancelled_and_resumed():
     phone, _, _ = await enrol()
     capture = phone.capture(photo("large"), label(), None)
     # The network stops in the middle; the app gives up; the network comes back, and it goes on.
-    tell("stop")
-    assert told() == "done"
+    await asked("stop")
     token = safelight.CancelToken()
     sending = asyncio.create_task(phone.send(capture.id, None, token))
-    tell("sending")
-    assert told() == "stopped"
+    await asked("sending", "stopped")
     assert phone.held()[0].sending
     token.cancel()
     assert token.is_cancelled()
     await refused(Error.Cancelled, lambda: approval_of(sending))
     assert [held.sending for held in phone.held()] == [False]
-    tell("open")
-    assert told() == "done"
+    await asked("open")
     await phone.send(capture.id, None, safelight.CancelToken())
     # The app's coroutine is forgotten instead: the upload ends with it.
     second = phone.capture(photo("large"), label(), None)
-    tell("stop")
-    assert told() == "done"
+    await asked("stop")
     sending = asyncio.create_task(phone.send(second.id, None, None))
-    tell("sending")
-    assert told() == "stopped"
+    await asked("sending", "stopped")
     sending.cancel()
-    tell("open")
-    assert told() == "done"
+    await asked("open")
     while phone.held()[0].sending:
         await asyncio.sleep(0.01)
     # The connection is lost under an upload, which goes on by itself, over a new connection.
-    tell("stop")
-    assert told() == "done"
+    await asked("stop")
     sending = asyncio.create_task(phone.send(second.id, None, None))
-    tell("sending")
-    assert told() == "stopped"
-    tell("restart")
-    assert told() == "done"
+    await asked("sending", "stopped")
+    await asked("restart")
     await phone.network_changed()
     receipt = await sending
     assert receipt.capture_id == second.id
@@ -431,13 +420,11 @@ async def full_and_unreachable():
     assert sum(held.capture.sealed_bytes for held in phone.held()) <= 8 * 1024 * 1024
     assert int(store.read("in-flight")) == len(captures)
     # No network: said in words for the clinic's IT, and everything stays held.
-    tell("stop")
-    assert told() == "done"
+    await asked("stop")
     error = await refused(Error.Unreachable, lambda: phone.send(captures[0].id, None, None), "unreachable")
     assert "UDP" in error.advice, error.advice
     assert len(phone.held()) == len(captures)
-    tell("open")
-    assert told() == "done"
+    await asked("open")
     await phone.send(captures[0].id, None, None)
     assert phone.ready_for_shutter() == 1
     phone.discard(captures[1].id)
@@ -453,8 +440,7 @@ async def killed():
         file.write(key.pem())
     for _ in range(2):
         phone.capture(photo("large"), label(), None)
-    tell("stop")
-    assert told() == "done"
+    await asked("stop")
     sending = [asyncio.create_task(phone.send(held.capture.id, None, None)) for held in phone.held()]
     tell("sending")
     await asyncio.gather(*sending)
@@ -523,50 +509,79 @@ async def two_hundred_at_once():
 
 def wipe(content):
     """Overwrites bytes that Python thinks are immutable, as an app overwrites the camera's buffer."""
-    offset = bytes.__basicsize__ - 1
-    ctypes.memset(id(content) + offset, 0, len(content))
+    ctypes.memset(id(content) + bytes.__basicsize__ - 1, 0, len(content))
+
+
+def camera():
+    """The photograph in one buffer that was never moved."""
+    path = CONFIG["large"]
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, os.stat(path).st_size)
+    finally:
+        os.close(file)
 
 
 async def memory():
-    """Stops at each moment that the test around this looks into; its buffers are wiped as docs/MOBILE.md says."""
-    phone, _, _ = await enrol()
+    """Stops at each moment at which the test around this looks into it. The app's own buffers are wiped as docs/MOBILE.md asks for."""
+    phone, key, store = await enrol()
+    await phone.shut()
+    phone = open_phone(key, store, retry_seconds=1)
     await phone.connect()
-    for moment in CONFIG["moments"]:
-        picture = photo("large")
-        if moment == "control":
-            tell("look")
-            assert told() == "seen"
-        capture = None
+
+    def look(moment):
+        tell(moment)
+        assert told() == "seen"
+
+    def capture():
+        picture = camera()
         try:
-            capture = phone.capture(picture, label(site="" if moment == "error" else "left forearm"), None)
-        except Error.BadLabel:
-            pass
-        wipe(picture)
-        del picture
-        if moment == "cut":
-            cut = photo("large")[:-100]
-            await refused(Error.BadPicture, lambda: phone.capture(cut, label(), None))
-            wipe(cut)
-        if moment == "held":
-            tell("look")
-            assert told() == "seen"
-        if moment == "cancel":
-            tell("stop")
-            assert told() == "done"
-            token = safelight.CancelToken()
-            sending = asyncio.create_task(phone.send(capture.id, None, token))
-            tell("sending")
-            assert told() == "stopped"
-            token.cancel()
-            await refused(Error.Cancelled, lambda: approval_of(sending))
-            tell("open")
-            assert told() == "done"
-        if moment == "receipt":
-            await phone.send(capture.id, Listener(), None)
-        if moment in ("receipt", "cancel", "error", "cut"):
-            tell("look")
-            assert told() == "seen"
-        phone.clear()
+            return phone.capture(picture, label(), None)
+        finally:
+            wipe(picture)
+
+    # While it is signed, picture and key are both there.
+    key.mood = lambda: look("control")
+    first = capture()
+    key.mood = lambda: None
+    look("held")
+    await phone.send(first.id, Listener(), None)
+    look("receipt")
+    tell(first.id)
+
+    second = capture()
+    await asked("stop")
+    token = safelight.CancelToken()
+    sending = asyncio.create_task(phone.send(second.id, None, token))
+    await asked("sending", "stopped")
+    token.cancel()
+    await refused(Error.Cancelled, lambda: approval_of(sending))
+    look("cancel")
+    # Now the network is gone altogether, and the connection with it.
+    await asked("gone")
+    await refused(Error.Unreachable, lambda: phone.send(second.id, None, None))
+    look("error")
+    await asked("open")
+    await phone.send(second.id, None, None)
+    tell(second.id)
+
+    # A capture that fails on its way: at the signature, and at the picture's end.
+    def angry():
+        raise ValueError
+
+    key.mood = angry
+    await refused(Error.KeyFailed, capture)
+    key.mood = lambda: None
+    picture = camera()
+    cut = picture[:-100]
+    wipe(picture)
+    await refused(Error.BadPicture, lambda: phone.capture(cut, label(), None))
+    wipe(cut)
+    look("refused")
+    phone.capture(camera_wiped := camera(), label(), None)
+    wipe(camera_wiped)
+    assert phone.clear() == 1
+    look("cleared")
     await phone.shut()
 
 

@@ -2,6 +2,7 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `app` | an app on the Python bindings |
 //! | `damage` | a hand in the gateway's files |
 //! | `program` | the command, run to its end or kept running |
 //! | `phone` | an enrolled phone |
@@ -19,6 +20,7 @@
     reason = "a harness of tests: what does not go as it should is a failed test"
 )]
 
+pub mod app;
 pub mod damage;
 pub mod datagrams;
 pub mod hostile;

@@ -23,6 +23,15 @@ pub fn has_pillow(skipped: &str) -> bool {
     found("python3-pil", imported.is_ok_and(|status| status.success()), skipped)
 }
 
+/// Whether Python has the library that a device key is made with; else as [`has`].
+///
+/// # Panics
+/// As [`has`].
+pub fn has_cryptography(skipped: &str) -> bool {
+    let imported = quiet(Command::new(PYTHON).args(["-c", "import cryptography"])).status();
+    found("python3-cryptography", imported.is_ok_and(|status| status.success()), skipped)
+}
+
 fn quiet(command: &mut Command) -> &mut Command {
     command.stdout(Stdio::null()).stderr(Stdio::null())
 }

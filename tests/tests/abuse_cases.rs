@@ -54,7 +54,7 @@ fn read(id: &str, case: &toml::Value) -> Case {
 fn tests_by_id() -> BTreeMap<String, BTreeSet<String>> {
     let root = workspace();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for part in ["core", "gateway", "tests"] {
+    for part in ["core", "gateway", "mobile-bindings", "tests"] {
         for file in files_with_extension(&root.join(part), "rs").expect("sources") {
             let text = fs::read_to_string(&file).expect("a source file");
             let below = file.strip_prefix(&root).expect("a path below the workspace").display().to_string();

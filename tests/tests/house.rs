@@ -352,6 +352,18 @@ fn the_bridge_is_written_without_unsafe_code() {
     }
 }
 
+/// A panic inside becomes an error at the bridge, and one connection's does not end a gateway: both need it to unwind.
+#[test]
+fn a_panic_unwinds_in_every_profile() {
+    let manifest = fs::read_to_string(workspace().join("Cargo.toml")).expect("the workspace's manifest");
+    let table: toml::Table = manifest.parse().expect("TOML");
+    let profiles = table["profile"].as_table().expect("profiles");
+    assert!(profiles.contains_key("release"));
+    for (name, profile) in profiles {
+        assert!(profile.get("panic").is_none(), "profile {name} changes what a panic does");
+    }
+}
+
 #[test]
 fn only_the_front_names_several_processes() {
     let files = read("gateway", "safelight_gateway");

@@ -137,6 +137,18 @@ impl ClientError {
     }
 }
 
+/// `None` for a refusal that will pass: what it was for can wait.
+///
+/// # Errors
+/// Any other.
+pub fn not_now<T>(outcome: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(ClientError::Refused(code)) if code.is_temporary() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl From<SendError> for ClientError {
     fn from(error: SendError) -> Self {
         match error {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use getrandom::SysRng;
 use safelight_core::capture::{self, CaptureError, SealedCapture, Setting};
 use safelight_core::client::queue::Queue;
-use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress};
+use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress, not_now};
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
@@ -247,14 +247,5 @@ impl Sender {
         }
         self.client.disconnect().await;
         Ok(())
-    }
-}
-
-/// `None` for a refusal that will pass.
-fn not_now<T>(outcome: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
-    match outcome {
-        Ok(value) => Ok(Some(value)),
-        Err(ClientError::Refused(code)) if code.is_temporary() => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::cancel::CancelToken;
 use super::super::key::off_worker;
 use super::super::tls::Validity;
-use super::super::{ClientError, Progress};
+use super::super::{ClientError, Progress, not_now};
 use super::events::Event;
 use super::tell::{Listener, Teller};
 use super::{Phone, PhoneError};
@@ -142,14 +142,5 @@ impl<'a> Sending<'a> {
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
         self.phone.lock().sending.remove(&self.capture.id());
-    }
-}
-
-/// `None` for a refusal that will pass.
-fn not_now<T>(outcome: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
-    match outcome {
-        Ok(value) => Ok(Some(value)),
-        Err(ClientError::Refused(code)) if code.is_temporary() => Ok(None),
-        Err(error) => Err(error),
     }
 }
