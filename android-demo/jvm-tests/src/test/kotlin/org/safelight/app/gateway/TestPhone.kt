@@ -1,0 +1,136 @@
+package org.safelight.app.gateway
+
+import java.io.File
+import java.nio.channels.FileChannel
+import java.nio.file.Files
+import java.nio.file.StandardOpenOption
+import java.util.concurrent.Executors
+import javax.imageio.ImageIO
+import com.google.zxing.RGBLuminanceSource
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.asCoroutineDispatcher
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.safelight.app.core.Bridge
+import org.safelight.app.core.IdentityFiles
+import org.safelight.app.logic.App
+import org.safelight.app.logic.AppEvent
+import org.safelight.app.logic.AppState
+import org.safelight.app.logic.CameraState
+import org.safelight.app.logic.CaptureEvent
+import org.safelight.app.logic.Consent
+import org.safelight.app.logic.EnrolEvent
+import org.safelight.app.logic.EnrolState
+import org.safelight.app.logic.LockEvent
+import org.safelight.app.logic.NetworkKind
+import org.safelight.app.logic.NetworkState
+import org.safelight.app.logic.PatientEvent
+import org.safelight.app.logic.Screen
+import org.safelight.app.logic.SignInEvent
+import org.safelight.app.logic.blocked
+import org.safelight.app.logic.readCode
+import org.safelight.app.logic.screen
+import org.safelight.mobile.PhoneSettings
+
+/** A phone without a phone: the app as it is, but for the keystore, the camera and the screens. */
+class TestPhone(private val gateway: Gateway, val name: String, private val settings: PhoneSettings = PhoneSettings()) : AutoCloseable {
+    val keys = JvmKeys()
+    val folder: File = Files.createTempDirectory("safelight-app-").toFile()
+    val files = IdentityFiles(folder) { synced -> FileChannel.open(synced.toPath(), StandardOpenOption.READ).use { it.force(true) } }
+
+    /** Moved by hand; the app's own clock. */
+    @Volatile var clock = 0L
+    private lateinit var scope: CoroutineScope
+    var app = started()
+        private set
+
+    val state: AppState get() = app.state.value
+    lateinit var deviceId: String
+
+    /** What the camera of the app does with the picture of a QR code. */
+    fun scan(picture: File) {
+        val image = ImageIO.read(picture)
+        val pixels = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
+        val text = checkNotNull(readCode(RGBLuminanceSource(image.width, image.height, pixels))) { "no code in the picture" }
+        app.tell(AppEvent.Enrol(EnrolEvent.Scanned(text)))
+    }
+
+    /** Scans, compares the words, is approved. */
+    fun enrol(person: String = "clinician1"): TestPhone {
+        await("not enrolled") { screen(it) == Screen.ENROL }
+        scan(gateway.invite(name, person))
+        val shown = (await("words") { it.enrol is EnrolState.Comparing }.enrol as EnrolState.Comparing).words
+        val (id, words) = gateway.words(name)
+        check(words.split(' ', '-') == shown) { "the phone shows $shown, the admin $words" }
+        gateway.approve(id)
+        deviceId = id
+        await("enrolled") { it.device.card != null && it.enrol == null }
+        return this
+    }
+
+    /** Unlocks, signs in, and sets all that a picture needs. */
+    fun ready(number: String = "4711"): TestPhone {
+        online()
+        app.tell(AppEvent.Lock(LockEvent.Ask))
+        app.tell(AppEvent.Lock(LockEvent.Passed))
+        app.tell(AppEvent.SignIn(SignInEvent.Owner))
+        app.tell(AppEvent.Patient(PatientEvent.Typed(number, "Zoë Quittländer", "1961-02-03")))
+        app.tell(AppEvent.Patient(PatientEvent.Confirmed))
+        app.tell(AppEvent.Capture(CaptureEvent.ConsentGiven(Consent.TEACHING)))
+        app.tell(AppEvent.Capture(CaptureEvent.Touched(.20f, .42f)))
+        app.tell(AppEvent.Capture(CaptureEvent.Camera(CameraState.READY)))
+        check(blocked(state) == null) { "blocked: ${blocked(state)}" }
+        return this
+    }
+
+    fun online(network: NetworkState = NetworkState(NetworkKind.WIFI, validated = true, id = 1)) = app.tell(AppEvent.Network(network))
+
+    /** Presses the shutter, and gives the camera's picture if it opens. The id of what is held then. */
+    fun shoot(photograph: Photograph): String {
+        val before = state.queue.pictures.map { it.held.id }.toSet()
+        val taken = state.capture.taken
+        return runBlocking {
+            check(app.press()) { "the shutter stays closed: ${blocked(state)} ${state.capture.trouble}" }
+            app.take(photograph.buffer())
+            check(state.capture.taken == taken + 1) { "not taken: ${state.capture.trouble}" }
+            // It may have been sent already.
+            state.queue.pictures.map { it.held.id }.firstOrNull { it !in before } ?: ""
+        }
+    }
+
+    fun await(what: String, holds: (AppState) -> Boolean): AppState = runBlocking {
+        try {
+            withTimeout(PATIENCE_S * 1000) { app.state.first(holds) }
+        } catch (late: kotlinx.coroutines.TimeoutCancellationException) {
+            throw AssertionError("$what: not within $PATIENCE_S s; queue ${state.queue}, device ${state.device}, enrol ${state.enrol}", late)
+        }
+    }
+
+    /** The app is closed and opened again. How many pictures were lost by it. */
+    fun restart(): Int {
+        val lost = end()
+        app = started()
+        return lost
+    }
+
+    fun end(): Int = runBlocking { app.close() }.also { scope.cancel() }
+
+    override fun close() {
+        end()
+        folder.deleteRecursively()
+    }
+
+    private fun started(): App {
+        scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+        val core = Bridge(keys, files, "Test phone", settings)
+        return App(core, { clock }, scope, blocking).also { it.tell(AppEvent.Started) }
+    }
+
+    private companion object {
+        val blocking = Executors.newCachedThreadPool { Thread(it).apply { isDaemon = true } }.asCoroutineDispatcher()
+    }
+}

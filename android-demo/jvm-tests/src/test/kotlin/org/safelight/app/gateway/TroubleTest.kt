@@ -1,0 +1,221 @@
+package org.safelight.app.gateway
+
+import java.nio.ByteBuffer
+import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertNotNull
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.safelight.app.core.Bridge
+import org.safelight.app.logic.Advice
+import org.safelight.app.logic.AppEvent
+import org.safelight.app.logic.BodyPart
+import org.safelight.app.logic.Consent
+import org.safelight.app.logic.EnrolEvent
+import org.safelight.app.logic.EnrolState
+import org.safelight.app.logic.Label
+import org.safelight.app.logic.Progress
+import org.safelight.app.logic.QueueEvent
+import org.safelight.app.logic.Screen
+import org.safelight.app.logic.Side
+import org.safelight.app.logic.Trouble
+import org.safelight.app.logic.screen
+import org.safelight.mobile.AppException
+import org.safelight.mobile.DeviceKeyException
+import org.safelight.mobile.Phone
+import org.safelight.mobile.PhoneSettings
+import org.safelight.mobile.ProgressListener
+import org.safelight.mobile.certifiedPublicKey
+
+/** What can go wrong with keys, gateways, arguments and callbacks, through the bindings. */
+class TroubleTest {
+    @Test
+    fun a_code_that_is_no_invitation_and_one_that_was_used_are_refused_with_words() {
+        TestPhone(gateway, "Wrong codes").use { phone ->
+            phone.await("not enrolled") { screen(it) == Screen.ENROL }
+            phone.app.tell(AppEvent.Enrol(EnrolEvent.Scanned("https://example.org")))
+            phone.await("refused") { (it.enrol as? EnrolState.Scanning)?.trouble == Advice.BAD_INVITATION }
+        }
+        val invitation = gateway.invite("Once", "clinician1")
+        TestPhone(gateway, "Once").use { first ->
+            first.await("not enrolled") { screen(it) == Screen.ENROL }
+            first.scan(invitation)
+            first.await("words") { it.enrol is EnrolState.Comparing }
+            gateway.approve(gateway.words("Once").first)
+            first.await("enrolled") { it.device.card != null }
+            TestPhone(gateway, "Once").use { second ->
+                second.await("not enrolled") { screen(it) == Screen.ENROL }
+                second.scan(invitation)
+                second.await("refused") { (it.enrol as? EnrolState.Scanning)?.trouble != null }
+                assertEquals(null, second.files.identity())
+            }
+        }
+    }
+
+    @Test
+    fun a_revoked_phone_keeps_its_pictures_and_says_what_to_do() {
+        TestPhone(gateway, "Revoked").use { phone ->
+            phone.enrol().ready("REV-1")
+            phone.shoot(Photograph.planted(seed = 1))
+            phone.await("a receipt") { it.queue.stored == 1 }
+            gateway.revoke(phone.deviceId)
+            phone.shoot(Photograph.planted(seed = 2))
+            val shut = phone.await("shut out") { it.device.shutOut != null && it.queue.pictures.firstOrNull()?.progress is Progress.Stopped }
+            assertEquals(Advice.REVOKED, (shut.queue.pictures.single().progress as Progress.Stopped).advice)
+            // The way back: a new invitation.
+            phone.app.tell(AppEvent.EnrolAgain)
+            assertEquals(Screen.ENROL, screen(phone.state))
+            assertEquals(1, gateway.pictures().count { it["patient"].asString == "REV-1" })
+        }
+    }
+
+    @Test
+    fun a_locked_key_holds_the_picture_until_it_is_unlocked() {
+        TestPhone(gateway, "Locked key").use { phone ->
+            phone.enrol().ready("LOCK-1")
+            gateway.relay.cut()
+            phone.shoot(Photograph.planted(seed = 3))
+            phone.keys.trouble = { DeviceKeyException.Locked() }
+            // The old connection is lost, and a new one needs a signature.
+            phone.await("it waits") { it.queue.pictures.singleOrNull()?.progress !is Progress.Waiting }
+            gateway.relay.open()
+            val stopped = phone.await("it asks") {
+                (it.queue.pictures.firstOrNull()?.progress as? Progress.Stopped)?.advice == Advice.UNLOCK_PHONE || it.queue.stored == 1
+            }
+            // A picture cannot be signed either.
+            runBlocking { if (phone.app.press()) phone.app.take(Photograph.planted(seed = 4).buffer()) }
+            assertEquals(Advice.UNLOCK_PHONE, phone.state.capture.trouble)
+            phone.keys.trouble = null
+            if (stopped.queue.stored == 0) phone.app.tell(AppEvent.Queue(QueueEvent.RetryAll))
+            phone.await("a receipt") { it.queue.stored == 1 && it.queue.pictures.isEmpty() }
+        }
+    }
+
+    @Test
+    fun f10_a_key_that_is_gone_leads_to_enrolling_anew_and_never_to_another_key() {
+        TestPhone(gateway, "Gone key").use { phone ->
+            phone.enrol()
+            phone.keys.forgetAll()
+            phone.restart()
+            val asked = phone.await("enrols anew") { screen(it) == Screen.ENROL }
+            assertEquals(Advice.ENROL_AGAIN, (asked.enrol as EnrolState.Scanning).trouble)
+            assertEquals(0, phone.keys.count, "no key was made instead")
+            val other = TestPhone(gateway, "Gone key again")
+            other.use { it.enrol() }
+        }
+    }
+
+    @Test
+    fun f01_whatever_is_asked_of_a_closed_phone_is_an_error() {
+        TestPhone(gateway, "Use after close").use { phone ->
+            phone.enrol()
+            phone.end()
+            val opened = checkNotNull(Bridge(phone.keys, phone.files, "Use after close").open())
+            runBlocking {
+                assertEquals(0, opened.close())
+                opened.close().runCatching { }
+                val asked = listOf<suspend () -> Any>(
+                    { opened.room() },
+                    { opened.readyForShutter() },
+                    { opened.capture(Photograph.planted().buffer(), label("X"), "clinician1") },
+                    { opened.send("0190a0b0-0000-7000-8000-000000000000") { _, _ -> } },
+                    { opened.connect() },
+                    { opened.clear() },
+                    { opened.card() },
+                )
+                for (ask in asked) assertEquals(Trouble.Kind.CLOSED, trouble(ask).kind)
+            }
+        }
+    }
+
+    @Test
+    fun f04_wrong_arguments_are_errors_and_the_phone_goes_on() {
+        TestPhone(gateway, "Arguments").use { phone ->
+            phone.enrol()
+            phone.end()
+            assertThrows(org.safelight.mobile.SafelightException::class.java) { certifiedPublicKey(ByteArray(0)) }
+            assertThrows(org.safelight.mobile.SafelightException::class.java) { certifiedPublicKey(ByteArray(1_000_000) { 0xff.toByte() }) }
+            val opened = checkNotNull(Bridge(phone.keys, phone.files, "Arguments").open())
+            runBlocking {
+                assertEquals(Trouble.Kind.BAD_PICTURE, trouble { opened.capture(ByteBuffer.allocateDirect(0), label("A"), "x") }.kind)
+                assertEquals(Trouble.Kind.BAD_PICTURE, trouble { opened.capture(ByteBuffer.allocateDirect(1 shl 20), label("A"), "x") }.kind)
+                assertThrows(IllegalArgumentException::class.java) {
+                    runBlocking { opened.capture(ByteBuffer.wrap(Photograph.planted().bytes), label("A"), "x") }
+                }
+                val photograph = Photograph.planted()
+                assertEquals(Trouble.Kind.BAD_LABEL, trouble { opened.capture(photograph.buffer(), label(""), "x") }.kind)
+                assertEquals(Trouble.Kind.BAD_LABEL, trouble { opened.capture(photograph.buffer(), label("A"), "a b") }.kind)
+                assertEquals(Trouble.Kind.BAD_LABEL, trouble { opened.capture(photograph.buffer(), label("\uD800"), "x") }.kind)
+                assertEquals(Trouble.Kind.NOT_HELD, trouble { opened.send("no id") { _, _ -> } }.kind)
+                assertEquals(Trouble.Kind.NOT_HELD, trouble { opened.discard("\u0000") }.kind)
+                // One that begins in the middle, and one that may not be written to.
+                val shifted = ByteBuffer.allocateDirect(photograph.bytes.size + 100)
+                shifted.position(100).put(photograph.bytes).flip().position(100)
+                assertEquals(64, opened.capture(shifted, label("A"), "x").width)
+                assertEquals(64, opened.capture(photograph.buffer().asReadOnlyBuffer(), label("A"), "x").width)
+                assertEquals(2, opened.clear())
+                opened.close()
+            }
+        }
+    }
+
+    @Test
+    fun f05_callbacks_that_throw_or_call_back_stop_nothing() {
+        TestPhone(gateway, "Callbacks").use { phone ->
+            phone.enrol()
+            phone.end()
+            val identity = checkNotNull(phone.files.identity())
+            val key = checkNotNull(phone.keys.of(certifiedPublicKey(identity)))
+            Phone.open(identity, 0u, key, phone.files, PhoneSettings()).use { opened ->
+                runBlocking {
+                    var called = 0
+                    val throws = object : ProgressListener {
+                        override fun progress(sent: ULong, total: ULong) {
+                            called++
+                            throw AppException.Refused()
+                        }
+                    }
+                    val faulty = object : ProgressListener {
+                        override fun progress(sent: ULong, total: ULong): Unit = throw IllegalStateException("of Zoë Quittländer")
+                    }
+                    val callsBack = object : ProgressListener {
+                        override fun progress(sent: ULong, total: ULong) {
+                            opened.room()
+                            opened.held()
+                            opened.status()
+                        }
+                    }
+                    for (listener in listOf(throws, faulty, callsBack)) {
+                        val held = opened.capture(Photograph.planted(seed = 20).buffer(), patientLabel(), null)
+                        assertEquals(held.id, opened.send(held.id, listener, null).captureId)
+                    }
+                    assertEquals(1, called, "one that throws is not called again")
+                    opened.shut()
+                }
+            }
+        }
+    }
+
+    private fun label(number: String) = Label(number, "Zoë Quittländer", "1961-02-03", BodyPart.HAND, Side.LEFT, Consent.RECORD, null)
+
+    private fun patientLabel() = org.safelight.mobile.PatientLabel("CB-1", "Zoë Quittländer", "1961-02-03", "left hand")
+
+    private suspend fun trouble(ask: suspend () -> Any): Trouble {
+        val error = runCatching { ask() }.exceptionOrNull()
+        assertNotNull(error)
+        assertTrue(error is Trouble, "$error")
+        assertFalse("Quittl" in error.toString())
+        return error as Trouble
+    }
+
+    companion object {
+        private val gateway by lazy(Gateway::serving)
+
+        @JvmStatic
+        @AfterAll
+        fun stop() = gateway.close()
+    }
+}
