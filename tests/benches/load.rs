@@ -169,7 +169,12 @@ async fn drip(address: SocketAddr, client: Arc<Client>, capture: Arc<SealedCaptu
         let mut streams = Vec::new();
         while let Ok(Ok((mut send, recv))) = tokio::time::timeout(DRIP, connection.open_bi()).await {
             let device = client.device();
-            let trust = Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: None };
+            let trust = Trust {
+                key_set: device.key_set.key_set(),
+                device_id: device.device_id,
+                last: None,
+                now: Clock::system().now(),
+            };
             let (_, opening) = Send::begin(&capture, trust).expect("a request");
             if send.write_all(&opening).await.is_err() {
                 break;

@@ -32,6 +32,7 @@ use self::outcome::{CliError, Exit, Output};
 use crate::clinic::ClinicError;
 use crate::config::{Config, ConfigError, Layout};
 use crate::demo;
+use crate::vault::EpochError;
 
 /// What everything that could be mistaken for a finished product says.
 pub const NOT_YET: &str = "Not for real patients yet: backup and restore do not exist.";
@@ -142,9 +143,9 @@ pub fn load_config(data: &Path) -> Result<Config, CliError> {
 impl From<ClinicError> for CliError {
     fn from(error: ClinicError) -> Self {
         let exit = match &error {
-            ClinicError::Unlock(_) => Exit::Locked,
+            ClinicError::Unlock(_) | ClinicError::Epoch(EpochError::Unlock(_)) => Exit::Locked,
             ClinicError::Link(_) => Exit::Unreachable,
-            ClinicError::PayloadDamaged => Exit::NotVerified,
+            ClinicError::PayloadDamaged | ClinicError::VaultBehind => Exit::NotVerified,
             ClinicError::Clock(_) => Exit::Refused,
             _ => Exit::Failed,
         };
@@ -235,6 +236,8 @@ mod tests {
             "safelight clock accept --data D --json",
             "safelight ca show --data D",
             "safelight ca rollover --data D",
+            "safelight vault rotate --data D --passphrase-file P --json",
+            "safelight vault rewrap --data D --passphrase-file P",
             "safelight device approve 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight device revoke 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight audit verify --data D",

@@ -55,11 +55,10 @@ impl Pushed {
             revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
         }
-        let key_set = clinic.key_set.key_set();
-        let mut accepted = vec![key_set.number];
-        accepted.extend(key_set.previous.iter().filter(|previous| previous.until > now).map(|old| old.number));
+        let key_set = clinic.key_set();
+        let accepted: Vec<u64> = key_set.key_set().accepted(now).iter().map(|(number, _)| *number).collect();
         if self.accepted.as_ref() != Some(&accepted) {
-            let envelope = clinic.key_set_envelope().to_vec();
+            let envelope = key_set.bytes().to_vec();
             link.tell(&Ask::KeySet { envelope, accepted: accepted.clone() }).await?;
             self.accepted = Some(accepted);
         }

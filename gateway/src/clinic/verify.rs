@@ -229,7 +229,8 @@ async fn inspect(clinic: &Clinic, plain: &[u8], said: &Manifest) -> Result<Optio
 
 /// Vault and recovery key, as the key set in force names them.
 pub fn recipients(clinic: &Clinic) -> Result<[Recipient; 2], ClinicError> {
-    let key_set = clinic.key_set.key_set();
+    let key_set = clinic.key_set();
+    let key_set = key_set.key_set();
     let recipient = |bytes| Recipient::from_bytes(bytes).map_err(|_| ClinicError::CatalogDamaged);
     Ok([recipient(key_set.vault)?, recipient(key_set.recovery)?])
 }

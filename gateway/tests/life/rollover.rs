@@ -84,7 +84,7 @@ async fn e20_a_root_that_the_old_ca_does_not_vouch_for_is_not_learned() {
     let (gateway, mut impostor) = (Gateway::running().await, Gateway::running().await);
     let phone = gateway.enrol("phone").await;
     step(&mut impostor).await;
-    let foreign = impostor.open().await.key_set.bytes().to_vec();
+    let foreign = impostor.open().await.key_set().bytes().to_vec();
     // An intruder in ingest gives phones the key set of a clinic of its own.
     let mut link = safelight_gateway::link::connect(&gateway.layout.ingest()).await.unwrap();
     link.tell(&safelight_gateway::link::Ask::KeySet { envelope: foreign, accepted: vec![1, 2] }).await.unwrap();
