@@ -210,7 +210,7 @@ fn link() -> Vec<Seed> {
             token_hash: [6; 32],
             expires_at: NOW,
         }]),
-        Ask::KeySet { envelope: vec![7; 90], accepted: vec![1, 2] },
+        Ask::KeySet { envelope: vec![7; 90], accepted: vec![1, 2], receipt_keys: Vec::new() },
         Ask::Answer { conversation: 5, message: vec![8; 20], last: true },
         Ask::Checkpoint { from: 3 },
         Ask::CertificateRequest,

@@ -16,6 +16,7 @@ mod logging;
 pub mod outcome;
 pub mod passphrase;
 pub mod phone;
+mod receipt_key;
 mod serve;
 mod stop;
 pub mod time;
@@ -81,6 +82,9 @@ enum Command {
     /// The certificate authority, and its successor
     #[command(subcommand)]
     Ca(ca::CaCommand),
+    /// The key that signs receipts, and its successor
+    #[command(subcommand)]
+    ReceiptKey(receipt_key::ReceiptKeyCommand),
     /// Look for what is wrong or unwise, and say what to do
     Doctor(doctor::DoctorArgs),
     /// The configuration
@@ -97,7 +101,7 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
-            Self::Clock(_) | Self::Ca(_) => true,
+            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) => true,
             Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
@@ -206,6 +210,7 @@ async fn run(command: Command, output: Output) -> Result<(), CliError> {
         Command::Phone(command) => phone::run(command, output).await,
         Command::Clock(command) => clock::run(command, output).await,
         Command::Ca(command) => ca::run(command, output).await,
+        Command::ReceiptKey(command) => receipt_key::run(command, output).await,
         Command::Doctor(args) => doctor::run(args, output).await,
         Command::Config(command) => config::run(command, output),
         Command::Inspect => Ok(()),
@@ -238,6 +243,8 @@ mod tests {
             "safelight ca rollover --data D",
             "safelight vault rotate --data D --passphrase-file P --json",
             "safelight vault rewrap --data D --passphrase-file P",
+            "safelight receipt-key show --data D --json",
+            "safelight receipt-key rotate --data D --compromised",
             "safelight device approve 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight device revoke 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight audit verify --data D",

@@ -11,6 +11,7 @@
 //! | `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
 //! | `rollover` | from one CA to the next |
+//! | [`receipt_key`] | from one receipt key to the next |
 //! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
@@ -27,6 +28,7 @@ pub mod pictures;
 mod pull;
 mod push;
 pub mod reading;
+pub mod receipt_key;
 mod renewals;
 mod restored;
 mod revocations;

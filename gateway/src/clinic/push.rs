@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
 use super::timekeeping::{self, Acceptance};
-use super::{Clinic, ClinicError, devices, invitations, revocations, settings};
+use super::{Clinic, ClinicError, devices, invitations, receipt_key, revocations, settings};
 use crate::link::{Answer, Ask, IngestStatus, Link, LinkError, OpenInvitation};
 
 /// Between two looks at ingest's TLS certificate.
@@ -55,12 +55,15 @@ impl Pushed {
             revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
         }
+        receipt_key::carry_out(clinic, link).await?;
         let key_set = clinic.key_set();
-        let accepted: Vec<u64> = key_set.key_set().accepted(now).iter().map(|(number, _)| *number).collect();
+        let (accepted, receipt_keys): (Vec<u64>, Vec<PublicKey>) =
+            key_set.key_set().accepted(now).into_iter().map(|(number, key)| (number, key.clone())).unzip();
         if self.accepted.as_ref() != Some(&accepted) {
             let envelope = key_set.bytes().to_vec();
-            link.tell(&Ask::KeySet { envelope, accepted: accepted.clone() }).await?;
+            link.tell(&Ask::KeySet { envelope, accepted: accepted.clone(), receipt_keys }).await?;
             self.accepted = Some(accepted);
+            receipt_key::pushed(clinic).await?;
         }
         let elapsed = clinic.guard.elapsed();
         let due = self.certificate_seen.is_none_or(|seen| elapsed.saturating_sub(seen) >= CERTIFICATE_INTERVAL);

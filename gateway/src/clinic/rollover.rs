@@ -178,16 +178,9 @@ async fn taken(clinic: &Clinic, actor: &Actor, now: UnixMillis, event: Event<'_>
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), ClinicError> {
-    let io = |source| ClinicError::Io { path: from.to_owned(), source };
-    std::fs::rename(from, to).map_err(io)?;
-    to.parent().map_or(Ok(()), |folder| std::fs::File::open(folder).and_then(|folder| folder.sync_all())).map_err(io)
+    Ok(keyfile::rename(from, to).map_err(ClinicKeysError::from)?)
 }
 
 fn remove(path: &Path) -> Result<(), ClinicError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(ClinicError::Io { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    Ok(keyfile::remove(path).map_err(ClinicKeysError::from)?)
 }

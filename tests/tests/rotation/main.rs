@@ -12,6 +12,7 @@
 )]
 
 mod cut_off;
+mod receipts;
 mod vault;
 
 use std::fs;

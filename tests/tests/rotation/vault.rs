@@ -72,7 +72,6 @@ fn s22_what_a_phone_sealed_to_the_old_vault_key_is_taken_and_rewrapped_to_the_ne
     drop(away);
     gateway.pictures_in(&["verified"], 2);
     // It takes the new keys, and sends with them.
-    phone.client().update(|device| device.next_sequence += 10);
     phone.send(&[&photo(&gateway, 3)]).ok();
     assert_eq!(phone.enrolled().0.key_set.key_set().vault_epoch, 2);
     let pictures = gateway.pictures_in(&["verified"], 3);
@@ -121,7 +120,7 @@ fn s23_a_phone_that_knows_the_new_vault_key_takes_no_key_set_of_before() {
     gateway.serve_ingest_alone();
     let refused = runtime().block_on(async {
         let mut link = link::connect(&gateway.data().join("ingest")).await.expect("the link");
-        link.tell(&Ask::KeySet { envelope: before, accepted: vec![3, 2, 1] })
+        link.tell(&Ask::KeySet { envelope: before, accepted: vec![3, 2, 1], receipt_keys: Vec::new() })
             .await
             .expect("ingest takes what it is told");
         phone.client().update_key_set(Clock::system().now()).await

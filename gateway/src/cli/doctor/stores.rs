@@ -52,6 +52,7 @@ pub(super) async fn examine(
             findings.push(addresses(&clinic, config));
             findings.push(sequences(&clinic).await);
             findings.push(vault(&clinic, passphrase));
+            findings.extend(receipt_key(layout, &clinic));
             findings.extend(rewrap(&clinic).await);
         }
         Err(error) => findings.push(Finding::fail(
@@ -237,6 +238,19 @@ fn holds_key_in_force(clinic: &Clinic, vault: &Unlocked) -> bool {
     let key_set = clinic.key_set();
     let key_set = key_set.key_set();
     vault.recipient(key_set.vault_epoch).is_some_and(|key| *key.as_bytes() == key_set.vault)
+}
+
+/// Without the key that the clinic names ingest takes no picture.
+fn receipt_key(layout: &Layout, clinic: &Clinic) -> Option<Finding> {
+    let keys = IngestKeys::load(&layout.ingest()).ok()?;
+    if keys.signs_receipts_as(&clinic.key_set().key_set().receipt_key) {
+        return None;
+    }
+    Some(Finding::fail(
+        "receipt-key",
+        "Ingest does not hold the receipt key that the clinic's key set names: no picture is taken.",
+        "Restore ingest's folder, or change the key: safelight receipt-key rotate --compromised.",
+    ))
 }
 
 async fn rewrap(clinic: &Clinic) -> Option<Finding> {
