@@ -216,6 +216,8 @@ fn link() -> Vec<Seed> {
         Ask::CertificateRequest,
         Ask::Certificate(vec![vec![9; 50], vec![10; 50]]),
         Ask::Status,
+        Ask::KeySet { envelope: vec![7; 90], accepted: vec![2], receipt_keys: vec![keys().receipt.verifying()] },
+        Ask::ReceiptKeyRequest,
     ];
     let answers = [
         Answer::Done,

@@ -103,9 +103,12 @@ pub(super) async fn carry_out(clinic: &Clinic, link: &mut Link) -> Result<(), Cl
     }
     let offered = match link.ask(&Ask::ReceiptKeyRequest).await {
         Ok(Answer::PublicKey(sec1)) => PublicKey::from_sec1(&sec1).ok(),
-        Ok(_) => None,
-        Err(LinkError::Failed(_)) => None,
-        Err(error) => return Err(error.into()),
+        Ok(_) | Err(LinkError::Failed(_)) => None,
+        // An order that is asked for again and again would keep an ingest that does not understand it from ever being served.
+        Err(error) => {
+            forget(clinic, &[Event::ReceiptKeyRefused]).await?;
+            return Err(error.into());
+        }
     };
     let Some(key) = offered.filter(|key| is_new(held, key)) else {
         tracing::error!("ingest gave no key that could sign receipts: nothing has changed");

@@ -74,7 +74,7 @@ pub async fn rotate(clinic: &Clinic, passphrase: &Passphrase, actor: &Actor) -> 
 }
 
 /// A vault's file that was restored from an older copy lacks the key that phones seal to: then the newest that it has is named again, so that
-/// what is taken from now on can be opened. What was sealed to the missing one opens with the recovery kit, or with a newer copy of the file.
+/// what is taken from now on can be opened. What was sealed to the missing one waits for a newer copy of the file.
 pub(super) async fn reconcile(clinic: &Clinic, vault: &Unlocked) -> Result<(), ClinicError> {
     let held = clinic.key_set();
     let held = held.key_set();
@@ -85,7 +85,7 @@ pub(super) async fn reconcile(clinic: &Clinic, vault: &Unlocked) -> Result<(), C
     tracing::error!(
         lacks = held.vault_epoch,
         newest = epoch,
-        "the vault file lacks the key that new pictures were sealed to: an older one is used again. Put the newest copy of vault.age in its place; what was sealed in between opens with it, or with the recovery kit"
+        "the vault file lacks the key that new pictures were sealed to: an older one is used again. Put the newest copy of vault.age in its place: what was sealed in between waits for it"
     );
     // A key set that is dated wrongly would hold longer than the clock is wrong; what comes is kept until then.
     let Ok(now) = clinic.time_to_issue() else { return Ok(()) };
@@ -98,6 +98,12 @@ pub(super) async fn reconcile(clinic: &Clinic, vault: &Unlocked) -> Result<(), C
     clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
     tx.commit().await?;
     put_in_force(clinic, next, epoch, recipient, now)
+}
+
+/// Whether phones have sealed to a key that the vault's file was found to lack, and still does.
+pub(super) async fn lacks_a_key(clinic: &Clinic, vault: &Unlocked) -> Result<bool, ClinicError> {
+    let latest = latest_epoch(clinic).await?;
+    Ok(latest > 0 && vault.recipient(latest).is_none())
 }
 
 fn put_in_force(

@@ -38,7 +38,7 @@ async fn s22_an_old_vault_key_is_taken_within_the_overlap_and_not_after() {
 
 /// Two rotations, a new receipt key and a new name within a week: what was sealed before all of them is still taken.
 #[tokio::test(flavor = "multi_thread")]
-async fn x60_several_changes_within_one_overlap_refuse_nobody_who_was_away() {
+async fn x54_several_changes_within_one_overlap_refuse_nobody_who_was_away() {
     let mut gateway = Gateway::running().await;
     let phone = gateway.enrol("phone").await;
     let mut sealed = vec![phone.seals()];

@@ -73,6 +73,12 @@ pub(super) async fn rotate(args: RotateArgs, output: Output) -> Result<(), CliEr
          An older copy does not open what is sealed from now on; the recovery kit opens everything still.\n\
          Start the clinic process again: phones learn of the key from it."
     ))?;
+    if output.json {
+        tracing::warn!(
+            vault_file,
+            "back up the vault file now: an older copy does not open what is sealed from now on"
+        );
+    }
     let headers = write_anew(&clinic, &vault, output).await?;
     let outcome = judge(&headers);
     let shown = RotatedShown {
