@@ -24,6 +24,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use safelight_core::capture::SealedCapture;
 use safelight_core::client::{CancelToken, Client};
 use safelight_core::session::send::{Send, Trust};
+use safelight_gateway::clock::Clock;
 use tokio::task::JoinSet;
 
 use shared::figures::{median, ms, quantile};

@@ -18,6 +18,7 @@ use safelight_core::capture::SealedCapture;
 use safelight_core::client::Client;
 use safelight_core::session::send::{Send, Trust};
 use safelight_core::wire::limits::MAX_CONNECTIONS_PER_DEVICE;
+use safelight_gateway::clock::Clock;
 
 use shared::gateway::Gateway;
 use shared::process::resident;

@@ -172,7 +172,7 @@ mod tests {
         let mut keys = ReceiptKeys::load(folder.path()).unwrap();
         let stranger = SoftwareKey::generate(&mut SysRng).unwrap().verifying();
         let new = keys.prepare(&mut SysRng).unwrap();
-        keys.follow(&[stranger.clone()]).unwrap();
+        keys.follow(std::slice::from_ref(&stranger)).unwrap();
         assert!(keys.of(&stranger).is_none() && keys.of(&old).is_some() && keys.of(&new).is_some());
         keys.follow(&[]).unwrap();
         assert_eq!(files(folder.path()), ["receipt-next.key", "receipt.key"]);

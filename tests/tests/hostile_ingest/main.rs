@@ -322,9 +322,9 @@ fn x59_an_ingest_that_offers_a_receipt_key_is_believed_only_where_the_admin_has_
     liar.polled(2);
     drop(liar);
     gateway.serve();
-    assert!(runtime().block_on(phone.client().update_key_set(now())).expect("the clinic's own key set"));
-    phone.status().ok();
-    let next = phone.enrolled().0.key_set.key_set().clone();
+    let client = phone.client();
+    assert!(runtime().block_on(client.update_key_set(now())).expect("the clinic's own key set"));
+    let next = client.device().key_set.key_set().clone();
     assert_eq!(next.receipt_key, mine.verifying());
     let like = KeySet {
         number: held.number,
