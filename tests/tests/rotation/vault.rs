@@ -1,6 +1,7 @@
 //! A new vault key, and phones that seal to the old one.
 
 use std::fs;
+use std::os::unix::fs::chown;
 
 use safelight_core::client::{CancelToken, ClientError};
 use safelight_core::keyset::KeySetError;
@@ -9,6 +10,7 @@ use safelight_gateway::link::{self, Ask};
 use safelight_gateway::store::headers::Kind;
 use safelight_tests::gateway::phone::seal;
 use safelight_tests::gateway::program::{command, finish};
+use safelight_tests::gateway::separated::is_root;
 use safelight_tests::gateway::{Gateway, files, text};
 use safelight_tests::pictures::small;
 use safelight_tests::tools;
@@ -37,6 +39,12 @@ fn s22_what_a_phone_sealed_to_the_old_vault_key_is_taken_and_rewrapped_to_the_ne
     fs::write(&wrong, "not the passphrase\n").expect("a file");
     gateway.run(&["vault", "rotate", "--data", "D", "--passphrase-file", &wrong]).exits(4);
     gateway.run(&["vault", "rotate", "--data", "D"]).exits(4);
+    if is_root("whose the vault file is") {
+        // As the wrong user it would leave a file that the clinic process cannot read.
+        chown(&vault, Some(65_534), None).expect("another owner");
+        assert!(gateway.run(&ROTATE).exits(2).stderr.contains("65534"));
+        chown(&vault, Some(0), None).expect("the owner of before");
+    }
     assert!(fs::read(&vault).expect("the vault's file") == kept);
     assert_eq!((key_set_on_disk(&gateway).number, entries(&gateway, "vault-rotated")), (1, 0));
 
