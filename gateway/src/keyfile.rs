@@ -48,10 +48,7 @@ pub fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> 
 pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> {
     let beside = path.with_extension("new");
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
-    }
+    remove(&beside)?;
     create(&beside, mode, bytes)?;
     std::fs::rename(&beside, path).and_then(|()| sync_folder(path)).map_err(io)
 }
@@ -83,6 +80,22 @@ fn read_checked(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, KeyFile
     let mut bytes = Zeroizing::new(Vec::with_capacity(len.saturating_add(1)));
     file.take(MAX_FILE_LEN).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
+}
+
+/// Gives a file another name, over whatever has it, durably.
+pub fn rename(from: &Path, to: &Path) -> Result<(), KeyFileError> {
+    let io = |source| KeyFileError::Io { path: from.to_owned(), source };
+    std::fs::rename(from, to).and_then(|()| sync_folder(to)).map_err(io)
+}
+
+/// Removes a file, if there is one.
+pub fn remove(path: &Path) -> Result<(), KeyFileError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(KeyFileError::Io { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -11,6 +11,7 @@ use super::ClientError;
 use super::device::Device;
 use super::tls::{self, ClientIdentity};
 use crate::device_key::DeviceKey;
+use crate::ids::UnixMillis;
 use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};
 
 /// How long one address has to answer.
@@ -79,6 +80,15 @@ impl Client {
 
     fn lock_device(&self) -> std::sync::MutexGuard<'_, Device> {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What time it is, by the clock that the gateway's certificate is judged by. Without one it is so late that nothing of before counts.
+    pub(super) fn now(&self) -> UnixMillis {
+        let time = match &self.options.time {
+            Some(time) => time.current_time(),
+            None => rustls::time_provider::DefaultTimeProvider.current_time(),
+        };
+        UnixMillis(time.map_or(u64::MAX, |time| time.as_secs().saturating_mul(1000)))
     }
 
     /// The device key in use.

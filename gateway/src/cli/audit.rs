@@ -108,7 +108,8 @@ impl Logs {
     async fn open(data: &DataArgs) -> Result<Self, CliError> {
         let (layout, config) = (data.layout(), data.config()?);
         let clinic = Clinic::open(&layout, &config, &Clock::system()).await?;
-        let key = VerifyingKey::from_bytes(&clinic.key_set.key_set().log_key).map_err(CliError::with(Exit::Failed))?;
+        let key =
+            VerifyingKey::from_bytes(&clinic.key_set().key_set().log_key).map_err(CliError::with(Exit::Failed))?;
         let intake = inbox::open_log(&layout.ingest(), clinic.id(), key).await.map_err(CliError::with(Exit::Failed))?;
         Ok(Self { layout, clinic, intake })
     }

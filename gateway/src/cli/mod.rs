@@ -16,6 +16,7 @@ mod logging;
 pub mod outcome;
 pub mod passphrase;
 pub mod phone;
+mod receipt_key;
 mod serve;
 mod stop;
 pub mod time;
@@ -32,6 +33,7 @@ use self::outcome::{CliError, Exit, Output};
 use crate::clinic::ClinicError;
 use crate::config::{Config, ConfigError, Layout};
 use crate::demo;
+use crate::vault::EpochError;
 
 /// What everything that could be mistaken for a finished product says.
 pub const NOT_YET: &str = "Not for real patients yet: backup and restore do not exist.";
@@ -80,6 +82,9 @@ enum Command {
     /// The certificate authority, and its successor
     #[command(subcommand)]
     Ca(ca::CaCommand),
+    /// The key that signs receipts, and its successor
+    #[command(subcommand)]
+    ReceiptKey(receipt_key::ReceiptKeyCommand),
     /// Look for what is wrong or unwise, and say what to do
     Doctor(doctor::DoctorArgs),
     /// The configuration
@@ -96,7 +101,7 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
-            Self::Clock(_) | Self::Ca(_) => true,
+            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) => true,
             Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
@@ -142,9 +147,9 @@ pub fn load_config(data: &Path) -> Result<Config, CliError> {
 impl From<ClinicError> for CliError {
     fn from(error: ClinicError) -> Self {
         let exit = match &error {
-            ClinicError::Unlock(_) => Exit::Locked,
+            ClinicError::Unlock(_) | ClinicError::Epoch(EpochError::Unlock(_)) => Exit::Locked,
             ClinicError::Link(_) => Exit::Unreachable,
-            ClinicError::PayloadDamaged => Exit::NotVerified,
+            ClinicError::PayloadDamaged | ClinicError::VaultBehind => Exit::NotVerified,
             ClinicError::Clock(_) => Exit::Refused,
             _ => Exit::Failed,
         };
@@ -205,6 +210,7 @@ async fn run(command: Command, output: Output) -> Result<(), CliError> {
         Command::Phone(command) => phone::run(command, output).await,
         Command::Clock(command) => clock::run(command, output).await,
         Command::Ca(command) => ca::run(command, output).await,
+        Command::ReceiptKey(command) => receipt_key::run(command, output).await,
         Command::Doctor(args) => doctor::run(args, output).await,
         Command::Config(command) => config::run(command, output),
         Command::Inspect => Ok(()),
@@ -235,6 +241,10 @@ mod tests {
             "safelight clock accept --data D --json",
             "safelight ca show --data D",
             "safelight ca rollover --data D",
+            "safelight vault rotate --data D --passphrase-file P --json",
+            "safelight vault rewrap --data D --passphrase-file P",
+            "safelight receipt-key show --data D --json",
+            "safelight receipt-key rotate --data D --compromised",
             "safelight device approve 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight device revoke 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight audit verify --data D",

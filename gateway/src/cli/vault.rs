@@ -1,4 +1,6 @@
-//! `safelight vault`: list, open and export pictures at the clinic's own machine.
+//! `safelight vault`: list, open and export pictures at the clinic's own machine, and give the vault a new key.
+
+mod rotate;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +27,10 @@ pub enum VaultCommand {
     Open(OpenArgs),
     /// Copy one picture into an age file, still sealed (on record)
     Export(ExportArgs),
+    /// Give the vault a new key, and write what is verified to it; the clinic process must not run
+    Rotate(rotate::RotateArgs),
+    /// Go on where `rotate` was cut off: write what is verified to the newest key
+    Rewrap(rotate::RotateArgs),
 }
 
 /// Flags of `list`.
@@ -113,6 +119,8 @@ pub async fn run(command: VaultCommand, output: Output) -> Result<(), CliError> 
         VaultCommand::List(args) => list(args, output).await,
         VaultCommand::Open(args) => open(args, output).await,
         VaultCommand::Export(args) => export(args, output).await,
+        VaultCommand::Rotate(args) => rotate::rotate(args, output).await,
+        VaultCommand::Rewrap(args) => rotate::rewrap(args, output).await,
     }
 }
 

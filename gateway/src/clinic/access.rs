@@ -110,6 +110,21 @@ pub enum Event<'a> {
     CaRolledOver([u8; 32]),
     /// The old CA's certificate is trusted no more.
     CaRetired([u8; 32]),
+    /// Somebody ordered a new receipt key; whether the old one is compromised.
+    ReceiptKeyOrdered(bool),
+    /// Ingest gave no key that could take its place: nothing has changed.
+    ReceiptKeyRefused,
+    /// A key set is about to name this one (SHA-256).
+    ReceiptKeyChanged([u8; 32]),
+    /// The vault is about to have a key of this epoch, which the key set of this number will name.
+    VaultRotated(u64, u64),
+    /// The vault's file lacks the key of the first epoch, which the key set in force named: an older copy was put in its place. The key of the second is
+    /// named again.
+    VaultKeyMissing(u64, u64),
+    /// What was sealed to older keys is about to be written to the key of this epoch.
+    RewrapBegun(u64),
+    /// So many headers were.
+    Rewrapped(u64, u64),
 }
 
 impl Event<'_> {
@@ -159,6 +174,18 @@ impl Event<'_> {
             Self::CaRolloverBegun(ca) => ("ca-rollover-begun", vec![id(ca)]),
             Self::CaRolledOver(ca) => ("ca-rolled-over", vec![id(ca)]),
             Self::CaRetired(ca) => ("ca-retired", vec![id(ca)]),
+            Self::ReceiptKeyOrdered(compromised) => {
+                let old = if *compromised { "compromised" } else { "overlaps" };
+                ("receipt-key-ordered", vec![Field::Code(old.to_owned())])
+            }
+            Self::ReceiptKeyRefused => ("receipt-key-refused", vec![]),
+            Self::ReceiptKeyChanged(key) => ("receipt-key-changed", vec![id(key)]),
+            Self::VaultRotated(epoch, number) => ("vault-rotated", vec![Field::Number(*epoch), Field::Number(*number)]),
+            Self::VaultKeyMissing(lacks, has) => {
+                ("vault-key-missing", vec![Field::Number(*lacks), Field::Number(*has)])
+            }
+            Self::RewrapBegun(epoch) => ("rewrap-begun", vec![Field::Number(*epoch)]),
+            Self::Rewrapped(epoch, headers) => ("rewrapped", vec![Field::Number(*epoch), Field::Number(*headers)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

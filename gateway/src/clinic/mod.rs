@@ -11,6 +11,8 @@
 //! | `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
 //! | `rollover` | from one CA to the next |
+//! | [`receipt_key`] | from one receipt key to the next |
+//! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
 //! | [`devices`], [`pictures`], [`access`], [`schema`] | the catalog |
@@ -26,10 +28,13 @@ pub mod pictures;
 mod pull;
 mod push;
 pub mod reading;
+pub mod receipt_key;
 mod renewals;
 mod restored;
 mod revocations;
+pub mod rewrap;
 pub mod rollover;
+pub mod rotation;
 pub mod schema;
 pub mod sealed;
 mod settings;
@@ -38,16 +43,16 @@ pub mod verify;
 mod witness;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use safelight_core::ids::{ClinicId, UnixMillis};
-use safelight_core::keyset::{KeySetError, VerifiedKeySet};
+use safelight_core::keyset::{KeySet, KeySetError, VerifiedKeySet};
 use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
 
 use self::access::{AccessError, AccessLog, Actor, Event};
-use self::keys::{ClinicKeys, ClinicKeysError};
+use self::keys::{ClinicKeys, ClinicKeysError, next_key_set};
 use self::rollover::OtherCas;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
@@ -60,7 +65,7 @@ use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
-use crate::vault::{Passphrase, UnlockError, Unlocked};
+use crate::vault::{EpochError, Passphrase, UnlockError, Unlocked};
 
 /// Name of the header store.
 pub const HEADERS_FILE: &str = "headers.db";
@@ -101,6 +106,14 @@ pub enum ClinicError {
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// The vault's file has no further key.
+    #[error(transparent)]
+    Epoch(#[from] EpochError),
+    /// The vault's file is not the one of the key set in force.
+    #[error(
+        "the vault file does not hold the key that new pictures are sealed to: put the newest copy of it in its place"
+    )]
+    VaultBehind,
     /// Something sealed does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -166,8 +179,7 @@ pub struct Clinic {
     other_cas: OtherCas,
     /// The clinic's other keys.
     pub keys: ClinicKeys,
-    /// The key set in force.
-    pub key_set: VerifiedKeySet,
+    key_set: Mutex<Arc<VerifiedKeySet>>,
     /// How record numbers are compared.
     pub record_numbers: RecordNumbers,
     /// Looks into pictures, in a process of its own.
@@ -196,7 +208,7 @@ impl Clinic {
             access,
             ca,
             other_cas,
-            key_set,
+            key_set: Mutex::new(Arc::new(key_set)),
             inspector: Inspector::this_program()
                 .map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
             guard,
@@ -247,8 +259,9 @@ impl Clinic {
     }
 
     /// Signs a new key set if name or addresses have been configured anew, or the CA is rolled over: phones learn them from there.
-    async fn follow_configuration(&mut self, config: &Config) -> Result<(), ClinicError> {
-        let held = self.key_set.key_set();
+    async fn follow_configuration(&self, config: &Config) -> Result<(), ClinicError> {
+        let held = self.key_set();
+        let held = held.key_set();
         let roots = self.roots();
         let same =
             held.clinic_name == config.clinic_name && held.addresses == config.addresses() && held.roots == roots;
@@ -256,15 +269,28 @@ impl Clinic {
         if same || self.time_to_issue().is_err() {
             return Ok(());
         }
-        let number = held.number.saturating_add(1);
-        record(self, &[Event::KeySetSigned(number)]).await?;
-        self.key_set = self.keys.next_key_set(&self.folder, &self.key_set, config, roots, self.now())?;
-        tracing::info!(number, "a new key set tells phones what has changed");
+        let now = self.now();
+        let next = KeySet {
+            clinic_name: config.clinic_name.clone(),
+            addresses: config.addresses(),
+            roots,
+            ..next_key_set(held, now)
+        };
+        record(self, &[Event::KeySetSigned(next.number)]).await?;
+        self.put_in_force(&next, now)
+    }
+
+    /// Signs a key set and puts it in force, here and on the disk; ingest is told of it on the link.
+    fn put_in_force(&self, next: &KeySet, now: UnixMillis) -> Result<(), ClinicError> {
+        let signed = self.keys.sign_and_keep(&self.folder, next, now)?;
+        *self.key_set.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(signed);
+        tracing::info!(number = next.number, "a new key set tells phones what has changed");
         Ok(())
     }
 
-    fn key_set_envelope(&self) -> &[u8] {
-        self.key_set.bytes()
+    /// The key set in force.
+    pub fn key_set(&self) -> Arc<VerifiedKeySet> {
+        self.key_set.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -293,14 +319,15 @@ pub async fn run(
     ready: impl FnOnce(),
 ) -> Result<(), ClinicError> {
     let _lock = lock(&layout.clinic())?;
-    let mut clinic = Clinic::open(layout, config, &clock).await?;
+    let clinic = Clinic::open(layout, config, &clock).await?;
     clinic.follow_configuration(config).await?;
     let vault = match passphrase {
         Some(passphrase) => Some(clinic.unlock(&passphrase)?),
         None => None,
     };
-    if vault.is_some() {
+    if let Some(vault) = &vault {
         record(&clinic, &[Event::VaultUnlocked]).await?;
+        rotation::reconcile(&clinic, vault).await?;
     } else {
         tracing::warn!("the vault is locked: pictures are taken in and wait");
     }

@@ -156,11 +156,43 @@ pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<P
 
 /// Pictures that wait to be judged, oldest first: up to `limit` after `seq`.
 pub async fn received(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+    in_state(catalog, State::Received, after_seq, limit).await
+}
+
+async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("{COLUMNS} WHERE state = 'received' AND seq > $1 ORDER BY seq LIMIT $2");
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    let sql = format!("{COLUMNS} WHERE state = $1 AND seq > $2 ORDER BY seq LIMIT $3");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(state.name())
+        .bind(int(after_seq)?)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
     rows.iter().map(picture_of).collect()
+}
+
+/// Verified pictures in the order of their arrival: up to `limit` after `seq`.
+pub async fn verified_after(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+    in_state(catalog, State::Verified, after_seq, limit).await
+}
+
+/// Handles of patients in ascending order: up to `limit` after `after`.
+pub async fn patients_after(catalog: &Catalog, after: Option<Handle>, limit: u32) -> Result<Vec<Handle>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    // No handle is smaller than the empty one.
+    let rows = sqlx::query("SELECT handle FROM patient WHERE handle > $1 ORDER BY handle LIMIT $2")
+        .bind(after.map(|handle| handle.to_vec()).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+    rows.iter().map(|row| fixed(row, 0)).collect()
+}
+
+/// How many verified pictures and patients there are, together.
+pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE state = 'verified') + (SELECT COUNT(*) FROM patient)";
+    Ok(count(sqlx::query(sql).fetch_one(&mut *tx).await?.try_get(0)?)?)
 }
 
 /// What verification adds to a picture.

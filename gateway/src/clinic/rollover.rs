@@ -15,11 +15,11 @@ use std::time::Duration;
 use getrandom::SysRng;
 use safelight_core::client::tls::GRACE;
 use safelight_core::ids::{ClinicId, UnixMillis};
-use safelight_core::keyset::KeyCertificate;
+use safelight_core::keyset::{KeyCertificate, KeySet};
 use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
-use super::keys::{CA_CERTIFICATE_FILE, CA_KEY_FILE, CLINIC_CERTIFICATE_FILE, ClinicKeysError};
+use super::keys::{CA_CERTIFICATE_FILE, CA_KEY_FILE, CLINIC_CERTIFICATE_FILE, ClinicKeysError, next_key_set};
 use super::{Clinic, ClinicError, settings};
 use crate::config::Config;
 use crate::enrol::ca::Ca;
@@ -156,7 +156,14 @@ async fn switch(clinic: &Clinic, config: &Config, actor: &Actor, now: UnixMillis
         life.not_after,
     )?;
     let roots = vec![next.certificate().to_vec(), clinic.ca.certificate().to_vec()];
-    let envelope = clinic.keys.sign_next(&certificate, &clinic.key_set, config, roots, now)?;
+    let held = clinic.key_set();
+    let next = KeySet {
+        clinic_name: config.clinic_name.clone(),
+        addresses: config.addresses(),
+        roots,
+        ..next_key_set(held.key_set(), now)
+    };
+    let envelope = clinic.keys.sign(&certificate, &next)?;
     clinic.keys.replace_key_set(folder, &envelope)?;
     replace(CLINIC_CERTIFICATE_FILE, 0o600, certificate.bytes())?;
     rename(&folder.join(NEXT_KEY_FILE), &folder.join(CA_KEY_FILE))?;
@@ -171,16 +178,9 @@ async fn taken(clinic: &Clinic, actor: &Actor, now: UnixMillis, event: Event<'_>
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), ClinicError> {
-    let io = |source| ClinicError::Io { path: from.to_owned(), source };
-    std::fs::rename(from, to).map_err(io)?;
-    to.parent().map_or(Ok(()), |folder| std::fs::File::open(folder).and_then(|folder| folder.sync_all())).map_err(io)
+    Ok(keyfile::rename(from, to).map_err(ClinicKeysError::from)?)
 }
 
 fn remove(path: &Path) -> Result<(), ClinicError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(ClinicError::Io { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    Ok(keyfile::remove(path).map_err(ClinicKeysError::from)?)
 }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::access::{Actor, Event};
 use super::identity::PatientIdentity;
 use super::pictures::{self, Judged, Picture};
-use super::{Clinic, ClinicError, Running, devices, revocations};
+use super::{Clinic, ClinicError, Running, devices, revocations, rotation};
 use crate::inspector::{Declared, Verdict};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, wiped_later};
@@ -109,8 +109,13 @@ async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result
     let header = stored_header(clinic, picture, Kind::Picture).await?;
     let recipients = recipients(clinic)?;
     let stanza = Stanza::manifest(said.key_set, &manifest.hash().0);
-    let picture_header =
-        vault.rewrap(&header, Some(&stanza), &recipients, &mut SysRng).map_err(|error| rewrap_fault(&error))?;
+    let picture_header = match vault.rewrap(&header, Some(&stanza), &recipients, &mut SysRng) {
+        // It may be sealed to the very key that the vault's file lacks, and waits for the right file.
+        Err(RewrapError::Open(_)) if rotation::lacks_a_key(clinic, vault).await? => {
+            return Err(ClinicError::VaultBehind.into());
+        }
+        rewrapped => rewrapped.map_err(|error| rewrap_fault(&error))?,
+    };
     let plain = {
         let payload = read_payload(clinic, picture, said).await?;
         open(vault, &header, &payload).ok_or(Fault::Quarantine("payload-damaged"))?
@@ -229,7 +234,8 @@ async fn inspect(clinic: &Clinic, plain: &[u8], said: &Manifest) -> Result<Optio
 
 /// Vault and recovery key, as the key set in force names them.
 pub fn recipients(clinic: &Clinic) -> Result<[Recipient; 2], ClinicError> {
-    let key_set = clinic.key_set.key_set();
+    let key_set = clinic.key_set();
+    let key_set = key_set.key_set();
     let recipient = |bytes| Recipient::from_bytes(bytes).map_err(|_| ClinicError::CatalogDamaged);
     Ok([recipient(key_set.vault)?, recipient(key_set.recovery)?])
 }

@@ -50,7 +50,8 @@ async fn look(
     let Answer::Checkpoint { checkpoint, consistency } = link.ask(&Ask::Checkpoint { from }).await? else {
         return Err(LinkError::Unexpected.into());
     };
-    let key_set = running.clinic.key_set.key_set();
+    let key_set = running.clinic.key_set();
+    let key_set = key_set.key_set();
     let text = std::str::from_utf8(&checkpoint).map_err(|_| LinkError::Unexpected)?;
     let key = VerifyingKey::from_bytes(&key_set.log_key).map_err(|_| LinkError::Unexpected)?;
     let signed =

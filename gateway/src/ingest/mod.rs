@@ -14,6 +14,7 @@
 //! | `link_server` | answers the clinic process |
 //! | `sweep` | removes what was never acknowledged, names what is lost |
 //! | `timekeeping` | whether the clock can be right |
+//! | `receipt_keys` | the key that signs receipts, and how it is changed |
 //! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals` | what is in force and what is live |
 
 pub mod authenticate;
@@ -27,6 +28,7 @@ pub mod keys;
 mod link_server;
 mod listener;
 mod live;
+mod receipt_keys;
 mod refusals;
 mod relay;
 mod renew;
@@ -37,14 +39,16 @@ mod upload;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use safelight_core::device_key::SoftwareKey;
 use safelight_core::ids::{ClinicId, DeviceId};
 use safelight_core::wire::{CloseReason, RefusalCode};
 use tokio::sync::{Notify, watch};
 
 use self::inbox::{Inbox, InboxError};
+use self::key_set::InForce;
 use self::keys::{IngestKeys, KeysError};
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
@@ -181,6 +185,23 @@ impl Ingest {
         RefusalCode::StoreUnavailable
     }
 
+    /// The key that the key set in force names for receipts of pictures that were sealed under key set `number`.
+    fn receipt_key(&self, number: u64) -> Result<SoftwareKey, RefusalCode> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let receipt = keys.receipt();
+        let key = match self.key_set.receipt_key(number) {
+            Some(named) => receipt.of(&named),
+            // A clinic process of before has not said.
+            None => Some(receipt.current()),
+        };
+        key.cloned().ok_or_else(|| {
+            tracing::error!(
+                "the clinic names a receipt key that is not here: `safelight receipt-key rotate` changes it"
+            );
+            RefusalCode::StoreUnavailable
+        })
+    }
+
     async fn refuse_connection(&self, device: DeviceId, reason: CloseReason) {
         self.log_refusal(device, reason.name()).await;
     }
@@ -312,10 +333,17 @@ pub async fn run(
 async fn recall(ingest: &Ingest) -> Result<(), IngestError> {
     let (generation, devices) = ingest.inbox.devices().await?;
     ingest.devices.replace(generation, devices);
-    if let Some((envelope, accepted)) = ingest.inbox.key_set().await? {
-        ingest.key_set.replace(envelope, accepted);
+    if let Some(in_force) = ingest.inbox.key_set().await? {
+        put_in_force(ingest, in_force)?;
     }
     Ok(())
+}
+
+/// Key sets that are taken now, and the receipt keys that they name. What signs is looked up there, so that comes first.
+fn put_in_force(ingest: &Ingest, in_force: InForce) -> Result<(), KeysError> {
+    let named = in_force.receipt_keys.clone();
+    ingest.key_set.replace(in_force);
+    ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).receipt().follow(&named)
 }
 
 /// Lets running uploads end by themselves for a while, then ends them: what has arrived stays, and the phones go on from there.

@@ -99,7 +99,7 @@ impl Gateway {
                 operator: person.clone(),
                 certificate: issued.der,
                 roots: vec![clinic.ca.certificate().to_vec()],
-                key_set: clinic.key_set.clone(),
+                key_set: clinic.key_set().as_ref().clone(),
                 checkpoint: None,
                 next_sequence: 1,
             };
