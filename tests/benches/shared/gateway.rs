@@ -22,8 +22,8 @@ use super::camera::now;
 /// Between two looks at whether something has happened.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The clinic process has this long to judge what is there.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The clinic process has this long to take over and judge what is there, which may be very much.
+const PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// A gateway that has been made and does not run.
 pub(crate) struct Gateway {
