@@ -158,6 +158,12 @@ impl KeySet {
         std::iter::once(&self.receipt_key).chain(of_then).cloned().collect()
     }
 
+    /// Until when a receipt key of before signs for what was sealed in its time; `None` if none does at `now`.
+    pub fn receipt_key_overlaps_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let of_before = self.previous.iter().filter(|overlap| overlap.receipt_key.is_some() && overlap.until > now);
+        of_before.map(|overlap| overlap.until).max()
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         MapWriter::new()
             .uint(1, VERSION)
@@ -226,9 +232,7 @@ impl KeySet {
         set.check_overlaps()?;
         Ok(set)
     }
-}
 
-impl KeySet {
     /// Numbers fall, and a receipt key that is today's is not named twice: there is one spelling.
     fn check_overlaps(&self) -> Result<(), CborError> {
         if self.previous.len() > MAX_OVERLAPS {

@@ -47,10 +47,9 @@ pub fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> 
 /// Replaces a file as a whole: whoever reads it sees the old or the new one.
 pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> {
     let beside = path.with_extension("new");
-    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
     remove(&beside)?;
     create(&beside, mode, bytes)?;
-    std::fs::rename(&beside, path).and_then(|()| sync_folder(path)).map_err(io)
+    rename(&beside, path)
 }
 
 /// Reads a file that need not be secret.

@@ -97,6 +97,9 @@ fn several_key_sets_overlap_each_with_the_receipt_key_of_then() {
         assert_eq!(set.receipt_keys(number, NOW), expected, "{number}");
     }
     assert_eq!(set.receipt_keys(5, UNTIL.plus(CLOCK_SLACK)), alone);
+    assert_eq!(set.receipt_key_overlaps_until(NOW), Some(UNTIL));
+    assert_eq!(set.receipt_key_overlaps_until(UNTIL), None);
+    assert_eq!(clinic.set.receipt_key_overlaps_until(NOW), None);
 }
 
 #[test]

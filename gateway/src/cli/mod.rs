@@ -16,6 +16,7 @@ mod logging;
 pub mod outcome;
 pub mod passphrase;
 pub mod phone;
+pub mod progress;
 mod receipt_key;
 mod serve;
 mod stop;

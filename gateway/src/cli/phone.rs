@@ -1,7 +1,6 @@
 //! `safelight phone`: the phone's own core on a computer.
 
 mod enrol;
-pub mod progress;
 mod send;
 mod status;
 mod strip;

@@ -11,7 +11,7 @@ use super::outcome::{CliError, Exit, Output};
 use super::{DataArgs, time};
 use crate::clinic::Clinic;
 use crate::clinic::access::Actor;
-use crate::clinic::receipt_key::{self, Old, OrderError, State};
+use crate::clinic::receipt_key::{self, Old, OrderError};
 use crate::clock::Clock;
 
 /// How long the two processes have to carry an order out.
@@ -88,13 +88,13 @@ async fn rotate(args: &RotateArgs, output: Output) -> Result<(), CliError> {
 /// Whether the order was carried out, or given up, in time.
 async fn wait(clinic: &Clinic) -> Result<bool, CliError> {
     let deadline = Instant::now() + CARRIED_OUT;
-    loop {
-        match receipt_key::state(clinic).await? {
-            State::None => return Ok(true),
-            State::Waiting if Instant::now() >= deadline => return Ok(false),
-            State::Waiting => sleep(LOOK_EVERY).await,
+    while receipt_key::is_ordered(clinic).await? {
+        if Instant::now() >= deadline {
+            return Ok(false);
         }
+        sleep(LOOK_EVERY).await;
     }
+    Ok(true)
 }
 
 async fn open(data: &DataArgs) -> Result<Clinic, CliError> {
@@ -104,12 +104,10 @@ async fn open(data: &DataArgs) -> Result<Clinic, CliError> {
 fn shown(clinic: &Clinic, in_force: Option<bool>) -> Shown {
     let key_set = clinic.key_set();
     let key_set = key_set.key_set();
-    let now = clinic.now();
-    let of_before = key_set.previous.iter().filter(|overlap| overlap.receipt_key.is_some() && overlap.until > now);
     Shown {
         receipt_key: HEXLOWER.encode(&receipt_key::fingerprint(&key_set.receipt_key)),
         key_set: key_set.number,
-        overlap_until: of_before.map(|overlap| overlap.until).max().map(time::rfc3339),
+        overlap_until: key_set.receipt_key_overlaps_until(clinic.now()).map(time::rfc3339),
         in_force,
     }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::ClinicError;
 use super::pictures::Handle;
-use crate::config::RecordNumbers;
+use crate::config::{Config, RecordNumbers};
 use crate::enrol::ca::Ca;
 use crate::keyfile::{self, KeyFileError};
 
@@ -129,6 +129,11 @@ pub(super) fn next_key_set(held: &KeySet, now: UnixMillis) -> KeySet {
     previous.extend(held.previous.iter().filter(|overlap| overlap.until > now).cloned());
     previous.truncate(MAX_OVERLAPS);
     KeySet { number: held.number.saturating_add(1), previous, issued_at: now, ..held.clone() }
+}
+
+/// The same with the clinic's name and addresses of today and these CAs.
+pub(super) fn next_key_set_for(held: &KeySet, config: &Config, roots: Vec<Vec<u8>>, now: UnixMillis) -> KeySet {
+    KeySet { clinic_name: config.clinic_name.clone(), addresses: config.addresses(), roots, ..next_key_set(held, now) }
 }
 
 impl ClinicKeys {

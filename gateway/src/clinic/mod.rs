@@ -52,7 +52,7 @@ use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
 
 use self::access::{AccessError, AccessLog, Actor, Event};
-use self::keys::{ClinicKeys, ClinicKeysError, next_key_set};
+use self::keys::{ClinicKeys, ClinicKeysError, next_key_set_for};
 use self::rollover::OtherCas;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
@@ -270,12 +270,7 @@ impl Clinic {
             return Ok(());
         }
         let now = self.now();
-        let next = KeySet {
-            clinic_name: config.clinic_name.clone(),
-            addresses: config.addresses(),
-            roots,
-            ..next_key_set(held, now)
-        };
+        let next = next_key_set_for(held, config, roots, now);
         record(self, &[Event::KeySetSigned(next.number)]).await?;
         self.put_in_force(&next, now)
     }

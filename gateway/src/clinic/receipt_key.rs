@@ -51,15 +51,6 @@ pub enum OrderError {
     Clinic(#[from] ClinicError),
 }
 
-/// How an order is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It waits for the two processes.
-    Waiting,
-    /// Nothing is ordered.
-    None,
-}
-
 /// Orders a new receipt key. A running clinic process hears of it within a second.
 ///
 /// # Errors
@@ -68,9 +59,8 @@ pub async fn order(clinic: &Clinic, old: Old, actor: &Actor) -> Result<(), Order
     let now = clinic.time_to_issue()?;
     let key_set = clinic.key_set();
     let key_set = key_set.key_set();
-    let overlapping = key_set.previous.iter().filter(|overlap| overlap.receipt_key.is_some() && overlap.until > now);
     // Ingest keeps one key of before.
-    if let (Old::Overlaps, Some(until)) = (old, overlapping.map(|overlap| overlap.until).max()) {
+    if let (Old::Overlaps, Some(until)) = (old, key_set.receipt_key_overlaps_until(now)) {
         return Err(OrderError::TooEarly(until));
     }
     let order = Order { old, key: key_set.receipt_key.to_sec1() };
@@ -82,9 +72,9 @@ pub async fn order(clinic: &Clinic, old: Old, actor: &Actor) -> Result<(), Order
     Ok(())
 }
 
-/// How it is with the order.
-pub async fn state(clinic: &Clinic) -> Result<State, ClinicError> {
-    Ok(pending(clinic).await?.map_or(State::None, |_| State::Waiting))
+/// Whether an order waits for the two processes.
+pub async fn is_ordered(clinic: &Clinic) -> Result<bool, ClinicError> {
+    Ok(pending(clinic).await?.is_some())
 }
 
 /// SHA-256 of a receipt key's SEC1 bytes, by which people and the access log name it.

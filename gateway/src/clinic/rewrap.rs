@@ -15,6 +15,7 @@ use safelight_core::seal::{Recipient, Stanza};
 
 use super::access::{Actor, Event};
 use super::pictures::{self, Picture};
+use super::rotation::holds_key_in_force;
 use super::verify::{patient_header, recipients};
 use super::{Clinic, ClinicError, settings};
 use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, wiped_later};
@@ -73,11 +74,12 @@ pub async fn rewrap(
     now: UnixMillis,
     mut progress: impl FnMut(Progress),
 ) -> Result<Rewrapped, ClinicError> {
-    let epoch = clinic.key_set().key_set().vault_epoch;
-    let recipients = recipients(clinic)?;
-    if vault.recipient(epoch) != Some(recipients[0]) {
+    let key_set = clinic.key_set();
+    if !holds_key_in_force(key_set.key_set(), vault) {
         return Err(ClinicError::VaultBehind);
     }
+    let epoch = key_set.key_set().vault_epoch;
+    let recipients = recipients(clinic)?;
     record(clinic, actor, now, Event::RewrapBegun(epoch), None).await?;
     let mut run = Run { clinic, vault, epoch, recipients, outcome: Rewrapped::default() };
     let mut at = Progress { done: 0, all: pictures::count_verified(&clinic.catalog).await? };

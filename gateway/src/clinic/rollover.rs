@@ -15,11 +15,11 @@ use std::time::Duration;
 use getrandom::SysRng;
 use safelight_core::client::tls::GRACE;
 use safelight_core::ids::{ClinicId, UnixMillis};
-use safelight_core::keyset::{KeyCertificate, KeySet};
+use safelight_core::keyset::KeyCertificate;
 use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
-use super::keys::{CA_CERTIFICATE_FILE, CA_KEY_FILE, CLINIC_CERTIFICATE_FILE, ClinicKeysError, next_key_set};
+use super::keys::{CA_CERTIFICATE_FILE, CA_KEY_FILE, CLINIC_CERTIFICATE_FILE, ClinicKeysError, next_key_set_for};
 use super::{Clinic, ClinicError, settings};
 use crate::config::Config;
 use crate::enrol::ca::Ca;
@@ -157,12 +157,7 @@ async fn switch(clinic: &Clinic, config: &Config, actor: &Actor, now: UnixMillis
     )?;
     let roots = vec![next.certificate().to_vec(), clinic.ca.certificate().to_vec()];
     let held = clinic.key_set();
-    let next = KeySet {
-        clinic_name: config.clinic_name.clone(),
-        addresses: config.addresses(),
-        roots,
-        ..next_key_set(held.key_set(), now)
-    };
+    let next = next_key_set_for(held.key_set(), config, roots, now);
     let envelope = clinic.keys.sign(&certificate, &next)?;
     clinic.keys.replace_key_set(folder, &envelope)?;
     replace(CLINIC_CERTIFICATE_FILE, 0o600, certificate.bytes())?;

@@ -78,7 +78,7 @@ pub async fn rotate(clinic: &Clinic, passphrase: &Passphrase, actor: &Actor) -> 
 pub(super) async fn reconcile(clinic: &Clinic, vault: &Unlocked) -> Result<(), ClinicError> {
     let held = clinic.key_set();
     let held = held.key_set();
-    if vault.recipient(held.vault_epoch).is_some_and(|key| *key.as_bytes() == held.vault) {
+    if holds_key_in_force(held, vault) {
         return Ok(());
     }
     let (epoch, recipient) = vault.newest().ok_or(ClinicError::VaultBehind)?;
@@ -98,6 +98,11 @@ pub(super) async fn reconcile(clinic: &Clinic, vault: &Unlocked) -> Result<(), C
     clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
     tx.commit().await?;
     put_in_force(clinic, next, epoch, recipient, now)
+}
+
+/// Whether the vault has the key that `key_set` names. An older copy of its file lacks it.
+pub fn holds_key_in_force(key_set: &KeySet, vault: &Unlocked) -> bool {
+    vault.recipient(key_set.vault_epoch).is_some_and(|key| *key.as_bytes() == key_set.vault)
 }
 
 /// Whether phones have sealed to a key that the vault's file was found to lack, and still does.

@@ -328,7 +328,7 @@ impl Gateway {
         receipt_key::order(&self.open().await, Old::Overlaps, &Actor::shell()).await.expect("it is due");
         eventually("a new receipt key", || async {
             let clinic = self.open().await;
-            let done = receipt_key::state(&clinic).await.unwrap() == receipt_key::State::None;
+            let done = !receipt_key::is_ordered(&clinic).await.unwrap();
             (done && clinic.key_set().key_set().receipt_key != before).then_some(())
         })
         .await;

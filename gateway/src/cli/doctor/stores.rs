@@ -7,7 +7,7 @@ use super::Finding;
 use crate::cli::outcome::CliError;
 use crate::cli::time;
 use crate::clinic::rollover::{self, Step};
-use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures, rewrap as rewrapping};
+use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures, rewrap as rewrapping, rotation};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::ingest::inbox;
@@ -15,7 +15,7 @@ use crate::ingest::keys::{IngestKeys, TLS_CHAIN_FILE};
 use crate::keyfile;
 use crate::store::catalog::{Catalog, Check};
 use crate::store::headers::SqliteHeaders;
-use crate::vault::{Passphrase, Unlocked};
+use crate::vault::Passphrase;
 
 /// Gaps in devices' numbering that are looked for.
 const MAX_GAPS: u32 = 1000;
@@ -219,7 +219,7 @@ fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> F
         None => Finding::ok("vault", "Whether the vault opens was not tried: no --passphrase-file was given."),
         Some(Err(error)) => Finding::fail("vault", format!("{error}."), "Give a file with the vault's passphrase."),
         Some(Ok(passphrase)) => match clinic.unlock(&passphrase) {
-            Ok(vault) if !holds_key_in_force(clinic, &vault) => Finding::fail(
+            Ok(vault) if !rotation::holds_key_in_force(clinic.key_set().key_set(), &vault) => Finding::fail(
                 "vault",
                 "The vault file lacks the key that phones seal to: it is an older copy.",
                 "Put the newest copy of vault.age in its place. What is sealed meanwhile opens with the recovery kit.",
@@ -232,12 +232,6 @@ fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> F
             ),
         },
     }
-}
-
-fn holds_key_in_force(clinic: &Clinic, vault: &Unlocked) -> bool {
-    let key_set = clinic.key_set();
-    let key_set = key_set.key_set();
-    vault.recipient(key_set.vault_epoch).is_some_and(|key| *key.as_bytes() == key_set.vault)
 }
 
 /// Without the key that the clinic names ingest takes no picture.

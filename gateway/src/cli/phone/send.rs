@@ -12,8 +12,8 @@ use safelight_core::manifest::OperatorId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::progress::Bar;
 use crate::cli::outcome::{CliError, Exit, Output};
+use crate::cli::progress::Bar;
 use crate::cli::time;
 use crate::clock::Clock;
 use crate::phone::camera;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::outcome::{CliError, Exit, Output};
 use crate::cli::passphrase::PassphraseArgs;
-use crate::cli::phone::progress::Bar;
+use crate::cli::progress::Bar;
 use crate::cli::{DataArgs, time};
 use crate::clinic::access::Actor;
 use crate::clinic::rewrap::{self, Rewrapped};
