@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::owner;
+
 /// Name of the file in the data folder.
 pub const FILE_NAME: &str = "config.toml";
 
@@ -205,6 +207,11 @@ impl Layout {
     /// What belongs to the clinic process.
     pub fn clinic(&self) -> PathBuf {
         self.root.join("clinic")
+    }
+
+    /// Whether the two processes' folders belong to two users.
+    pub fn has_two_users(&self) -> bool {
+        owner::of(&self.ingest()) != owner::of(&self.clinic())
     }
 
     /// Sealed payloads: written by ingest, read by the clinic process.

@@ -15,6 +15,7 @@ pub mod inspector;
 pub mod keyfile;
 pub mod link;
 pub mod log;
+pub mod owner;
 pub mod phone;
 pub mod setup;
 pub mod store;

@@ -204,6 +204,7 @@ const GATEWAY: &[Rule] = &[
     },
     Rule { room: "clock", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
     Rule { room: "keyfile", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
+    Rule { room: "owner", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
     Rule { room: "config", except: &[], forbidden: EVERY_ROOM, why: "every room uses it, so it uses none" },
     Rule {
         room: "*",
@@ -230,6 +231,7 @@ const GATEWAY_ROOMS: &[&str] = &[
     "keyfile",
     "link",
     "log",
+    "owner",
     "phone",
     "setup",
     "store",

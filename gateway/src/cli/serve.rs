@@ -18,6 +18,7 @@ use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
 use super::{DataArgs, NOT_YET, health};
 use crate::config::{Config, Layout};
+use crate::owner;
 use crate::vault::{self, Passphrase};
 
 /// Flags.
@@ -47,6 +48,12 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
     let mut signals = StopSignals::catch()?;
     let config = args.data.config()?;
     let layout = args.data.layout();
+    if layout.has_two_users() || config.clinic_uid.is_some_and(|clinic| owner::of(&layout.ingest()) != Some(clinic)) {
+        return Err(CliError::new(
+            Exit::Usage,
+            "this gateway is set up for two users, and `serve` runs both processes as one: start the units of the packaged set-up (systemctl start safelight-ingest safelight-clinic), or `safelight ingest` and `safelight clinic`, each as its user",
+        ));
+    }
     if health::ask(&layout).await.is_ok() {
         return Err(CliError::new(Exit::Failed, "a gateway is running on this folder already"));
     }

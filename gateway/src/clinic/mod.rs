@@ -346,12 +346,9 @@ async fn record(clinic: &Clinic, events: &[Event<'_>]) -> Result<(), ClinicError
 /// # Errors
 /// [`ClinicError::AlreadyRunning`].
 pub fn lock(folder: &Path) -> Result<std::fs::File, ClinicError> {
-    let path = folder.join("lock");
-    let io = |source| ClinicError::Io { path: path.clone(), source };
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    match crate::owner::lock(folder) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
+        Err(source) => Err(ClinicError::Io { path: folder.join(crate::owner::LOCK_FILE), source }),
     }
 }

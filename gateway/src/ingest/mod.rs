@@ -343,12 +343,9 @@ async fn watch_live(ingest: Arc<Ingest>) {
 }
 
 fn lock(folder: &std::path::Path) -> Result<std::fs::File, IngestError> {
-    let path = folder.join("lock");
-    let io = |source| IngestError::Io { path: path.clone(), source };
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(IngestError::AlreadyRunning(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    match crate::owner::lock(folder) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(IngestError::AlreadyRunning(folder.to_owned())),
+        Err(source) => Err(IngestError::Io { path: folder.join(crate::owner::LOCK_FILE), source }),
     }
 }
