@@ -3,8 +3,10 @@
 //! | file | what |
 //! |---|---|
 //! | this one | the wall clock, and beside it the time since the start, which nobody can set |
+//! | [`calendar`] | times as text |
 //! | [`guard`] | whether the wall clock can be right |
 
+pub mod calendar;
 pub mod guard;
 
 use std::fmt;

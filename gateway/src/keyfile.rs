@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
+use rustix::fs::OFlags;
 use safelight_core::device_key::SoftwareKey;
 use zeroize::Zeroizing;
 
@@ -202,5 +202,19 @@ mod tests {
         replace(&path, 0o644, chain.as_bytes()).unwrap();
         assert_eq!(read_certificates(&path).unwrap(), vec![vec![1; 100], vec![2; 48]]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Root reads files of ingest's, whose folder may be an attacker's.
+    #[test]
+    fn a_link_in_a_files_place_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("tls.crt"), folder.path().join("target"));
+        create(&target, 0o600, b"a secret").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        for read in [read(&path).map(drop), read_secret(&path).map(drop), read_certificates(&path).map(drop)] {
+            assert!(matches!(read, Err(KeyFileError::Io { .. })), "{read:?}");
+        }
+        // The control.
+        assert_eq!(read(&target).unwrap(), b"a secret");
     }
 }

@@ -90,7 +90,10 @@ mod tests {
     #[test]
     fn what_root_makes_is_the_folders_owners_and_what_was_there_stays_as_it_was() {
         if !rustix::process::geteuid().is_root() {
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "not root, and in CI no test may be skipped");
+            assert!(
+                std::env::var_os("CI").is_none_or(|ci| ci.is_empty()),
+                "not root, and in CI no test may be skipped"
+            );
             println!("SKIPPED what_root_makes_is_the_folders_owners_and_what_was_there_stays_as_it_was: only root can");
             return;
         }

@@ -126,6 +126,16 @@ fn x41_ingest_s_user_reads_nothing_of_the_clinic_s() {
         assert!(!separated.can_read(INGEST, path), "ingest's user reads {path}");
         assert!(separated.can_read(CLINIC, path), "the control: the clinic's user does not read {path}");
     }
+    // Whoever comes as the wrong user is told as whom to come.
+    for (user, command, hint) in [
+        (CLINIC, &["audit", "verify"][..], "as root"),
+        (INGEST, &["device", "list"], "as the user that it belongs to, number 61002"),
+        (61_003, &["device", "list"], "permission denied"),
+    ] {
+        let path = data.to_str().expect("UTF-8");
+        let refused = separated.run_as(user, &[command, &["--data", path]].concat());
+        assert!(refused.code != Some(0) && refused.stderr.contains(hint), "{user} {command:?}: {refused}");
+    }
     let clinic = separated.gateway.path("data/clinic");
     for line in [
         format!("ls '{clinic}'"),

@@ -1,6 +1,7 @@
 //! `safelight phone`: the phone's own core on a computer.
 
 mod enrol;
+mod patience;
 pub mod progress;
 mod send;
 mod status;

@@ -141,7 +141,7 @@ impl Service<'_> {
     ///
     /// # Errors
     /// If ingest ends before it ever served, with its exit code: it would not do better a second time.
-    async fn supervise(mut self, stop: &watch::Sender<bool>) -> Result<(), CliError> {
+    async fn supervise(self, stop: &watch::Sender<bool>) -> Result<(), CliError> {
         let mut stopping = stop.subscribe();
         let mut back_off = FIRST_BACK_OFF;
         let mut was_up = false;
@@ -161,11 +161,6 @@ impl Service<'_> {
             if self.kind == Kind::Ingest && !was_up {
                 stop.send_replace(true);
                 return Err(CliError::new(exit_of(ended), "ingest could not start: its own message says why"));
-            }
-            if self.kind == Kind::Clinic && exit_of(ended) == Exit::Locked && self.passphrase.take().is_some() {
-                // Ingest must not suffer for it, nor the pictures that wait.
-                tracing::error!("the passphrase does not open the vault: it stays locked. Restart with the right one");
-                continue;
             }
             if started.elapsed() >= STEADY {
                 back_off = FIRST_BACK_OFF;
