@@ -9,6 +9,7 @@ use rustls::time_provider::TimeProvider;
 
 use super::ClientError;
 use super::device::Device;
+use super::silence::Silence;
 use super::tls::{self, ClientIdentity};
 use crate::device_key::DeviceKey;
 use crate::ids::UnixMillis;
@@ -205,7 +206,7 @@ pub(super) async fn dial_any(
             }
         }
     }
-    Err(ClientError::Unreachable { addresses: addresses.join(", ") })
+    Err(ClientError::Unreachable { addresses: addresses.join(", "), silence: Silence::of(addresses).await })
 }
 
 fn endpoint_for(remote: SocketAddr) -> Result<quinn::Endpoint, ClientError> {
@@ -214,8 +215,10 @@ fn endpoint_for(remote: SocketAddr) -> Result<quinn::Endpoint, ClientError> {
     quinn::Endpoint::new(config, None, socket_for(remote)?, runtime).map_err(|_| ClientError::Socket)
 }
 
-fn socket_for(remote: SocketAddr) -> Result<UdpSocket, ClientError> {
+pub(super) fn socket_for(remote: SocketAddr) -> Result<UdpSocket, ClientError> {
     let any: SocketAddr =
         if remote.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
-    UdpSocket::bind(any).map_err(|_| ClientError::Socket)
+    let socket = UdpSocket::bind(any).map_err(|_| ClientError::Socket)?;
+    socket.set_nonblocking(true).map_err(|_| ClientError::Socket)?;
+    Ok(socket)
 }

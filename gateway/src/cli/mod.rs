@@ -13,7 +13,9 @@ mod health;
 mod ingest;
 mod init;
 mod logging;
+mod new_file;
 pub mod outcome;
+mod panics;
 pub mod passphrase;
 pub mod phone;
 pub mod progress;
@@ -31,7 +33,8 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use self::outcome::{CliError, Exit, Output};
-use crate::clinic::ClinicError;
+use crate::clinic::{Clinic, ClinicError};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Layout};
 use crate::demo;
 use crate::vault::EpochError;
@@ -131,6 +134,32 @@ impl DataArgs {
     }
 }
 
+impl DataArgs {
+    /// The clinic's folder, opened.
+    ///
+    /// # Errors
+    /// As [`DataArgs::config`], and what [`Clinic::open`] says, or that this user may not enter the folder.
+    pub async fn clinic(&self, clock: &Clock) -> Result<Clinic, CliError> {
+        let (layout, config) = (self.layout(), self.config()?);
+        let opened = Clinic::open(&layout, &config, clock).await;
+        opened.map_err(|error| shut_out(&layout.clinic()).unwrap_or_else(|| error.into()))
+    }
+}
+
+/// What to say if this user may not even look into a folder: then that is why whatever was tried there has failed.
+fn shut_out(folder: &Path) -> Option<CliError> {
+    let denied = std::fs::read_dir(folder).err()?;
+    (denied.kind() == std::io::ErrorKind::PermissionDenied).then(|| CliError::new(Exit::Failed, may_not(folder)))
+}
+
+fn may_not(path: &Path) -> String {
+    let whose = crate::owner::of(path).map_or(String::new(), |user| format!(", number {user}"));
+    format!(
+        "{}: permission denied. Run this as the user that it belongs to{whose} (runuser -u NAME -- safelight ...), or as root",
+        path.display()
+    )
+}
+
 /// Reads a data folder's configuration.
 ///
 /// # Errors
@@ -138,6 +167,9 @@ impl DataArgs {
 pub fn load_config(data: &Path) -> Result<Config, CliError> {
     Config::load(data).map_err(|error| match error {
         ConfigError::Missing(_) => CliError::new(Exit::NotFound, error),
+        ConfigError::Io { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            CliError::new(Exit::Failed, may_not(&path))
+        }
         ConfigError::Io { .. } => CliError::new(Exit::Failed, error),
         ConfigError::Toml { .. } | ConfigError::Environment(_) | ConfigError::Value(_) => {
             CliError::new(Exit::Usage, error)

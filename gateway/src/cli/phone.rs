@@ -1,6 +1,7 @@
 //! `safelight phone`: the phone's own core on a computer.
 
 mod enrol;
+mod patience;
 mod send;
 mod status;
 mod strip;

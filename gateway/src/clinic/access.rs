@@ -56,6 +56,8 @@ pub enum Event<'a> {
     InvitationReplayed(InvitationId),
     /// Too much was tried with an invitation: nobody may use it any more.
     InvitationVoided(InvitationId),
+    /// An invitation was withdrawn before a phone used it.
+    InvitationWithdrawn(InvitationId),
     /// Somebody who wanted to enrol was refused, under this code: at most one a minute of each.
     EnrolmentRefused(&'a str),
     /// A device has shown its words and waits.
@@ -74,10 +76,14 @@ pub enum Event<'a> {
     KeySetSigned(u64),
     /// The vault was unlocked.
     VaultUnlocked,
+    /// A passphrase was given that did not unlock the vault.
+    VaultStayedLocked,
     /// A capture was taken over from ingest.
     Pulled(CaptureId),
     /// It was opened, checked and given a header of the clinic's own.
     Verified(CaptureId, [u8; 32]),
+    /// It was verified, and a person should look at something of it, under this code.
+    Flagged(CaptureId, &'a str),
     /// It is not shown to anybody, and why.
     Quarantined(CaptureId, &'a str),
     /// The list of pictures with their patients was read.
@@ -137,6 +143,7 @@ impl Event<'_> {
             }
             Self::InvitationReplayed(invitation) => ("invitation-replayed", vec![id(invitation.as_bytes())]),
             Self::InvitationVoided(invitation) => ("invitation-voided", vec![id(invitation.as_bytes())]),
+            Self::InvitationWithdrawn(invitation) => ("invitation-withdrawn", vec![id(invitation.as_bytes())]),
             Self::EnrolmentRefused(code) => ("enrolment-refused", vec![Field::Code((*code).to_owned())]),
             Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
             Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
@@ -148,8 +155,10 @@ impl Event<'_> {
             Self::IngestCertified(serial) => ("ingest-certified", vec![id(serial)]),
             Self::KeySetSigned(number) => ("key-set-signed", vec![Field::Number(*number)]),
             Self::VaultUnlocked => ("vault-unlocked", vec![]),
+            Self::VaultStayedLocked => ("vault-stayed-locked", vec![]),
             Self::Pulled(capture) => ("pulled", vec![id(capture.as_bytes())]),
             Self::Verified(capture, patient) => ("verified", vec![id(capture.as_bytes()), id(patient)]),
+            Self::Flagged(capture, code) => ("flagged", vec![id(capture.as_bytes()), Field::Code((*code).to_owned())]),
             Self::Quarantined(capture, reason) => {
                 ("quarantined", vec![id(capture.as_bytes()), Field::Code((*reason).to_owned())])
             }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `pull` | takes captures over from ingest |
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
+//! | `flags` | what a person should look at although a picture is sound |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
 //! | `revocations` | what had come from a device when its revocation came into force |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
@@ -21,6 +22,7 @@
 pub mod access;
 pub mod devices;
 mod enrolments;
+mod flags;
 pub mod identity;
 pub mod invitations;
 pub mod keys;
@@ -40,7 +42,7 @@ pub mod sealed;
 mod settings;
 pub mod timekeeping;
 pub mod verify;
-mod witness;
+pub mod witness;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,6 +56,7 @@ use tokio::sync::{Notify, watch};
 use self::access::{AccessError, AccessLog, Actor, Event};
 use self::keys::{ClinicKeys, ClinicKeysError, next_key_set_for};
 use self::rollover::OtherCas;
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout, RecordNumbers};
@@ -144,6 +147,16 @@ pub enum ClinicError {
     /// The source of randomness failed.
     #[error("the machine could not produce random numbers: check the system, then start again")]
     Randomness,
+    /// A part of the process has ended that must not.
+    #[error(
+        "a part of the clinic process has ended ({0}): this is a fault of the program, and its log says more. Start it again"
+    )]
+    TaskEnded(&'static str),
+    /// Who signed this cannot be said yet: the certificate was issued after the backup that this catalog was restored from.
+    #[error(
+        "a certificate of this device is not known yet, since the catalog was restored from a backup: it is learned when the device renews it"
+    )]
+    CertificateNotKnownYet,
     /// Another clinic process works on this folder.
     #[error("another clinic process is running on {0}")]
     AlreadyRunning(PathBuf),
@@ -316,26 +329,17 @@ pub async fn run(
     let _lock = lock(&layout.clinic())?;
     let clinic = Clinic::open(layout, config, &clock).await?;
     clinic.follow_configuration(config).await?;
-    let vault = match passphrase {
-        Some(passphrase) => Some(clinic.unlock(&passphrase)?),
-        None => None,
-    };
-    if let Some(vault) = &vault {
-        record(&clinic, &[Event::VaultUnlocked]).await?;
-        rotation::reconcile(&clinic, vault).await?;
-    } else {
-        tracing::warn!("the vault is locked: pictures are taken in and wait");
-    }
+    let vault = unlocked(&clinic, passphrase).await?;
     // From here on the time is the watched one.
     let clock = clinic.guard.clock();
     let running = Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
     let (linked, mut on_linked) = watch::channel(false);
-    let mut pull = tokio::spawn(pull::run(running.clone(), linked));
-    let tasks = [
-        tokio::spawn(verify::run(running.clone())),
-        tokio::spawn(witness::run(running.clone())),
-        tokio::spawn(timekeeping::run(running.clone())),
-    ];
+    let mut background = Background::default();
+    let pulling = running.clone();
+    background.start_until("pull", async move { Some(pull::run(pulling, linked).await) });
+    background.start("verify", verify::run(running.clone()));
+    background.start("witness", witness::run(running.clone()));
+    background.start("timekeeping", timekeeping::run(running.clone()));
     let ready = async {
         if on_linked.wait_for(|linked| *linked).await.is_ok() {
             ready();
@@ -345,14 +349,32 @@ pub async fn run(
     let outcome = tokio::select! {
         () = until => Ok(()),
         () = ready => Ok(()),
-        Ok(error) = &mut pull => Err(error),
+        (task, reason) = background.ended() => Err(reason.unwrap_or(ClinicError::TaskEnded(task))),
     };
-    pull.abort();
-    tasks.iter().for_each(tokio::task::JoinHandle::abort);
-    for task in tasks {
-        let _ = task.await;
-    }
+    background.stop().await;
     outcome
+}
+
+/// The vault, if the passphrase opens it. With a wrong one it stays locked, as without any: ingest must not suffer for it, nor the pictures that
+/// wait, and a process that ended would only be started again with the same.
+async fn unlocked(clinic: &Clinic, passphrase: Option<Passphrase>) -> Result<Option<Unlocked>, ClinicError> {
+    let Some(passphrase) = passphrase else {
+        tracing::warn!("the vault is locked: pictures are taken in and wait");
+        return Ok(None);
+    };
+    match clinic.unlock(&passphrase) {
+        Ok(vault) => {
+            record(clinic, &[Event::VaultUnlocked]).await?;
+            rotation::reconcile(clinic, &vault).await?;
+            Ok(Some(vault))
+        }
+        Err(ClinicError::Unlock(error)) => {
+            tracing::error!(%error, "the vault stays locked: pictures are taken in and wait. Restart with the right passphrase");
+            record(clinic, &[Event::VaultStayedLocked]).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Puts events of the gateway itself on record.
@@ -368,12 +390,9 @@ async fn record(clinic: &Clinic, events: &[Event<'_>]) -> Result<(), ClinicError
 /// # Errors
 /// [`ClinicError::AlreadyRunning`].
 pub fn lock(folder: &Path) -> Result<std::fs::File, ClinicError> {
-    let path = folder.join("lock");
-    let io = |source| ClinicError::Io { path: path.clone(), source };
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    match crate::owner::lock(folder) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
+        Err(source) => Err(ClinicError::Io { path: folder.join(crate::owner::LOCK_FILE), source }),
     }
 }

@@ -55,6 +55,8 @@ pub struct Picture {
     pub state: State,
     /// Why it is quarantined, a stable code; else empty.
     pub reason: String,
+    /// What a person should look at although it is verified: stable codes, separated by spaces.
+    pub flags: String,
     /// Which device took it.
     pub device: DeviceId,
     /// Who took it, as the manifest says; empty if it could not be read.
@@ -83,7 +85,7 @@ pub struct Picture {
 
 const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
-    patient, captured_at, stored_at, log_index, pulled_at FROM picture";
+    patient, captured_at, stored_at, log_index, pulled_at, flags FROM picture";
 
 /// What an inbox entry says of itself: believed only as far as it names the picture.
 #[derive(Debug, Clone)]
@@ -204,6 +206,8 @@ pub struct Judged<'a> {
     pub identity: &'a [u8],
     /// The payload of the sealed thumbnail.
     pub thumbnail: Option<&'a [u8]>,
+    /// What a person should look at, by stable codes.
+    pub flags: &'a [&'static str],
 }
 
 /// Marks a received picture verified, and makes its patient known. Says whether it was still received.
@@ -222,12 +226,13 @@ pub async fn verified(
     .execute(&mut **tx)
     .await?;
     let done = sqlx::query(
-        "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3
-         WHERE capture = $4 AND state = 'received'",
+        "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3, flags = $4
+         WHERE capture = $5 AND state = 'received'",
     )
     .bind(judged.patient.to_vec())
     .bind(judged.thumbnail.map(<[u8]>::to_vec))
     .bind(int(now.0)?)
+    .bind(judged.flags.join(" "))
     .bind(capture.as_bytes().to_vec())
     .execute(&mut **tx)
     .await?;
@@ -312,5 +317,6 @@ fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
         stored_at: millis(row, 13)?,
         log_index: count(row.try_get(14)?)?,
         pulled_at: millis(row, 15)?,
+        flags: row.try_get(16)?,
     })
 }

@@ -26,8 +26,9 @@ use crate::enrol::ca::Ca;
 use crate::enrol::issue::DEVICE_LIFETIME;
 use crate::keyfile;
 
-/// The CA that is to come.
-const NEXT_KEY_FILE: &str = "ca-next.key";
+/// The key of the CA that is to come.
+pub const NEXT_KEY_FILE: &str = "ca-next.key";
+/// Its certificate.
 const NEXT_CERTIFICATE_FILE: &str = "ca-next.crt";
 /// The certificate of the CA that was.
 const PREVIOUS_CERTIFICATE_FILE: &str = "ca-previous.crt";

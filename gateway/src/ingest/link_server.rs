@@ -79,9 +79,14 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
             Ok(Answer::Done)
         }
         Ask::Invitations(open) => {
-            *ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner) = open;
-            // A new invitation is a new round: nobody is shut out for good by whoever shares its address.
-            ingest.wrong_tokens.clear();
+            let mut held = ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner);
+            // The list is also pushed anew when one has ended, and by every clinic process that connects.
+            let is_new = open.iter().any(|invitation| held.iter().all(|known| known.id != invitation.id));
+            *held = open;
+            drop(held);
+            if is_new {
+                ingest.wrong_tokens.clear();
+            }
             ingest.invited.notify_waiters();
             Ok(Answer::Done)
         }

@@ -50,6 +50,7 @@ use tokio::sync::{Notify, watch};
 use self::inbox::{Inbox, InboxError};
 use self::key_set::InForce;
 use self::keys::{IngestKeys, KeysError};
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout};
@@ -99,6 +100,11 @@ pub enum IngestError {
     /// After a failed fsync nothing that the store says can be believed.
     #[error("the store can no longer be trusted (a write to the disk failed): check the disk, then start again")]
     StoreDistrusted,
+    /// A part of the process has ended that must not.
+    #[error(
+        "a part of the ingest process has ended ({0}): this is a fault of the program, and its log says more. Start it again"
+    )]
+    TaskEnded(&'static str),
     /// The folder.
     #[error("{path}: {source}")]
     Io {
@@ -303,30 +309,35 @@ pub async fn run(
     recall(&ingest).await?;
     let link_listener = link::listen(&folder, config.clinic_uid)?;
     let phones = listener::Phones::open(&ingest, config.listen)?;
-    let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
-    let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
-    let sweeping = tokio::spawn(sweep::run(ingest.clone()));
-    let keeping_time = tokio::spawn(timekeeping::run(ingest.clone()));
-    let watching = tokio::spawn(watch_live(ingest.clone()));
+    let mut background = Background::<IngestError>::default();
+    background.start("link", link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
+    background.start("enrolment", listener::enrolling(ingest.clone(), config.enrol_listen));
+    background.start("sweep", sweep::run(ingest.clone()));
+    background.start("timekeeping", timekeeping::run(ingest.clone()));
+    background.start("watch", watch_live(ingest.clone()));
     tracing::info!(listen = %config.listen, "phones are served");
     ready();
-    tokio::select! {
-        () = until => {}
-        () = phones.serve(ingest.clone()) => {}
-        () = ingest.stopping() => {}
+    let died = tokio::select! {
+        () = until => None,
+        () = phones.serve(ingest.clone()) => Some("phones"),
+        (task, _) = background.ended() => Some(task),
+        () = ingest.stopping() => None,
         // Whoever has found out: a phone's upload, the clinic process's answer, the sweep.
-        () = ingest.distrusted() => ingest.stop_if_distrusted(),
-    }
+        () = ingest.distrusted() => {
+            ingest.stop_if_distrusted();
+            None
+        }
+    };
     let distrusted = ingest.is_stopping();
     ingest.stop.send_replace(true);
     drain(&ingest).await;
     phones.close().await;
-    link.abort();
-    enrolling.abort();
-    sweeping.abort();
-    keeping_time.abort();
-    watching.abort();
-    if distrusted { Err(IngestError::StoreDistrusted) } else { Ok(()) }
+    background.stop().await;
+    match died {
+        _ if distrusted => Err(IngestError::StoreDistrusted),
+        Some(task) => Err(IngestError::TaskEnded(task)),
+        None => Ok(()),
+    }
 }
 
 /// What was in force before the restart.
@@ -371,12 +382,9 @@ async fn watch_live(ingest: Arc<Ingest>) {
 }
 
 fn lock(folder: &std::path::Path) -> Result<std::fs::File, IngestError> {
-    let path = folder.join("lock");
-    let io = |source| IngestError::Io { path: path.clone(), source };
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(IngestError::AlreadyRunning(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    match crate::owner::lock(folder) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(IngestError::AlreadyRunning(folder.to_owned())),
+        Err(source) => Err(IngestError::Io { path: folder.join(crate::owner::LOCK_FILE), source }),
     }
 }

@@ -391,7 +391,7 @@ impl Phone {
     pub(crate) fn seals(&self) -> Arc<SealedCapture> {
         let photo = photograph(3).unwrap().bytes;
         let label = br#"{"patient":"1","name":"Nobody","birth_date":"1961-02-03","site":"left forearm"}"#;
-        let label = LabelInput::parse(label).and_then(LabelInput::into_label).unwrap();
+        let label = LabelInput::parse(label).and_then(|input| input.into_label(self.world.now())).unwrap();
         let sequence = self.client.update(Device::take_sequence);
         let device = self.client.device();
         let setting = Setting {

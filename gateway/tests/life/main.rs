@@ -11,6 +11,7 @@
     reason = "what does not go as it should is a failed test"
 )]
 
+mod background;
 mod clinic;
 mod clock;
 mod restore;

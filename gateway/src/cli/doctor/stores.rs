@@ -7,7 +7,7 @@ use super::Finding;
 use crate::cli::outcome::CliError;
 use crate::cli::time;
 use crate::clinic::rollover::{self, Step};
-use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures, rewrap as rewrapping, rotation};
+use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures, rewrap as rewrapping, rotation, witness};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::ingest::inbox;
@@ -51,6 +51,7 @@ pub(super) async fn examine(
             findings.push(database("clinic-db", "clinic.db", &clinic.catalog).await);
             findings.push(addresses(&clinic, config));
             findings.push(sequences(&clinic).await);
+            findings.push(intake_log(&clinic).await);
             findings.push(vault(&clinic, passphrase));
             findings.extend(receipt_key(layout, &clinic));
             findings.extend(rewrap(&clinic).await);
@@ -212,6 +213,20 @@ async fn sequences(clinic: &Clinic) -> Finding {
         format!("Of device {} the clinic lacks {which}{more}.", first.device),
         "A picture is still on its way, was discarded on the device, or was kept from the clinic: ask whoever has it.",
     )
+}
+
+/// What the clinic process has witnessed of ingest's log.
+async fn intake_log(clinic: &Clinic) -> Finding {
+    const CHECK: &str = "intake-log";
+    match witness::forked_at(&clinic.catalog).await {
+        Ok(None) => Finding::ok(CHECK, "Ingest's log has always continued what it had signed before."),
+        Ok(Some(at)) => Finding::fail(
+            CHECK,
+            format!("On {} ingest showed a log that does not continue what it had signed before.", time::human(at)),
+            "Keep everything as it is and tell the privacy officer: safelight audit verify says more.",
+        ),
+        Err(error) => broken(CHECK, "clinic.db", &error),
+    }
 }
 
 fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> Finding {
