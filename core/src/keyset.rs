@@ -5,6 +5,8 @@
 //! envelope, CBOR `{1: key certificate, 2: signed key set}`, each a COSE_Sign1. A phone that knows the CA's key
 //! needs nothing else to check it.
 
+use std::time::Duration;
+
 use ed25519_dalek::VerifyingKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -26,6 +28,10 @@ pub const MAX_CLINIC_NAME_LEN: usize = 128;
 pub const MAX_ROOTS: usize = 4;
 /// The longest CA certificate in bytes.
 pub const MAX_ROOT_LEN: usize = 2 * 1024;
+/// The most key sets that are accepted beside the one in force.
+pub const MAX_OVERLAPS: usize = 7;
+/// How much longer than a gateway by its clock a phone believes receipts of an overlap by its own: clocks differ.
+pub const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 const VERSION: u64 = 1;
 /// What the CA certifies the key for.
@@ -70,13 +76,15 @@ pub enum KeySetError {
     },
 }
 
-/// The key set that came before, still accepted for pictures that were taken under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A key set that came before, still accepted for pictures that were taken under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
     /// Its number.
     pub number: u64,
     /// Until when the gateway accepts it.
     pub until: UnixMillis,
+    /// Who signs receipts for pictures that were taken under it, if that is not the receipt key of today.
+    pub receipt_key: Option<PublicKey>,
 }
 
 /// The clinic's keys.
@@ -102,8 +110,8 @@ pub struct KeySet {
     pub log_origin: String,
     /// The CA certificates to trust, DER, 1 to [`MAX_ROOTS`].
     pub roots: Vec<Vec<u8>>,
-    /// The key set before this one, while it is still accepted.
-    pub previous: Option<Overlap>,
+    /// The key sets before this one that are still accepted, newest first, at most [`MAX_OVERLAPS`].
+    pub previous: Vec<Overlap>,
     /// When this one was signed.
     pub issued_at: UnixMillis,
     /// Where the gateway may be, `host:port`, to be tried in this order.
@@ -131,6 +139,31 @@ impl KeySet {
         self.roots.iter().map(|der| root_key(der)).collect()
     }
 
+    /// The numbers that are accepted at `now`, newest first, each with the key that signs receipts for it.
+    pub fn accepted(&self, now: UnixMillis) -> Vec<(u64, &PublicKey)> {
+        let older = self.previous.iter().filter(|overlap| overlap.until > now);
+        std::iter::once((self.number, &self.receipt_key))
+            .chain(older.map(|overlap| (overlap.number, overlap.receipt_key.as_ref().unwrap_or(&self.receipt_key))))
+            .collect()
+    }
+
+    /// By which keys a phone believes a receipt for a picture that was taken under key set `number`: the receipt key, and within the overlap
+    /// the one of then.
+    pub fn receipt_keys(&self, number: u64, now: UnixMillis) -> Vec<PublicKey> {
+        let of_then = self
+            .previous
+            .iter()
+            .find(|overlap| overlap.number == number && overlap.until.plus(CLOCK_SLACK) > now)
+            .and_then(|overlap| overlap.receipt_key.as_ref());
+        std::iter::once(&self.receipt_key).chain(of_then).cloned().collect()
+    }
+
+    /// Until when a receipt key of before signs for what was sealed in its time; `None` if none does at `now`.
+    pub fn receipt_key_overlaps_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let of_before = self.previous.iter().filter(|overlap| overlap.receipt_key.is_some() && overlap.until > now);
+        of_before.map(|overlap| overlap.until).max()
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         MapWriter::new()
             .uint(1, VERSION)
@@ -144,11 +177,12 @@ impl KeySet {
             .bytes(9, &self.log_key)
             .text(10, &self.log_origin)
             .array(11, self.roots.iter().map(|der| Value::Bytes(der.clone())))
-            .optional(self.previous, |map, previous| {
-                map.map(12, MapWriter::new().uint(1, previous.number).millis(2, previous.until))
-            })
+            .optional(self.previous.first(), |map, newest| map.map(12, overlap_map(newest)))
             .millis(13, self.issued_at)
             .array(14, self.addresses.iter().map(|address| Value::Text(address.clone())))
+            .optional(self.previous.get(1..).filter(|older| !older.is_empty()), |map, older| {
+                map.array(15, older.iter().map(|overlap| overlap_map(overlap).into_value()))
+            })
             .to_bytes()
     }
 
@@ -158,7 +192,7 @@ impl KeySet {
         if version != VERSION {
             return Err(KeySetError::Version(version));
         }
-        let set = Self {
+        let mut set = Self {
             clinic_id: ClinicId::from_bytes(fields.take(2)?.bytes16()?),
             clinic_name: checked(fields.take(3)?, MAX_CLINIC_NAME_LEN, is_one_line)?,
             number: fields.take(4)?.uint()?,
@@ -174,10 +208,18 @@ impl KeySet {
                 .into_iter()
                 .map(|root| root.bytes(1..=MAX_ROOT_LEN))
                 .collect::<Result<_, _>>()?,
-            previous: fields.take_optional(12).map(read_overlap).transpose()?,
+            previous: fields.take_optional(12).map(read_overlap).transpose()?.into_iter().collect(),
             issued_at: fields.take(13)?.millis()?,
             addresses: read_addresses(fields.take(14)?)?,
         };
+        // What was there before there could be several stays where it was.
+        if let Some(older) = fields.take_optional(15) {
+            if set.previous.is_empty() {
+                return Err(older.wrong().into());
+            }
+            let older = older.array(1..=MAX_OVERLAPS.saturating_sub(1))?;
+            set.previous.extend(older.into_iter().map(read_overlap).collect::<Result<Vec<_>, _>>()?);
+        }
         fields.finish()?;
         set.root_keys()?;
         if VerifyingKey::from_bytes(&set.log_key).map_or(true, |key| key.is_weak()) {
@@ -187,10 +229,23 @@ impl KeySet {
         if set.vault == set.recovery {
             return Err(CborError::Field { key: 7 }.into());
         }
-        if set.previous.is_some_and(|previous| previous.number >= set.number) {
-            return Err(CborError::Field { key: 12 }.into());
-        }
+        set.check_overlaps()?;
         Ok(set)
+    }
+
+    /// Numbers fall, and a receipt key that is today's is not named twice: there is one spelling.
+    fn check_overlaps(&self) -> Result<(), CborError> {
+        if self.previous.len() > MAX_OVERLAPS {
+            return Err(CborError::Field { key: 15 });
+        }
+        let mut above = self.number;
+        for (at, overlap) in self.previous.iter().enumerate() {
+            if overlap.number >= above || overlap.receipt_key.as_ref() == Some(&self.receipt_key) {
+                return Err(CborError::Field { key: if at == 0 { 12 } else { 15 } });
+            }
+            above = overlap.number;
+        }
+        Ok(())
     }
 }
 
@@ -367,9 +422,20 @@ impl CertifiedKey {
 
 fn read_overlap(item: Item) -> Result<Overlap, CborError> {
     let mut fields = item.fields()?;
-    let overlap = Overlap { number: fields.take(1)?.uint()?, until: fields.take(2)?.millis()? };
+    let overlap = Overlap {
+        number: fields.take(1)?.uint()?,
+        until: fields.take(2)?.millis()?,
+        receipt_key: fields.take_optional(3).map(public_key).transpose()?,
+    };
     fields.finish()?;
     Ok(overlap)
+}
+
+fn overlap_map(overlap: &Overlap) -> MapWriter {
+    MapWriter::new()
+        .uint(1, overlap.number)
+        .millis(2, overlap.until)
+        .optional(overlap.receipt_key.as_ref(), |map, key| map.bytes(3, &key.to_sec1()))
 }
 
 /// An uncompressed point, the one spelling of a key.

@@ -38,7 +38,7 @@ pub mod receipt;
 pub mod seal;
 pub mod session;
 pub mod strip;
-mod text;
+pub mod text;
 pub mod wire;
 
 #[cfg(test)]

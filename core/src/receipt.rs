@@ -29,9 +29,14 @@ pub enum ReceiptError {
     /// A field is missing, unknown, or beyond what it may hold.
     #[error("the receipt is malformed: {0}")]
     Field(#[from] CborError),
-    /// The envelope or its signature is wrong.
+    /// The envelope is wrong.
     #[error(transparent)]
     Envelope(#[from] CoseError),
+    /// It is not signed by a key that the clinic has named to this phone.
+    #[error(
+        "the receipt is signed by no key that this device knows of the clinic: let it update its keys, then send again"
+    )]
+    UnknownKey,
     /// A receipt for another clinic, capture or manifest.
     #[error("the receipt is for another picture")]
     OtherCapture,
@@ -95,8 +100,8 @@ pub struct Expected<'a> {
     pub manifest_hash: ManifestHash,
     /// This device, under the id that the log entry carries.
     pub device_id: DeviceId,
-    /// Who signs receipts.
-    pub receipt_key: &'a PublicKey,
+    /// Who signs receipts for a picture of its time ([`crate::keyset::KeySet::receipt_keys`]).
+    pub receipt_keys: &'a [PublicKey],
     /// Who signs the intake log's checkpoints.
     pub log_key: &'a VerifyingKey,
     /// The intake log's name.
@@ -123,7 +128,9 @@ pub fn verify(
     last: Option<&Checkpoint>,
     consistency: &[Hash],
 ) -> Result<VerifiedReceipt, ReceiptError> {
-    let payload = Unverified::parse(Purpose::Receipt, bytes, MAX_RECEIPT_LEN)?.verify(expected.receipt_key)?;
+    let unverified = Unverified::parse(Purpose::Receipt, bytes, MAX_RECEIPT_LEN)?;
+    let payload = expected.receipt_keys.iter().find_map(|key| unverified.clone().verify(key).ok());
+    let payload = payload.ok_or(ReceiptError::UnknownKey)?;
     let claim = Claim::from_payload(&payload)?;
     if (claim.clinic_id, claim.capture_id, claim.manifest_hash)
         != (expected.clinic_id, expected.capture_id, expected.manifest_hash)
@@ -280,7 +287,7 @@ mod tests {
                 capture_id: CaptureId::from_bytes([2; 16]),
                 manifest_hash: ManifestHash([3; 32]),
                 device_id: DeviceId::from_bytes([4; 16]),
-                receipt_key: &self.receipt_public,
+                receipt_keys: std::slice::from_ref(&self.receipt_public),
                 log_key: &self.log_public,
                 log_origin: ORIGIN,
             }
@@ -379,9 +386,12 @@ mod tests {
             Err(ReceiptError::NotIncluded)
         );
         assert_eq!(
-            check(Expected { receipt_key: &stranger.receipt_public, ..scene.expected() }),
-            Err(ReceiptError::Envelope(CoseError::Signature))
+            check(Expected { receipt_keys: std::slice::from_ref(&stranger.receipt_public), ..scene.expected() }),
+            Err(ReceiptError::UnknownKey)
         );
+        assert_eq!(check(Expected { receipt_keys: &[], ..scene.expected() }), Err(ReceiptError::UnknownKey));
+        let both = [stranger.receipt_public.clone(), scene.receipt_public.clone()];
+        assert!(check(Expected { receipt_keys: &both, ..scene.expected() }).is_ok());
         assert_eq!(
             check(Expected { log_key: &stranger.log_public, ..scene.expected() }),
             Err(ReceiptError::Checkpoint(CheckpointError::NotSigned))

@@ -49,7 +49,7 @@ impl World {
             log_key: log_key.verifying_key().to_bytes(),
             log_origin: "safelight.internal/test/intake".to_owned(),
             roots: vec![],
-            previous: None,
+            previous: Vec::new(),
             issued_at: NOW,
             addresses: vec!["192.0.2.1:4433".to_owned()],
         };

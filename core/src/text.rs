@@ -2,7 +2,8 @@
 
 /// Whether `text` is one line that shows as it is: no control characters, no line or paragraph separators, nothing
 /// that turns the writing direction or is invisible at its ends.
-pub(crate) fn is_one_line(text: &str) -> bool {
+#[must_use]
+pub fn is_one_line(text: &str) -> bool {
     let deceives = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

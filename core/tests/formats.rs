@@ -89,7 +89,10 @@ fn key_set() -> KeySet {
         log_key: log_key().verifying_key().to_bytes(),
         log_origin: ORIGIN.into(),
         roots: vec![data_encoding::BASE64.decode(CA.as_bytes()).unwrap()],
-        previous: Some(Overlap { number: 1, until: NOW }),
+        previous: vec![
+            Overlap { number: 1, until: NOW, receipt_key: Some(key().verifying()) },
+            Overlap { number: 0, until: NOW, receipt_key: None },
+        ],
         issued_at: NOW,
         addresses: vec!["192.0.2.1:4433".into()],
     }
@@ -211,7 +214,7 @@ fn no_kind_of_message_is_read_as_another() {
         capture_id: CAPTURE,
         manifest_hash: MANIFEST_HASH,
         device_id: DEVICE,
-        receipt_key: &public,
+        receipt_keys: std::slice::from_ref(&public),
         log_key: &log_public,
         log_origin: ORIGIN,
     };

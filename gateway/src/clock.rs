@@ -3,9 +3,13 @@
 //! | file | what |
 //! |---|---|
 //! | this one | the wall clock, and beside it the time since the start, which nobody can set |
+//! | [`calendar`] | times as text |
 //! | [`guard`] | whether the wall clock can be right |
+//! | [`keeping`] | what both processes keep of that |
 
+pub mod calendar;
 pub mod guard;
+pub mod keeping;
 
 use std::fmt;
 use std::sync::Arc;

@@ -5,7 +5,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use safelight_core::text::is_one_line;
 use serde::{Deserialize, Serialize};
+
+use crate::owner;
 
 /// Name of the file in the data folder.
 pub const FILE_NAME: &str = "config.toml";
@@ -126,9 +129,10 @@ impl Config {
 
     /// What a parser cannot know.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.clinic_name.is_empty() || self.clinic_name.len() > 64 || self.clinic_name.chars().any(char::is_control)
-        {
-            return Err(ConfigError::Value("clinic_name: 1 to 64 bytes without control characters are expected"));
+        if self.clinic_name.len() > 64 || !is_one_line(&self.clinic_name) {
+            return Err(ConfigError::Value(
+                "clinic_name: 1 to 64 bytes are expected, all of them characters that show",
+            ));
         }
         if self.hosts.is_empty() || self.hosts.len() > 8 {
             return Err(ConfigError::Value("hosts: 1 to 8 names or addresses are expected"));
@@ -205,6 +209,11 @@ impl Layout {
     /// What belongs to the clinic process.
     pub fn clinic(&self) -> PathBuf {
         self.root.join("clinic")
+    }
+
+    /// Whether the two processes' folders belong to two users.
+    pub fn has_two_users(&self) -> bool {
+        owner::of(&self.ingest()) != owner::of(&self.clinic())
     }
 
     /// Sealed payloads: written by ingest, read by the clinic process.

@@ -6,8 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
+use rustix::fs::OFlags;
 use safelight_core::device_key::SoftwareKey;
 use zeroize::Zeroizing;
+
+use crate::owner;
 
 /// Largest key or certificate file that is read.
 const MAX_FILE_LEN: u64 = 64 * 1024;
@@ -34,26 +37,36 @@ pub enum KeyFileError {
 /// Makes a folder that its owner alone may enter, and those above it.
 pub fn create_folder(path: &Path) -> Result<(), KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+            Ok(()) => File::open(folder).and_then(|new| owner::give_to_folders(&new, folder)).map_err(io)?,
+            // Made by another in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io(error)),
+        }
+    }
+    if path.is_dir() { Ok(()) } else { Err(io(io::ErrorKind::NotADirectory.into())) }
 }
 
 /// Writes a new file and syncs it and its folder. An existing one is never overwritten.
 pub fn create(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(io)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(path)).map_err(io)
+    owner::give_to_folders(&file, path)
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| sync_folder(path))
+        .map_err(io)
 }
 
 /// Replaces a file as a whole: whoever reads it sees the old or the new one.
 pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), KeyFileError> {
     let beside = path.with_extension("new");
-    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
-    }
+    remove(&beside)?;
     create(&beside, mode, bytes)?;
-    std::fs::rename(&beside, path).and_then(|()| sync_folder(path)).map_err(io)
+    rename(&beside, path)
 }
 
 /// Reads a file that need not be secret.
@@ -68,8 +81,9 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 
 fn read_checked(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    // Not blocking: a pipe in the file's place would keep whoever reads it waiting.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    // Not blocking: a pipe in the file's place would keep whoever reads it waiting. Nothing is followed: where root reads a file of
+    // ingest's, a link would lead it anywhere.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     if !metadata.is_file() {
@@ -85,11 +99,24 @@ fn read_checked(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, KeyFile
     Ok(bytes)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+/// Gives a file another name, over whatever has it, durably.
+pub fn rename(from: &Path, to: &Path) -> Result<(), KeyFileError> {
+    let io = |source| KeyFileError::Io { path: from.to_owned(), source };
+    std::fs::rename(from, to).and_then(|()| sync_folder(to)).map_err(io)
+}
+
+/// Removes a file, if there is one.
+pub fn remove(path: &Path) -> Result<(), KeyFileError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(KeyFileError::Io { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
     }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(owner::folder_of(path))?.sync_all()
 }
 
 /// Writes a P-256 key as PKCS#8 PEM.
@@ -187,5 +214,19 @@ mod tests {
         replace(&path, 0o644, chain.as_bytes()).unwrap();
         assert_eq!(read_certificates(&path).unwrap(), vec![vec![1; 100], vec![2; 48]]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Root reads files of ingest's, whose folder may be an attacker's.
+    #[test]
+    fn a_link_in_a_files_place_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("tls.crt"), folder.path().join("target"));
+        create(&target, 0o600, b"a secret").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        for read in [read(&path).map(drop), read_secret(&path).map(drop), read_certificates(&path).map(drop)] {
+            assert!(matches!(read, Err(KeyFileError::Io { .. })), "{read:?}");
+        }
+        // The control.
+        assert_eq!(read(&target).unwrap(), b"a secret");
     }
 }

@@ -4,6 +4,7 @@
 //! `ingest` cannot name `vault`, `clinic` or `enrol::ca`; a test reads the imports and holds the house to it.
 #![forbid(unsafe_code)]
 
+pub mod background;
 pub mod cli;
 pub mod clinic;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod inspector;
 pub mod keyfile;
 pub mod link;
 pub mod log;
+pub mod owner;
 pub mod phone;
 pub mod setup;
 pub mod store;

@@ -385,7 +385,7 @@ fn clinic_files(folder: &Path, keys: &Keys, config: &Config, now: UnixMillis) ->
         log_key: keys.intake_log.verifying_key().to_bytes(),
         log_origin: inbox::log_origin(keys.clinic_id),
         roots: vec![keys.ca.certificate().to_vec()],
-        previous: None,
+        previous: Vec::new(),
         issued_at: now,
         addresses: config.addresses(),
     };

@@ -48,7 +48,7 @@ impl Clinic {
             log_key: ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key().to_bytes(),
             log_origin: "safelight.internal/test/intake".to_owned(),
             roots: vec![self.ca.certificate().to_vec()],
-            previous: None,
+            previous: Vec::new(),
             issued_at: NOW,
             addresses: vec!["192.0.2.1:4433".to_owned()],
         };

@@ -24,6 +24,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use safelight_core::capture::SealedCapture;
 use safelight_core::client::{CancelToken, Client};
 use safelight_core::session::send::{Send, Trust};
+use safelight_gateway::clock::Clock;
 use tokio::task::JoinSet;
 
 use shared::figures::{median, ms, quantile};
@@ -169,7 +170,12 @@ async fn drip(address: SocketAddr, client: Arc<Client>, capture: Arc<SealedCaptu
         let mut streams = Vec::new();
         while let Ok(Ok((mut send, recv))) = tokio::time::timeout(DRIP, connection.open_bi()).await {
             let device = client.device();
-            let trust = Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: None };
+            let trust = Trust {
+                key_set: device.key_set.key_set(),
+                device_id: device.device_id,
+                last: None,
+                now: Clock::system().now(),
+            };
             let (_, opening) = Send::begin(&capture, trust).expect("a request");
             if send.write_all(&opening).await.is_err() {
                 break;

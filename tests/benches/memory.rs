@@ -18,6 +18,7 @@ use safelight_core::capture::SealedCapture;
 use safelight_core::client::Client;
 use safelight_core::session::send::{Send, Trust};
 use safelight_core::wire::limits::MAX_CONNECTIONS_PER_DEVICE;
+use safelight_gateway::clock::Clock;
 
 use shared::gateway::Gateway;
 use shared::process::resident;
@@ -128,7 +129,12 @@ async fn stall(
     connection: &quinn::Connection,
 ) -> (quinn::SendStream, quinn::RecvStream) {
     let device = device.device();
-    let trust = Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: None };
+    let trust = Trust {
+        key_set: device.key_set.key_set(),
+        device_id: device.device_id,
+        last: None,
+        now: Clock::system().now(),
+    };
     let (mut session, opening) = Send::begin(capture, trust).expect("a request");
     let (mut send, mut recv) = connection.open_bi().await.expect("a stream");
     send.write_all(&opening).await.expect("the request goes");

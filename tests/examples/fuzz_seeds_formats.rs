@@ -210,12 +210,14 @@ fn link() -> Vec<Seed> {
             token_hash: [6; 32],
             expires_at: NOW,
         }]),
-        Ask::KeySet { envelope: vec![7; 90], accepted: vec![1, 2] },
+        Ask::KeySet { envelope: vec![7; 90], accepted: vec![1, 2], receipt_keys: Vec::new() },
         Ask::Answer { conversation: 5, message: vec![8; 20], last: true },
         Ask::Checkpoint { from: 3 },
         Ask::CertificateRequest,
         Ask::Certificate(vec![vec![9; 50], vec![10; 50]]),
         Ask::Status,
+        Ask::KeySet { envelope: vec![7; 90], accepted: vec![2], receipt_keys: vec![keys().receipt.verifying()] },
+        Ask::ReceiptKeyRequest,
     ];
     let answers = [
         Answer::Done,

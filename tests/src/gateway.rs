@@ -221,8 +221,20 @@ impl Gateway {
     #[track_caller]
     pub fn invite(&self, name: &str, qr: &str) -> Value {
         let qr = self.path(qr);
-        let invite =
-            ["device", "invite", "--data", "D", "--name", name, "--person", "clinician1", "--qr-png", &qr, "--json"];
+        let invite = [
+            "device",
+            "invite",
+            "--data",
+            "D",
+            "--name",
+            name,
+            "--person",
+            "clinician1",
+            "--qr-png",
+            &qr,
+            "--force",
+            "--json",
+        ];
         self.run(&invite).ok().json()
     }
 
@@ -410,10 +422,10 @@ pub fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The texts among the fields of a log entry: ids and codes, no numbers.
+/// The texts among the fields of a log entry but its time: ids and codes, no numbers.
 fn fields(entry: &Value) -> Vec<&str> {
     let fields = entry.get("fields").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    fields.iter().filter_map(Value::as_str).collect()
+    fields.split_last().map_or(&[][..], |(_, others)| others).iter().filter_map(Value::as_str).collect()
 }
 
 /// A list.

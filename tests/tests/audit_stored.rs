@@ -133,17 +133,20 @@ fn a02_a_tail_cut_off_with_all_that_speaks_of_it_is_found_by_a_checkpoint_from_o
 fn a03_a_log_written_anew_with_its_own_key_is_found_from_outside() {
     let (gateway, _, [early, late]) = with_pictures();
     let forged = copied(&gateway);
-    rewrite_intake_log(&forged);
+    rewrite_intake_log(&forged, 1);
     for kept in [&early, &late] {
         let said = verify(&gateway, &forged, &["--against", kept]).exits(7);
         assert_eq!(verdict(&said, "intake")["ok"], false, "{said}");
     }
-    // With nothing from outside it is sound by itself: the control. (What the clinic process has seen of it, once a minute, is outside too.)
-    verify(&gateway, &forged, &["--logs-only"]).ok();
+    // With nothing from outside it is sound by itself: the control. The clinic process is outside too, but was down when the last entry came.
+    let unseen = copied(&gateway);
+    rewrite_intake_log(&unseen, gateway.log("intake").len() - 1);
+    verify(&gateway, &unseen, &["--logs-only"]).ok();
+    verify(&gateway, &unseen, &["--against", &late]).exits(7);
 }
 
-/// As an intruder in ingest would: the first capture's entry says another time, everything else follows from it.
-fn rewrite_intake_log(data: &Path) {
+/// As an intruder in ingest would: the entry at `index` says another time, everything else follows from it.
+fn rewrite_intake_log(data: &Path, index: usize) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let key = log_key(data);
     let entries = runtime.block_on(async {
@@ -160,7 +163,7 @@ fn rewrite_intake_log(data: &Path) {
     runtime.block_on(async {
         let log = inbox::open_log(&data.join("ingest"), clinic_id(data), key.verifying_key()).await.expect("a log");
         let mut entries: Vec<Vec<u8>> = entries.into_iter().map(|(_, entry)| entry).collect();
-        let last = entries[0].last_mut().expect("an entry");
+        let last = entries[index].last_mut().expect("an entry");
         *last = last.wrapping_sub(1);
         let mut tx = log.catalog().write().await.expect("the database");
         log.append(&mut tx, &entries).await.expect("appended");

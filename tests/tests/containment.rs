@@ -57,6 +57,37 @@ fn two_users_do_the_main_job() {
     is_laid_out(&separated);
 }
 
+/// An admin forgets `runuser`: the commands that write, and even a process, run as root. Nothing that they leave may be in the way of the
+/// two users afterwards.
+#[test]
+fn x60_what_root_has_run_leaves_nothing_that_the_two_users_cannot_use() {
+    if !is_root("x60_what_root_has_run_leaves_nothing_that_the_two_users_cannot_use") {
+        return;
+    }
+    let mut separated = Separated::serving();
+    let phone = separated.gateway.enrol("phone");
+    separated.stop_ingest();
+    separated.stop_clinic();
+    let data = separated.gateway.data();
+    // Of a gateway that never ran: root makes its locks.
+    for lock in ["ingest/lock", "clinic/lock"] {
+        fs::remove_file(data.join(lock)).expect("a lock file");
+    }
+    separated.gateway.run(&["ca", "rollover", "--data", "D"]).ok();
+    let refused = separated.gateway.run(&["serve", "--data", "D", "--passphrase-file", "P"]).exits(2);
+    assert!(refused.stderr.contains("two users") && refused.stderr.contains("safelight-ingest"), "{refused}");
+    separated.gateway.serve_ingest_alone();
+    phone.send(&[&photograph(&separated.gateway, 3)]).ok();
+    assert!(separated.gateway.stop());
+    is_laid_out(&separated);
+    assert!(files(&data.join("clinic")).iter().any(|file| file.ends_with("ca-next.key")), "the rollover made no key");
+
+    // The control: the two users go on with it.
+    assert!(separated.start(), "the gateway does not come up");
+    phone.send(&[&photograph(&separated.gateway, 4)]).ok();
+    separated.gateway.pictures_in(&["verified"], 2);
+}
+
 /// Whatever either process has made since belongs to it alone, but for what the clinic process must read.
 fn is_laid_out(separated: &Separated) {
     let data = separated.gateway.data();
@@ -94,6 +125,16 @@ fn x41_ingest_s_user_reads_nothing_of_the_clinic_s() {
         let path = file.to_str().expect("UTF-8");
         assert!(!separated.can_read(INGEST, path), "ingest's user reads {path}");
         assert!(separated.can_read(CLINIC, path), "the control: the clinic's user does not read {path}");
+    }
+    // Whoever comes as the wrong user is told as whom to come.
+    for (user, command, hint) in [
+        (CLINIC, &["audit", "verify"][..], "as root"),
+        (INGEST, &["device", "list"], "as the user that it belongs to, number 61002"),
+        (61_003, &["device", "list"], "permission denied"),
+    ] {
+        let path = data.to_str().expect("UTF-8");
+        let refused = separated.run_as(user, &[command, &["--data", path]].concat());
+        assert!(refused.code != Some(0) && refused.stderr.contains(hint), "{user} {command:?}: {refused}");
     }
     let clinic = separated.gateway.path("data/clinic");
     for line in [

@@ -105,3 +105,45 @@ fn two_users_are_well_and_a_wrong_layout_of_them_is_named() {
     fs::write(&config, other).expect("the configuration");
     assert_eq!(level(gateway, "separation"), "fail");
 }
+
+/// What an admin has left as root, and what an intruder in ingest leaves so that root gives it something of root's.
+#[test]
+fn x61_what_belongs_to_the_wrong_user_is_named_with_what_mends_it() {
+    if !is_root("x61_what_belongs_to_the_wrong_user_is_named_with_what_mends_it") {
+        return;
+    }
+    let separated = Separated::init();
+    let gateway = &separated.gateway;
+    assert_eq!(level(gateway, "owners"), "ok");
+    let shard = gateway.data().join("ingest/blobs/ab");
+    fs::create_dir(&shard).expect("a folder of root's");
+    fs::write(gateway.data().join("clinic/ca-next.key"), "x").expect("a file of root's");
+    let findings = array(gateway.run(&["doctor", "--data", "D", "--json"]).json());
+    let wrong: Vec<_> = findings.iter().filter(|finding| text(finding, "check") == "owners").collect();
+    assert_eq!(wrong.len(), 2);
+    for (finding, name) in wrong.iter().zip(["ingest/blobs/ab", "clinic/ca-next.key"]) {
+        assert!(text(finding, "level") == "fail" && text(finding, "message").contains(name), "{finding}");
+        let (_, mend) = text(finding, "advice").split_once("then: ").expect("a command");
+        assert!(command("/bin/sh", &["-c", mend]).status().expect("a shell").success(), "{mend}");
+    }
+    assert_eq!(level(gateway, "owners"), "ok");
+
+    // A second name of a file of root's: its owner must not be mended.
+    let target = gateway.at("target");
+    fs::write(&target, "x").expect("a file of root's");
+    fs::hard_link(&target, gateway.data().join("ingest/planted")).expect("a second name");
+    let findings = array(gateway.run(&["doctor", "--data", "D", "--json"]).json());
+    let planted = findings.iter().find(|finding| text(finding, "message").contains("planted")).expect("a finding");
+    assert!(text(planted, "level") == "fail" && !text(planted, "advice").contains("chown"), "{planted}");
+    fs::remove_file(gateway.data().join("ingest/planted")).expect("our own file");
+
+    // Links lead doctor nowhere: neither to whom something else belongs, nor to what it says.
+    fs::create_dir(gateway.at("elsewhere")).expect("a folder of root's");
+    fs::copy(gateway.at("recovery-kit.txt"), gateway.at("elsewhere/kit")).expect("a copy");
+    for (name, to) in [("folder", "elsewhere"), ("kit", "elsewhere/kit")] {
+        let line = format!("ln -s '{}' '{}/ingest/{name}'", gateway.path(to), gateway.data().display());
+        assert!(separated.shell(safelight_tests::gateway::separated::INGEST, &line));
+    }
+    assert_eq!(level(gateway, "owners"), "ok");
+    assert_ne!(level(gateway, "secrets"), "fail");
+}

@@ -34,7 +34,7 @@ fn genuine_documents_are_believed() {
         capture_id: CAPTURE,
         manifest_hash: manifest().hash(),
         device_id: DEVICE,
-        receipt_key: &receipt_key,
+        receipt_keys: std::slice::from_ref(&receipt_key),
         log_key: &log_key,
         log_origin: ORIGIN,
     };

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Resource, Signal, getrlimit};
 use safelight_core::label::RecordNumberRules;
+use safelight_gateway::clock::Clock;
 use safelight_gateway::demo::photos::photograph;
 use safelight_gateway::demo::search::{Search, Searched};
 use safelight_gateway::phone::label::LabelInput;
@@ -39,7 +40,9 @@ fn patients() -> Search {
             search.text("birth date", &form);
         }
         search.text("note", text(&value, "note"));
-        let input = LabelInput::parse(label.as_bytes()).and_then(LabelInput::into_label).expect("a label");
+        let input = LabelInput::parse(label.as_bytes())
+            .and_then(|input| input.into_label(Clock::system().now()))
+            .expect("a label");
         search.text("record number", &input.record_number);
         for rules in 0..8u8 {
             let number = input.normalised_record_number(&RecordNumberRules {

@@ -105,7 +105,20 @@ fn finish_base64(text: &str) -> Vec<u8> {
 fn vault(gateway: &Gateway) -> (Secret, Vec<Secret>) {
     let sealed = fs::read(gateway.data().join("clinic/vault.age")).expect("the vault's file");
     let plain = passphrase::decrypt(&sealed, PASSPHRASE.as_bytes(), 20).expect("the vault opens");
-    let (line, key) = identity(std::str::from_utf8(&plain).expect("text"));
+    keys_of(std::str::from_utf8(&plain).expect("text"))
+}
+
+/// The same of the newest key, after a rotation.
+fn newest(gateway: &Gateway) -> (Secret, Vec<Secret>) {
+    let sealed = fs::read(gateway.data().join("clinic/vault.age")).expect("the vault's file");
+    let plain = passphrase::decrypt(&sealed, PASSPHRASE.as_bytes(), 20).expect("the vault opens");
+    let text = std::str::from_utf8(&plain).expect("text");
+    let at = text.rfind("# epoch: 2").expect("a second key");
+    keys_of(&text[at..])
+}
+
+fn keys_of(text: &str) -> (Secret, Vec<Secret>) {
+    let (line, key) = identity(text);
     let texts = vec![Secret::text("the vault key's text", &line), Secret::text("the passphrase", PASSPHRASE)];
     (Secret::key("the vault key", &key), texts)
 }
@@ -247,7 +260,7 @@ fn x49_a_command_that_has_opened_the_vault_leaves_no_key_behind() {
     if !is_root("x49_a_command_that_has_opened_the_vault_leaves_no_key_behind") {
         return;
     }
-    let gateway = Gateway::serving();
+    let mut gateway = Gateway::serving();
     let phone = gateway.enrol("phone");
     let photo = photo(&gateway, 3);
     phone.send(&[&photo]).ok();
@@ -271,6 +284,18 @@ fn x49_a_command_that_has_opened_the_vault_leaves_no_key_behind() {
     fs::remove_file(&out).expect("the opened picture");
     let Some((strace, process)) = at_its_end(&[&open[..], &common].concat(), b"") else { return };
     none_in(process, "vault open", &pieces(&fs::read(&out).expect("the opened picture")));
+    strace.kill();
+    kill(process);
+    // Nor is either key, of one that makes a new one.
+    assert!(gateway.stop());
+    let Some((strace, process)) = at_its_end(&[&["vault", "rotate"][..], &common].concat(), b"") else { return };
+    let (new, new_texts) = newest(&gateway);
+    for (what, key) in [("the old", &key), ("the new", &new)] {
+        let places = key.places(process);
+        assert!(places.is_empty(), "a rotation leaves {what} vault key at {places:?}");
+    }
+    none_in(process, "vault rotate", &texts);
+    none_in(process, "vault rotate", &new_texts);
     strace.kill();
     kill(process);
 }

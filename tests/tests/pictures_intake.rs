@@ -40,7 +40,7 @@ fn captured(photo: &[u8]) -> Result<SealedCapture, CaptureError> {
         log_key: [9; 32],
         log_origin: "safelight.internal/test/intake".to_owned(),
         roots: vec![],
-        previous: None,
+        previous: Vec::new(),
         issued_at: UnixMillis(1),
         addresses: vec!["192.0.2.1:4433".to_owned()],
     };

@@ -21,6 +21,7 @@ use safelight_core::capture::SealedCapture;
 use safelight_core::client::{CancelToken, Client, ClientError, Options};
 use safelight_core::receipt::VerifiedReceipt;
 use safelight_core::wire::{CloseReason, RefusalCode};
+use safelight_gateway::clock::calendar::rfc3339_exact;
 use safelight_gateway::store::blobs::payload_key;
 use safelight_tests::gateway::phone::{Phone, seal};
 use safelight_tests::gateway::{Gateway, text};
@@ -127,26 +128,30 @@ impl Intake {
     }
 
     /// While nothing runs: the capture is there whole or not at all. Says which, by its place in the intake log and its time.
-    fn all_or_nothing(&self, capture: &SealedCapture) -> Option<(u64, u64)> {
+    fn all_or_nothing(&self, capture: &SealedCapture) -> Option<(u64, String)> {
         self.gateway.run(&["audit", "verify", "--data", "D"]).ok();
         let id = capture.id().to_string();
         let entry = self.gateway.log("intake").into_iter().find(|entry| text(entry, "capture") == id);
-        entry.map(|entry| (entry["index"].as_u64().expect("an index"), entry["stored_at"].as_u64().expect("a time")))
+        entry.map(|entry| (entry["index"].as_u64().expect("an index"), text(&entry, "stored_at").to_owned()))
     }
 
     /// Ingest runs undisturbed: the phone sends the capture again, and it is stored once, where it was if it was.
-    fn send_again(&mut self, capture: &Arc<SealedCapture>, before: Option<(u64, u64)>) {
+    fn send_again(&mut self, capture: &Arc<SealedCapture>, before: Option<(u64, String)>) {
         self.tracer = None;
         self.gateway.serve_ingest_alone();
         let receipt =
             self.runtime.block_on(self.client.upload(capture, |_| {}, &CancelToken::new())).expect("a receipt");
         self.stored += 1;
         if let Some(before) = before {
-            assert_eq!((receipt.index(), receipt.stored_at().0), before, "another receipt for what was stored already");
+            assert_eq!(
+                (receipt.index(), rfc3339_exact(receipt.stored_at())),
+                before,
+                "another receipt for what was stored already"
+            );
         }
         self.runtime.block_on(self.client.disconnect());
         assert!(self.gateway.stop(), "ingest did not end well");
-        assert_eq!(self.all_or_nothing(capture), Some((receipt.index(), receipt.stored_at().0)));
+        assert_eq!(self.all_or_nothing(capture), Some((receipt.index(), rfc3339_exact(receipt.stored_at()))));
         let stored = self.gateway.stored();
         assert_eq!((stored.len(), self.gateway.blobs().len()), (self.stored, self.stored), "stored {stored:?}");
         assert_eq!(self.gateway.incoming(), 0);

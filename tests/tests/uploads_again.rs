@@ -19,6 +19,7 @@ use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress
 use safelight_core::receipt::VerifiedReceipt;
 use safelight_core::wire::RefusalCode;
 use safelight_gateway::clock::Clock;
+use safelight_gateway::clock::calendar::rfc3339_exact;
 use safelight_gateway::demo::photos::photograph;
 use safelight_tests::gateway::phone::{Phone, seal, seal_with};
 use safelight_tests::gateway::program::until;
@@ -38,10 +39,10 @@ async fn upload(client: &Client, capture: &Arc<SealedCapture>) -> Result<Verifie
 }
 
 /// Its place in the intake log and its time there, once it has them.
-fn stored(gateway: &Gateway, capture: &SealedCapture) -> Option<(u64, u64)> {
+fn stored(gateway: &Gateway, capture: &SealedCapture) -> Option<(u64, String)> {
     let id = capture.id().to_string();
     let entry = gateway.log("intake").into_iter().find(|entry| text(entry, "capture") == id)?;
-    Some((entry["index"].as_u64()?, entry["stored_at"].as_u64()?))
+    Some((entry["index"].as_u64()?, entry["stored_at"].as_str()?.to_owned()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -66,7 +67,7 @@ async fn d02_when_the_receipt_is_lost_the_next_one_says_the_same() {
     let later = phone.client();
     for _ in 0..2 {
         let receipt = upload(&later, &capture).await.expect("a receipt");
-        assert_eq!((receipt.index(), receipt.stored_at().0), before);
+        assert_eq!((receipt.index(), rfc3339_exact(receipt.stored_at())), before);
     }
     assert_eq!(gateway.stored(), [capture.id().to_string()]);
     assert_eq!(gateway.blobs(), [capture.payload().len() as u64]);

@@ -10,8 +10,10 @@ use rustls::time_provider::TimeProvider;
 use super::ClientError;
 use super::device::Device;
 use super::key::PatientKey;
-use super::tls::{self, ClientIdentity, TlsConfigError};
+use super::silence::Silence;
+use super::tls::{self, ClientIdentity};
 use crate::device_key::DeviceKey;
+use crate::ids::UnixMillis;
 use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};
 
 /// How long one address has to answer.
@@ -103,6 +105,15 @@ impl Client {
 
     fn lock_device(&self) -> std::sync::MutexGuard<'_, Device> {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What time it is, by the clock that the gateway's certificate is judged by. Without one it is so late that nothing of before counts.
+    pub(super) fn now(&self) -> UnixMillis {
+        let time = match &self.options.time {
+            Some(time) => time.current_time(),
+            None => rustls::time_provider::DefaultTimeProvider.current_time(),
+        };
+        UnixMillis(time.map_or(u64::MAX, |time| time.as_secs().saturating_mul(1000)))
     }
 
     /// The device key in use.
@@ -233,7 +244,7 @@ pub(super) async fn dial_any(
             }
         }
     }
-    Err(ClientError::Unreachable { addresses: addresses.join(", ") })
+    Err(ClientError::Unreachable { addresses: addresses.join(", "), silence: Silence::of(addresses).await })
 }
 
 fn endpoint_for(remote: SocketAddr) -> Result<quinn::Endpoint, ClientError> {
@@ -242,8 +253,10 @@ fn endpoint_for(remote: SocketAddr) -> Result<quinn::Endpoint, ClientError> {
     quinn::Endpoint::new(config, None, socket_for(remote)?, runtime).map_err(|_| ClientError::Socket)
 }
 
-fn socket_for(remote: SocketAddr) -> Result<UdpSocket, ClientError> {
+pub(super) fn socket_for(remote: SocketAddr) -> Result<UdpSocket, ClientError> {
     let any: SocketAddr =
         if remote.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
-    UdpSocket::bind(any).map_err(|_| ClientError::Socket)
+    let socket = UdpSocket::bind(any).map_err(|_| ClientError::Socket)?;
+    socket.set_nonblocking(true).map_err(|_| ClientError::Socket)?;
+    Ok(socket)
 }

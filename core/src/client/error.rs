@@ -1,5 +1,6 @@
 //! What the client's user must tell apart.
 
+use super::Silence;
 use crate::device_key::DeviceKeyError;
 use crate::keyset::KeySetError;
 use crate::receipt::ReceiptError;
@@ -12,12 +13,12 @@ use crate::wire::{CloseReason, RefusalCode};
 #[non_exhaustive]
 pub enum ClientError {
     /// None of the addresses answered.
-    #[error(
-        "the gateway does not answer at {addresses}: check that this device is in the clinic's network; if it is, UDP may be blocked there, and there is no other way"
-    )]
+    #[error("{}", silence.sentence(addresses))]
     Unreachable {
         /// The addresses that were tried.
         addresses: String,
+        /// What can be told of the reason.
+        silence: Silence,
     },
     /// The connection was lost and could not be had again in time.
     #[error("the connection to the gateway was lost: the picture is still held, try again")]

@@ -11,7 +11,7 @@ use super::{CancelToken, ClientError, spread};
 use crate::capture::SealedCapture;
 use crate::device_key::DeviceKeyError;
 use crate::manifest::{ManifestError, SignedManifest};
-use crate::receipt::VerifiedReceipt;
+use crate::receipt::{ReceiptError, VerifiedReceipt};
 use crate::session::send::{Send, Trust};
 
 /// Handed to the transport at once.
@@ -62,11 +62,17 @@ impl Client {
         let device_id = self.device().device_id;
         let mut pause = FIRST_PAUSE;
         let mut round = 0;
+        let mut keys_asked = false;
         loop {
             let error = match self.attempt(capture, progress).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
             };
+            // The receipt key may have changed while this device was away. What the clinic says is believed, and nothing that the gateway says.
+            let unknown_key = matches!(error, ClientError::Receipt(ReceiptError::UnknownKey));
+            if unknown_key && !std::mem::replace(&mut keys_asked, true) && self.update_key_set(self.now()).await? {
+                continue;
+            }
             if !error.is_temporary() || Instant::now() + pause >= deadline {
                 return Err(error);
             }
@@ -83,8 +89,12 @@ impl Client {
     ) -> Result<VerifiedReceipt, ClientError> {
         let live = self.live().await?;
         let device = self.device();
-        let trust =
-            Trust { key_set: device.key_set.key_set(), device_id: device.device_id, last: device.checkpoint.as_ref() };
+        let trust = Trust {
+            key_set: device.key_set.key_set(),
+            device_id: device.device_id,
+            last: device.checkpoint.as_ref(),
+            now: self.now(),
+        };
         let manifest = capture.manifest().signed_by(live.key.as_ref()).map_err(|error| match error {
             ManifestError::DeviceKey(error) => error,
             _ => DeviceKeyError::Failed,

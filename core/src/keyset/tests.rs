@@ -1,6 +1,7 @@
 //! Key sets that hold, and every way in which one does not.
 
 use super::*;
+use crate::cbor;
 use crate::enrol::der_for_tests::{EC_PUBLIC_KEY, P256, P384, ca_certificate, certificate, spki};
 use getrandom::SysRng;
 
@@ -35,7 +36,7 @@ impl Clinic {
             log_key: ed25519_dalek::SigningKey::from_bytes(&[4; 32]).verifying_key().to_bytes(),
             log_origin: "example.internal/intake".into(),
             roots: vec![ca_certificate(&ca)],
-            previous: Some(Overlap { number: 6, until: UNTIL }),
+            previous: vec![Overlap { number: 6, until: UNTIL, receipt_key: None }],
             issued_at: NOW,
             addresses: vec!["gw.example:4433".into()],
         };
@@ -64,10 +65,54 @@ fn a_key_set_reads_back_and_lists_its_roots() {
     assert_eq!(verified.bytes(), bytes);
     assert_eq!(verified.key_set().root_keys(), Ok(vec![clinic.ca.verifying()]));
 
-    let alone = KeySet { previous: None, ..clinic.set.clone() };
+    let alone = KeySet { previous: Vec::new(), ..clinic.set.clone() };
     let bytes = clinic.sign(&alone).unwrap().bytes().to_vec();
     assert_eq!(clinic.verify(&bytes).unwrap().key_set(), &alone);
     assert_eq!(KeyCertificate::from_bytes(clinic.certificate.bytes()), Ok(clinic.certificate));
+}
+
+fn overlap(number: u64) -> Overlap {
+    Overlap { number, until: UNTIL, receipt_key: None }
+}
+
+#[test]
+fn several_key_sets_overlap_each_with_the_receipt_key_of_then() {
+    let clinic = Clinic::new();
+    let [old, older] = [key().verifying(), key().verifying()];
+    let previous = vec![
+        overlap(6),
+        Overlap { receipt_key: Some(old.clone()), ..overlap(5) },
+        Overlap { receipt_key: Some(older.clone()), until: NOW, ..overlap(2) },
+    ];
+    let set = KeySet { previous, ..clinic.set.clone() };
+    let read = clinic.verify(clinic.sign(&set).unwrap().bytes()).unwrap();
+    assert_eq!(read.key_set(), &set);
+    let today = &set.receipt_key;
+    assert_eq!(set.accepted(UnixMillis(NOW.0 - 1)), [(7, today), (6, today), (5, &old), (2, &older)]);
+    assert_eq!(set.accepted(NOW), [(7, today), (6, today), (5, &old)]);
+    assert_eq!(set.accepted(UNTIL), [(7, today)]);
+    // A key of then counts for what was taken then, and for nothing else.
+    let alone = std::slice::from_ref(today);
+    for (number, expected) in [(7, alone), (6, alone), (5, &[today.clone(), old.clone()][..]), (4, alone)] {
+        assert_eq!(set.receipt_keys(number, NOW), expected, "{number}");
+    }
+    assert_eq!(set.receipt_keys(5, UNTIL.plus(CLOCK_SLACK)), alone);
+    assert_eq!(set.receipt_key_overlaps_until(NOW), Some(UNTIL));
+    assert_eq!(set.receipt_key_overlaps_until(UNTIL), None);
+    assert_eq!(clinic.set.receipt_key_overlaps_until(NOW), None);
+}
+
+#[test]
+fn further_overlaps_are_not_read_without_the_newest() {
+    let clinic = Clinic::new();
+    let set = KeySet { previous: vec![overlap(6), overlap(5)], ..clinic.set.clone() };
+    let mut fields = match cbor::decode(&set.to_bytes(), MAX_KEY_SET_LEN).unwrap() {
+        Value::Map(fields) => fields,
+        other => panic!("{other:?}"),
+    };
+    fields.retain(|(key, _)| *key != Value::from(12u64));
+    let payload = cbor::encode(Value::Map(fields));
+    assert_eq!(KeySet::from_payload(&payload), Err(KeySetError::Field(CborError::Field { key: 15 })));
 }
 
 #[test]
@@ -165,7 +210,14 @@ fn what_no_phone_would_accept_is_not_signed() {
     refused(10, |set| set.log_origin = "a b".into());
     refused(11, |set| set.roots.clear());
     refused(11, |set| set.roots = vec![set.roots[0].clone(); MAX_ROOTS + 1]);
-    refused(12, |set| set.previous = Some(Overlap { number: 7, until: UNTIL }));
+    refused(12, |set| set.previous = vec![overlap(7)]);
+    refused(12, |set| set.previous = vec![Overlap { receipt_key: Some(set.receipt_key.clone()), ..overlap(6) }]);
+    refused(15, |set| set.previous = vec![overlap(6), overlap(6)]);
+    refused(15, |set| set.previous = vec![overlap(5), overlap(6)]);
+    refused(15, |set| {
+        set.number = 100;
+        set.previous = (0..=7).rev().map(overlap).collect();
+    });
     refused(14, |set| set.addresses.clear());
     refused(14, |set| set.addresses = vec!["gw.example".into()]);
 }

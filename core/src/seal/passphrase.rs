@@ -59,6 +59,16 @@ pub fn decrypt(file: &[u8], passphrase: &[u8], max_log_n: u8) -> Result<Zeroizin
     open_payload(&file_key, file.get(consumed..).unwrap_or_default())
 }
 
+/// log2 of the work factor that a file under a passphrase asks for; `None` for any other file.
+#[must_use]
+pub fn work_factor(file: &[u8]) -> Option<u8> {
+    let (header, _) = Header::parse(file).ok()?;
+    match header.stanzas() {
+        [stanza] if stanza.tag == SCRYPT_TAG => Scrypt::from_stanza(stanza, MAX_LOG_N).ok().map(|scrypt| scrypt.log_n),
+        _ => None,
+    }
+}
+
 struct Scrypt<'a> {
     salt: [u8; SALT_LEN],
     log_n: u8,
@@ -104,6 +114,10 @@ mod tests {
         }
         let again = encrypt(b"secret", b"correct horse", LOW, &mut SysRng).unwrap();
         assert_ne!(file, again);
+        assert_eq!(work_factor(&file), Some(LOW));
+        let for_key = crate::seal::Identity::generate(&mut SysRng).unwrap().to_recipient();
+        assert_eq!(work_factor(&crate::seal::seal_bytes(b"x", &[for_key], &mut SysRng).unwrap()), None);
+        assert_eq!(work_factor(b"x"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use crate::capture::SealedCapture;
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, UnixMillis};
 use crate::keyset::{KeySet, KeySetError};
 use crate::log::checkpoint::Checkpoint;
 use crate::manifest::SignedManifest;
@@ -46,6 +46,8 @@ pub struct Trust<'a> {
     pub device_id: DeviceId,
     /// The newest checkpoint of the intake log that this device has verified.
     pub last: Option<&'a Checkpoint>,
+    /// What time it is for the device: which receipt keys of before are still believed.
+    pub now: UnixMillis,
 }
 
 #[derive(Debug)]
@@ -125,12 +127,13 @@ impl<'a> Send<'a> {
             (Response::Stored { receipt, consistency }, State::Waiting | State::Sent) => {
                 let manifest = self.capture.manifest();
                 let log_key = self.trust.key_set.log_verifying_key()?;
+                let receipt_keys = self.trust.key_set.receipt_keys(manifest.manifest().key_set, self.trust.now);
                 let expected = Expected {
                     clinic_id: self.trust.key_set.clinic_id,
                     capture_id: manifest.manifest().capture_id,
                     manifest_hash: manifest.hash(),
                     device_id: self.trust.device_id,
-                    receipt_key: &self.trust.key_set.receipt_key,
+                    receipt_keys: &receipt_keys,
                     log_key: &log_key,
                     log_origin: &self.trust.key_set.log_origin,
                 };

@@ -18,7 +18,7 @@ fn later(duration: std::time::Duration) -> UnixMillis {
 }
 
 fn trust<'a>(world: &'a World, last: Option<&'a Checkpoint>) -> Trust<'a> {
-    Trust { key_set: &world.key_set, device_id: world.device_id, last }
+    Trust { key_set: &world.key_set, device_id: world.device_id, last, now: NOW }
 }
 
 fn request_of(capture: &SealedCapture) -> UploadRequest {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::outcome::{CliError, Exit, Output};
-use super::{DataArgs, health};
+use super::{DataArgs, health, shut_out};
 use crate::clinic::{Clinic, ClinicError};
 use crate::clock::Clock;
 use crate::config::Layout;
@@ -106,10 +106,13 @@ struct Logs {
 
 impl Logs {
     async fn open(data: &DataArgs) -> Result<Self, CliError> {
-        let (layout, config) = (data.layout(), data.config()?);
-        let clinic = Clinic::open(&layout, &config, &Clock::system()).await?;
-        let key = VerifyingKey::from_bytes(&clinic.key_set.key_set().log_key).map_err(CliError::with(Exit::Failed))?;
-        let intake = inbox::open_log(&layout.ingest(), clinic.id(), key).await.map_err(CliError::with(Exit::Failed))?;
+        let layout = data.layout();
+        let clinic = data.clinic(&Clock::system()).await?;
+        let key =
+            VerifyingKey::from_bytes(&clinic.key_set().key_set().log_key).map_err(CliError::with(Exit::Failed))?;
+        let intake = inbox::open_log(&layout.ingest(), clinic.id(), key).await;
+        let intake =
+            intake.map_err(|error| shut_out(&layout.ingest()).unwrap_or_else(|| CliError::new(Exit::Failed, error)))?;
         Ok(Self { layout, clinic, intake })
     }
 
@@ -155,9 +158,8 @@ async fn verify(args: &VerifyArgs, output: Output) -> Result<(), CliError> {
     let against = args.against.as_deref().map(checkpoints::read).transpose()?.unwrap_or_default();
     let logs = Logs::open(&args.data).await?;
     let known = |origin: &str| Which::BOTH.iter().any(|which| logs.get(*which).origin() == origin);
-    if let Some(stranger) = against.iter().find(|note| !known(checkpoints::origin(note))) {
-        let message = format!("the checkpoint is of another gateway's log: {}", checkpoints::origin(stranger));
-        return Err(CliError::new(Exit::NotVerified, message));
+    if against.iter().any(|note| !known(checkpoints::origin(note))) {
+        return Err(CliError::new(Exit::NotVerified, "the checkpoint is of another gateway's log"));
     }
     let mut verdicts = Vec::new();
     for which in Which::BOTH {
@@ -326,5 +328,6 @@ async fn newest_intake(logs: &Logs) -> Result<String, CliError> {
 
 /// Whether `--against` names a file; a checkpoint's text has several lines, which no sensible file name has.
 fn is_file(against: &str) -> bool {
-    !against.contains('\n') || Path::new(against).exists()
+    let is_text = against.contains('\n') || against.starts_with(['[', '{']);
+    !is_text || Path::new(against).exists()
 }

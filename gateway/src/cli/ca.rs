@@ -4,10 +4,10 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::outcome::{CliError, Exit, Output};
-use super::{DataArgs, time};
+use super::{DataArgs, shut_out, time};
+use crate::clinic;
 use crate::clinic::access::Actor;
 use crate::clinic::rollover::{self, RolloverError, Step};
-use crate::clinic::{self, Clinic};
 use crate::clock::Clock;
 
 /// Commands.
@@ -33,8 +33,9 @@ pub(super) async fn run(command: CaCommand, output: Output) -> Result<(), CliErr
     let (CaCommand::Show(data) | CaCommand::Rollover(data)) = &command;
     let (layout, config, clock) = (data.layout(), data.config()?, Clock::system());
     if matches!(command, CaCommand::Rollover(_)) {
-        let _lock = clinic::lock(&layout.clinic())?;
-        let clinic = Clinic::open(&layout, &config, &clock).await?;
+        let locked = clinic::lock(&layout.clinic());
+        let _lock = locked.map_err(|error| shut_out(&layout.clinic()).unwrap_or_else(|| error.into()))?;
+        let clinic = data.clinic(&clock).await?;
         rollover::advance(&clinic, &config, &Actor::shell()).await.map_err(|error| match error {
             RolloverError::TooEarly(from) => CliError::new(
                 Exit::Refused,
@@ -46,7 +47,7 @@ pub(super) async fn run(command: CaCommand, output: Output) -> Result<(), CliErr
             RolloverError::Clinic(error) => error.into(),
         })?;
     }
-    let clinic = Clinic::open(&layout, &config, &clock).await?;
+    let clinic = data.clinic(&clock).await?;
     let (step, from) = match rollover::step(&clinic).await? {
         Step::One => ("one", None),
         Step::Begun(from) => ("begun", Some(from)),

@@ -5,7 +5,7 @@ use clap::Args;
 use super::outcome::CliError;
 use super::passphrase::{self, PassphraseArgs};
 use super::stop::StopSignals;
-use super::{DataArgs, harden};
+use super::{DataArgs, harden, panics};
 use crate::clinic;
 use crate::clock::Clock;
 use crate::vault::Passphrase;
@@ -27,18 +27,25 @@ pub(super) struct ClinicArgs {
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
+    panics::notice();
     let mut stop = StopSignals::catch()?;
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;
     }
     harden::swap();
     let config = args.data.config()?;
+    let until = async {
+        tokio::select! {
+            () = stop.arrived() => {}
+            () = panics::happened() => {}
+        }
+    };
     let passphrase = passphrase(&args)?;
-    clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, stop.arrived(), || {
+    clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, until, || {
         tracing::info!("linked to ingest");
     })
     .await?;
-    Ok(())
+    panics::verdict()
 }
 
 fn passphrase(args: &ClinicArgs) -> Result<Option<Passphrase>, CliError> {

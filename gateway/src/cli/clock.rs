@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::outcome::{CliError, Output};
 use super::{DataArgs, time};
 use crate::clinic::access::Actor;
-use crate::clinic::{Clinic, timekeeping};
+use crate::clinic::timekeeping;
 use crate::clock::Clock;
 use crate::clock::guard::{Judgement, Reading};
 
@@ -41,7 +41,7 @@ impl From<Reading> for Shown {
 /// Runs one.
 pub(super) async fn run(command: ClockCommand, output: Output) -> Result<(), CliError> {
     let (ClockCommand::Show(data) | ClockCommand::Accept(data)) = &command;
-    let clinic = Clinic::open(&data.layout(), &data.config()?, &Clock::system()).await?;
+    let clinic = data.clinic(&Clock::system()).await?;
     if matches!(command, ClockCommand::Show(_)) {
         return output.print(&Shown::from(clinic.guard.look()), human);
     }

@@ -25,6 +25,8 @@ use crate::config::{Config, Layout};
 pub(super) enum DeviceCommand {
     /// Make an invitation: a QR code that one phone can enrol with
     Invite(invitations::InviteArgs),
+    /// Withdraw an invitation that no phone has used
+    Uninvite(invitations::OneInvitation),
     /// List all invitations: open, used, expired and void ones
     Invitations(DataArgs),
     /// List all devices
@@ -54,6 +56,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) async fn run(command: DeviceCommand, output: Output) -> Result<(), CliError> {
     match command {
         DeviceCommand::Invite(args) => invitations::invite(args, output).await,
+        DeviceCommand::Uninvite(one) => invitations::withdraw(&one, output).await,
         DeviceCommand::Invitations(data) => invitations::list(&data, output).await,
         DeviceCommand::List(data) => list(&data, output).await,
         DeviceCommand::Approve(one) => approve(&one, output).await,
@@ -71,8 +74,8 @@ struct Opened {
 
 impl Opened {
     async fn open(data: &DataArgs) -> Result<Self, CliError> {
-        let (layout, config, clock) = (data.layout(), data.config()?, Clock::system());
-        let clinic = Clinic::open(&layout, &config, &clock).await?;
+        let (layout, config) = (data.layout(), data.config()?);
+        let clinic = data.clinic(&Clock::system()).await?;
         let now = clinic.now();
         Ok(Self { layout, config, clinic, now })
     }
@@ -152,46 +155,57 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
                 .collect(),
         });
     }
-    output.print(&listed, |listed| shown_list(listed))
+    output.print(&listed, |listed| shown_list(listed, "devices", shown))
 }
 
-fn shown_list(listed: &[Listed]) -> String {
+/// A list for a person: what `shown` writes of each, or how there comes to be one.
+fn shown_list<T>(listed: &[T], what: &str, shown: impl Fn(&mut String, &T)) -> String {
     if listed.is_empty() {
-        return "No devices yet. Make an invitation:\n  safelight device invite --name \"Room 3\" --person clinician1"
-            .to_owned();
+        return format!(
+            "No {what} yet. Make an invitation:\n  safelight device invite --name \"Room 3\" --person clinician1"
+        );
     }
     let mut text = String::new();
-    for device in listed {
-        let name = format!("{}, {}", device.name, device.person);
-        let _ = writeln!(text, "{name:<66}{:>12}", device.status);
-        let key = match device.attestation.as_str() {
-            "software" => "key in software",
-            "claimed" => "key said to be in hardware",
-            other => other,
-        };
-        let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
-        let _ = writeln!(text, "  {}  {model}, {key}", device.id);
-        if let Some(words) = &device.words {
-            let _ = writeln!(text, "  words:  {words}   (does the phone show the same?)");
-            let _ = writeln!(text, "  if so:  safelight device approve {}", device.id);
-        }
-        if device.status == "pending" && device.attempts > 1 {
-            let _ = writeln!(text, "  it began {} times: the words are those of the last time", device.attempts);
-        }
-        if device.replays > 0 {
-            let _ = writeln!(text, "  SOMEBODY ELSE CAME WITH ITS QR CODE, and was refused: {} times", device.replays);
-        }
-        if device.void {
-            let _ = writeln!(text, "  its invitation was tried too often and is void: invite anew, unseen by others");
-        }
-        for missing in &device.missing {
-            let _ = writeln!(text, "  pictures that did not arrive: number {} to {}", missing.first, missing.last);
-        }
-        if let (Some(until), "active") = (&device.certificate_until, device.status) {
-            let _ = writeln!(text, "  certificate until {until}, renewed by itself");
-        }
-    }
+    listed.iter().for_each(|one| shown(&mut text, one));
     text.trim_end().to_owned()
+}
+
+fn headline(text: &mut String, name: &str, person: &str, status: &str) {
+    let _ = writeln!(text, "{:<66}{status:>12}", format!("{name}, {person}"));
+}
+
+fn replayed(text: &mut String, replays: u64) {
+    if replays > 0 {
+        let _ = writeln!(text, "  SOMEBODY ELSE CAME WITH ITS QR CODE, and was refused: {replays} times");
+    }
+}
+
+fn shown(text: &mut String, device: &Listed) {
+    headline(text, &device.name, &device.person, device.status);
+    let key = match device.attestation.as_str() {
+        "software" => "key in software",
+        "claimed" => "key said to be in hardware",
+        other => other,
+    };
+    let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
+    let _ = writeln!(text, "  {}  {model}, {key}", device.id);
+    if let Some(words) = &device.words {
+        let _ = writeln!(text, "  words:  {words}   (does the phone show the same?)");
+        let _ = writeln!(text, "  if so:  safelight device approve {}", device.id);
+    }
+    if device.status == "pending" && device.attempts > 1 {
+        let _ = writeln!(text, "  it began {} times: the words are those of the last time", device.attempts);
+    }
+    replayed(text, device.replays);
+    if device.void {
+        let _ = writeln!(text, "  its invitation was tried too often and is void: invite anew, unseen by others");
+    }
+    for missing in &device.missing {
+        let _ = writeln!(text, "  pictures that did not arrive: number {} to {}", missing.first, missing.last);
+    }
+    if let (Some(until), "active") = (&device.certificate_until, device.status) {
+        let _ = writeln!(text, "  certificate until {until}, renewed by itself");
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -215,11 +229,14 @@ async fn approve(one: &OneDevice, output: Output) -> Result<(), CliError> {
     }
     let mut tx = opened.clinic.catalog.write().await.map_err(ClinicError::from)?;
     if !devices::approve(&mut tx, one.id, opened.now).await? {
-        let status = device.status.name();
-        return Err(CliError::new(
-            Exit::Refused,
-            format!("the device is {status}, not pending: invite it anew if it should send"),
-        ));
+        tx.rollback().await.map_err(ClinicError::from)?;
+        // As it is now: it may have been decided since it was looked at.
+        let why = match opened.find(one.id).await?.status {
+            Status::Active => "the device is active already: there is nothing to approve",
+            Status::Revoked => "the device is revoked: invite it anew if it should send",
+            Status::Pending => "the device was not approved: look at `safelight device list` and try again",
+        };
+        return Err(CliError::new(Exit::Refused, why));
     }
     record(&opened.clinic, &mut tx, opened.now, Event::DeviceApproved(one.id)).await?;
     tx.commit().await.map_err(ClinicError::from)?;
@@ -254,11 +271,12 @@ async fn revoke(one: &OneDevice, output: Output) -> Result<(), CliError> {
 
 /// Whether ingest comes to work with the list as it is now.
 async fn ingest_has_heard(opened: &Opened) -> Result<bool, CliError> {
-    let wanted = devices::current_generation(&opened.clinic.catalog).await?;
     let deadline = Instant::now() + HEARD_TIME;
     loop {
+        // Each time anew: somebody else may change the list meanwhile. A number beyond it is of a catalog that was before this one.
+        let wanted = devices::current_generation(&opened.clinic.catalog).await?;
         match health::ask(&opened.layout).await {
-            Ok(status) if status.devices_generation >= wanted => return Ok(true),
+            Ok(status) if status.devices_generation == wanted => return Ok(true),
             Ok(_) if Instant::now() < deadline => sleep(LOOK_EVERY).await,
             // Nobody serves phones, so nobody need hear.
             _ => return Ok(false),
@@ -302,12 +320,13 @@ mod tests {
 
     #[test]
     fn a_list_fits_a_terminal_and_says_the_words_of_those_who_wait_alone() {
-        let text = shown_list(&[listed("pending", Some("apple river stone lamp")), listed("active", None)]);
+        let text =
+            shown_list(&[listed("pending", Some("apple river stone lamp")), listed("active", None)], "devices", shown);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(text.matches("apple river stone lamp").count(), 1);
         assert!(text.contains("device approve 09090909"));
         assert!(text.contains("began 3 times") && text.contains("QR CODE, and was refused: 2 times"));
-        assert!(shown_list(&[]).contains("device invite"));
+        assert!(shown_list(&[], "devices", shown).contains("device invite"));
         let json = serde_json::to_value([listed("active", None)]).unwrap();
         assert!(json[0].get("words").is_none() && json[0]["status"] == "active");
     }

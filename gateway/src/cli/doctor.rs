@@ -1,7 +1,9 @@
 //! `safelight doctor`: what is wrong or unwise here, and what to do about it.
 
 mod folders;
+mod looking;
 mod machine;
+mod owners;
 mod processes;
 mod reach;
 mod secrets;
@@ -86,6 +88,7 @@ pub(super) async fn run(args: DoctorArgs, output: Output) -> Result<(), CliError
 
 async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) -> Vec<Finding> {
     let mut findings = folders::examine(layout, config, passphrase.passphrase_file.as_deref());
+    findings.extend(owners::examine(layout));
     findings.push(secrets::examine(layout));
     findings.extend(processes::examine(layout));
     findings.extend(machine::examine(layout));

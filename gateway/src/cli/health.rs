@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::outcome::{CliError, Exit, Output};
-use super::{DataArgs, duration, time};
+use super::{DataArgs, duration, may_not, time};
 use crate::config::Layout;
 use crate::link::{self, Answer, Ask, IngestStatus, LinkError};
 
@@ -76,7 +76,12 @@ pub(super) async fn run(args: HealthArgs, output: Output) -> Result<(), CliError
             sleep(ASK_EVERY).await;
             continue;
         }
-        let status = asked.map_err(CliError::with(Exit::Unreachable))?;
+        let status = asked.map_err(|error| match &error {
+            LinkError::Io(io) if io.kind() == std::io::ErrorKind::PermissionDenied => {
+                CliError::new(Exit::Unreachable, may_not(&layout.ingest()))
+            }
+            _ => CliError::new(Exit::Unreachable, error),
+        })?;
         output.print(&Health::from(&status), human)?;
         return if is_well { Ok(()) } else { Err(CliError::new(Exit::Unreachable, complaint(&status))) };
     }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::outcome::{CliError, Exit};
 use super::stop::StopSignals;
-use super::{DataArgs, harden};
+use super::{DataArgs, harden, panics};
 use crate::clock::Clock;
 use crate::ingest;
 
@@ -20,13 +20,21 @@ pub(super) struct IngestArgs {
 
 /// Runs until SIGTERM or SIGINT, then lets running uploads end.
 pub(super) async fn run(args: IngestArgs) -> Result<(), CliError> {
+    panics::notice();
     let mut stop = StopSignals::catch()?;
     if let Some(supervisor) = args.supervised {
         harden::end_with(supervisor)?;
     }
     harden::swap();
     let config = args.data.config()?;
-    ingest::run(&args.data.layout(), &config, Clock::system(), stop.arrived(), || {})
+    let until = async {
+        tokio::select! {
+            () = stop.arrived() => {}
+            () = panics::happened() => {}
+        }
+    };
+    ingest::run(&args.data.layout(), &config, Clock::system(), until, || {})
         .await
-        .map_err(CliError::with(Exit::Failed))
+        .map_err(CliError::with(Exit::Failed))?;
+    panics::verdict()
 }

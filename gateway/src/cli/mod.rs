@@ -13,9 +13,13 @@ mod health;
 mod ingest;
 mod init;
 mod logging;
+mod new_file;
 pub mod outcome;
+mod panics;
 pub mod passphrase;
 pub mod phone;
+pub mod progress;
+mod receipt_key;
 mod serve;
 mod stop;
 pub mod time;
@@ -29,9 +33,11 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
 use self::outcome::{CliError, Exit, Output};
-use crate::clinic::ClinicError;
+use crate::clinic::{Clinic, ClinicError};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Layout};
 use crate::demo;
+use crate::vault::EpochError;
 
 /// What everything that could be mistaken for a finished product says.
 pub const NOT_YET: &str = "Not for real patients yet: backup and restore do not exist.";
@@ -80,6 +86,9 @@ enum Command {
     /// The certificate authority, and its successor
     #[command(subcommand)]
     Ca(ca::CaCommand),
+    /// The key that signs receipts, and its successor
+    #[command(subcommand)]
+    ReceiptKey(receipt_key::ReceiptKeyCommand),
     /// Look for what is wrong or unwise, and say what to do
     Doctor(doctor::DoctorArgs),
     /// The configuration
@@ -96,7 +105,7 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
-            Self::Clock(_) | Self::Ca(_) => true,
+            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) => true,
             Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
@@ -125,6 +134,32 @@ impl DataArgs {
     }
 }
 
+impl DataArgs {
+    /// The clinic's folder, opened.
+    ///
+    /// # Errors
+    /// As [`DataArgs::config`], and what [`Clinic::open`] says, or that this user may not enter the folder.
+    pub async fn clinic(&self, clock: &Clock) -> Result<Clinic, CliError> {
+        let (layout, config) = (self.layout(), self.config()?);
+        let opened = Clinic::open(&layout, &config, clock).await;
+        opened.map_err(|error| shut_out(&layout.clinic()).unwrap_or_else(|| error.into()))
+    }
+}
+
+/// What to say if this user may not even look into a folder: then that is why whatever was tried there has failed.
+fn shut_out(folder: &Path) -> Option<CliError> {
+    let denied = std::fs::read_dir(folder).err()?;
+    (denied.kind() == std::io::ErrorKind::PermissionDenied).then(|| CliError::new(Exit::Failed, may_not(folder)))
+}
+
+fn may_not(path: &Path) -> String {
+    let whose = crate::owner::of(path).map_or(String::new(), |user| format!(", number {user}"));
+    format!(
+        "{}: permission denied. Run this as the user that it belongs to{whose} (runuser -u NAME -- safelight ...), or as root",
+        path.display()
+    )
+}
+
 /// Reads a data folder's configuration.
 ///
 /// # Errors
@@ -132,6 +167,9 @@ impl DataArgs {
 pub fn load_config(data: &Path) -> Result<Config, CliError> {
     Config::load(data).map_err(|error| match error {
         ConfigError::Missing(_) => CliError::new(Exit::NotFound, error),
+        ConfigError::Io { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            CliError::new(Exit::Failed, may_not(&path))
+        }
         ConfigError::Io { .. } => CliError::new(Exit::Failed, error),
         ConfigError::Toml { .. } | ConfigError::Environment(_) | ConfigError::Value(_) => {
             CliError::new(Exit::Usage, error)
@@ -142,9 +180,9 @@ pub fn load_config(data: &Path) -> Result<Config, CliError> {
 impl From<ClinicError> for CliError {
     fn from(error: ClinicError) -> Self {
         let exit = match &error {
-            ClinicError::Unlock(_) => Exit::Locked,
+            ClinicError::Unlock(_) | ClinicError::Epoch(EpochError::Unlock(_)) => Exit::Locked,
             ClinicError::Link(_) => Exit::Unreachable,
-            ClinicError::PayloadDamaged => Exit::NotVerified,
+            ClinicError::PayloadDamaged | ClinicError::VaultBehind => Exit::NotVerified,
             ClinicError::Clock(_) => Exit::Refused,
             _ => Exit::Failed,
         };
@@ -205,6 +243,7 @@ async fn run(command: Command, output: Output) -> Result<(), CliError> {
         Command::Phone(command) => phone::run(command, output).await,
         Command::Clock(command) => clock::run(command, output).await,
         Command::Ca(command) => ca::run(command, output).await,
+        Command::ReceiptKey(command) => receipt_key::run(command, output).await,
         Command::Doctor(args) => doctor::run(args, output).await,
         Command::Config(command) => config::run(command, output),
         Command::Inspect => Ok(()),
@@ -235,6 +274,10 @@ mod tests {
             "safelight clock accept --data D --json",
             "safelight ca show --data D",
             "safelight ca rollover --data D",
+            "safelight vault rotate --data D --passphrase-file P --json",
+            "safelight vault rewrap --data D --passphrase-file P",
+            "safelight receipt-key show --data D --json",
+            "safelight receipt-key rotate --data D --compromised",
             "safelight device approve 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight device revoke 00112233-4455-6677-8899-aabbccddeeff --data D",
             "safelight audit verify --data D",

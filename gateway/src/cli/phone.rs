@@ -1,7 +1,7 @@
 //! `safelight phone`: the phone's own core on a computer.
 
 mod enrol;
-pub mod progress;
+mod patience;
 mod send;
 mod status;
 mod strip;

@@ -18,6 +18,7 @@ use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
 use super::{DataArgs, NOT_YET, health};
 use crate::config::{Config, Layout};
+use crate::owner;
 use crate::vault::{self, Passphrase};
 
 /// Flags.
@@ -47,6 +48,12 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
     let mut signals = StopSignals::catch()?;
     let config = args.data.config()?;
     let layout = args.data.layout();
+    if layout.has_two_users() || config.clinic_uid.is_some_and(|clinic| owner::of(&layout.ingest()) != Some(clinic)) {
+        return Err(CliError::new(
+            Exit::Usage,
+            "this gateway is set up for two users, and `serve` runs both processes as one: start the units of the packaged set-up (systemctl start safelight-ingest safelight-clinic), or `safelight ingest` and `safelight clinic`, each as its user",
+        ));
+    }
     if health::ask(&layout).await.is_ok() {
         return Err(CliError::new(Exit::Failed, "a gateway is running on this folder already"));
     }
@@ -134,7 +141,7 @@ impl Service<'_> {
     ///
     /// # Errors
     /// If ingest ends before it ever served, with its exit code: it would not do better a second time.
-    async fn supervise(mut self, stop: &watch::Sender<bool>) -> Result<(), CliError> {
+    async fn supervise(self, stop: &watch::Sender<bool>) -> Result<(), CliError> {
         let mut stopping = stop.subscribe();
         let mut back_off = FIRST_BACK_OFF;
         let mut was_up = false;
@@ -154,11 +161,6 @@ impl Service<'_> {
             if self.kind == Kind::Ingest && !was_up {
                 stop.send_replace(true);
                 return Err(CliError::new(exit_of(ended), "ingest could not start: its own message says why"));
-            }
-            if self.kind == Kind::Clinic && exit_of(ended) == Exit::Locked && self.passphrase.take().is_some() {
-                // Ingest must not suffer for it, nor the pictures that wait.
-                tracing::error!("the passphrase does not open the vault: it stays locked. Restart with the right one");
-                continue;
             }
             if started.elapsed() >= STEADY {
                 back_off = FIRST_BACK_OFF;

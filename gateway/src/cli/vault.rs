@@ -1,6 +1,7 @@
-//! `safelight vault`: list, open and export pictures at the clinic's own machine.
+//! `safelight vault`: list, open and export pictures at the clinic's own machine, and give the vault a new key.
 
-use std::io::{self, Write};
+mod rotate;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -8,10 +9,10 @@ use safelight_core::ids::CaptureId;
 use safelight_core::label::{Consent, Label};
 use serde::Serialize;
 
+use super::new_file::NewFile;
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::{self, PassphraseArgs};
 use super::{DataArgs, time};
-use crate::clinic::Clinic;
 use crate::clinic::access::Actor;
 use crate::clinic::reading::{self, Listed, ReadError};
 use crate::clock::Clock;
@@ -25,6 +26,10 @@ pub enum VaultCommand {
     Open(OpenArgs),
     /// Copy one picture into an age file, still sealed (on record)
     Export(ExportArgs),
+    /// Give the vault a new key, and write what is verified to it; the clinic process must not run
+    Rotate(rotate::RotateArgs),
+    /// Go on where `rotate` was cut off: write what is verified to the newest key
+    Rewrap(rotate::RotateArgs),
 }
 
 /// Flags of `list`.
@@ -74,6 +79,9 @@ struct Row {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What somebody should look at although it is verified.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<String>,
     captured_at: String,
     stored_at: String,
     device: String,
@@ -113,12 +121,14 @@ pub async fn run(command: VaultCommand, output: Output) -> Result<(), CliError> 
         VaultCommand::List(args) => list(args, output).await,
         VaultCommand::Open(args) => open(args, output).await,
         VaultCommand::Export(args) => export(args, output).await,
+        VaultCommand::Rotate(args) => rotate::rotate(args, output).await,
+        VaultCommand::Rewrap(args) => rotate::rewrap(args, output).await,
     }
 }
 
 async fn list(args: ListArgs, output: Output) -> Result<(), CliError> {
     let clock = Clock::system();
-    let clinic = opened(&args.data, &clock).await?;
+    let clinic = args.data.clinic(&clock).await?;
     // Nobody is asked: without the passphrase there is a list as well, of pictures without patients.
     let passphrase = args.passphrase.passphrase_file.as_deref().map(passphrase::from_file).transpose()?;
     let vault = passphrase.map(|passphrase| clinic.unlock(&passphrase)).transpose()?;
@@ -128,27 +138,22 @@ async fn list(args: ListArgs, output: Output) -> Result<(), CliError> {
 }
 
 async fn open(args: OpenArgs, output: Output) -> Result<(), CliError> {
-    refuse_unusable(&args.out)?;
+    let out = place(&args.out, &args.data)?;
     let clock = Clock::system();
-    let clinic = opened(&args.data, &clock).await?;
+    let clinic = args.data.clinic(&clock).await?;
     let vault = clinic.unlock(&args.passphrase.require()?)?;
     let plain = reading::open(&clinic, &vault, args.id, &args.reason, &Actor::shell(), clock.now()).await?;
-    write_new(&args.out, &plain)?;
+    out.write([plain.as_slice()])?;
     tell(output, args.id, &args.out, plain.len(), "opened into")
 }
 
 async fn export(args: ExportArgs, output: Output) -> Result<(), CliError> {
-    refuse_unusable(&args.out)?;
+    let out = place(&args.out, &args.data)?;
     let clock = Clock::system();
-    let clinic = opened(&args.data, &clock).await?;
+    let clinic = args.data.clinic(&clock).await?;
     let file = reading::export(&clinic, args.id, &Actor::shell(), clock.now()).await?;
-    write_new(&args.out, &file)?;
+    out.write([file.as_slice()])?;
     tell(output, args.id, &args.out, file.len(), "exported, still sealed, into")
-}
-
-async fn opened(data: &DataArgs, clock: &Clock) -> Result<Clinic, CliError> {
-    let config = data.config()?;
-    Ok(Clinic::open(&data.layout(), &config, clock).await?)
 }
 
 fn tell(output: Output, id: CaptureId, out: &Path, bytes: usize, verb: &str) -> Result<(), CliError> {
@@ -165,6 +170,7 @@ fn row(listed: Listed) -> Row {
         id: picture.capture.to_string(),
         state: picture.state.name(),
         reason: Some(picture.reason).filter(|reason| !reason.is_empty()),
+        flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
         captured_at: time::rfc3339(picture.captured_at),
         stored_at: time::rfc3339(picture.stored_at),
         device: picture.device.to_string(),
@@ -201,7 +207,9 @@ fn table(rows: &[Row]) -> String {
     }
     let lines = rows.iter().map(|row| {
         let state = row.reason.as_ref().map_or(row.state.to_owned(), |reason| format!("{} ({reason})", row.state));
-        let first = format!("{}  {state}\n    {} by {}", row.id, row.captured_at, row.operator);
+        let look =
+            if row.flags.is_empty() { String::new() } else { format!("\n    LOOK AT IT: {}", row.flags.join(", ")) };
+        let first = format!("{}  {state}{look}\n    {} by {}", row.id, row.captured_at, row.operator);
         match (&row.patient, &row.issuer, &row.name, &row.birth_date, &row.site) {
             (Some(patient), Some(issuer), Some(name), Some(birth_date), Some(site)) => {
                 let view = row.view.as_ref().map(|view| format!(", {view}")).unwrap_or_default();
@@ -220,33 +228,11 @@ fn table(rows: &[Row]) -> String {
 }
 
 /// Before anything is put on record: a file that could not be written must not leave an entry that says it was.
-fn refuse_unusable(out: &Path) -> Result<(), CliError> {
+fn place(out: &Path, data: &DataArgs) -> Result<NewFile, CliError> {
     if out == Path::new("-") {
         return Err(CliError::new(Exit::Usage, "-o: a file is expected, a picture is not written to standard output"));
     }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(CliError::new(Exit::Usage, format_args!("{}: there is no such folder", folder.display())));
-    }
-    refuse_existing(out)
-}
-
-fn refuse_existing(out: &Path) -> Result<(), CliError> {
-    let exists =
-        || CliError::new(Exit::Usage, format_args!("{}: it exists already and is not overwritten", out.display()));
-    if out.symlink_metadata().is_ok() { Err(exists()) } else { Ok(()) }
-}
-
-/// A new file for its owner alone; whoever looks sees the whole of it or none.
-fn write_new(out: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let write = || -> io::Result<()> {
-        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut beside = tempfile::Builder::new().prefix(".safelight-").tempfile_in(folder)?;
-        beside.write_all(bytes)?;
-        beside.as_file().sync_all()?;
-        beside.persist_noclobber(out).map(drop).map_err(|error| error.error)
-    };
-    write().map_err(|error| CliError::new(Exit::Failed, format_args!("{}: {error}", out.display())))
+    NewFile::at(out, "-o", false, Some(&data.data))
 }
 
 impl From<ReadError> for CliError {
@@ -258,34 +244,5 @@ impl From<ReadError> for CliError {
             ReadError::Reason => Exit::Usage,
         };
         Self::new(exit, error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_picture_is_written_once_and_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("out.jpg");
-        refuse_existing(&out).unwrap();
-        write_new(&out, b"picture").unwrap();
-        assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(refuse_existing(&out).unwrap_err().exit, Exit::Usage);
-        assert_eq!(write_new(&out, b"another").unwrap_err().exit, Exit::Failed);
-        assert_eq!(std::fs::read(&out).unwrap(), b"picture");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_link_that_leads_nowhere_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (out, target) = (folder.path().join("out.jpg"), folder.path().join("target"));
-        std::os::unix::fs::symlink(&target, &out).unwrap();
-        assert!(refuse_existing(&out).is_err());
-        assert!(write_new(&out, b"picture").is_err());
-        assert!(!target.exists());
     }
 }

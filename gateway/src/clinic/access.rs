@@ -56,6 +56,8 @@ pub enum Event<'a> {
     InvitationReplayed(InvitationId),
     /// Too much was tried with an invitation: nobody may use it any more.
     InvitationVoided(InvitationId),
+    /// An invitation was withdrawn before a phone used it.
+    InvitationWithdrawn(InvitationId),
     /// Somebody who wanted to enrol was refused, under this code: at most one a minute of each.
     EnrolmentRefused(&'a str),
     /// A device has shown its words and waits.
@@ -74,10 +76,14 @@ pub enum Event<'a> {
     KeySetSigned(u64),
     /// The vault was unlocked.
     VaultUnlocked,
+    /// A passphrase was given that did not unlock the vault.
+    VaultStayedLocked,
     /// A capture was taken over from ingest.
     Pulled(CaptureId),
     /// It was opened, checked and given a header of the clinic's own.
     Verified(CaptureId, [u8; 32]),
+    /// It was verified, and a person should look at something of it, under this code.
+    Flagged(CaptureId, &'a str),
     /// It is not shown to anybody, and why.
     Quarantined(CaptureId, &'a str),
     /// The list of pictures with their patients was read.
@@ -110,6 +116,21 @@ pub enum Event<'a> {
     CaRolledOver([u8; 32]),
     /// The old CA's certificate is trusted no more.
     CaRetired([u8; 32]),
+    /// Somebody ordered a new receipt key; whether the old one is compromised.
+    ReceiptKeyOrdered(bool),
+    /// Ingest gave no key that could take its place: nothing has changed.
+    ReceiptKeyRefused,
+    /// A key set is about to name this one (SHA-256).
+    ReceiptKeyChanged([u8; 32]),
+    /// The vault is about to have a key of this epoch, which the key set of this number will name.
+    VaultRotated(u64, u64),
+    /// The vault's file lacks the key of the first epoch, which the key set in force named: an older copy was put in its place. The key of the second is
+    /// named again.
+    VaultKeyMissing(u64, u64),
+    /// What was sealed to older keys is about to be written to the key of this epoch.
+    RewrapBegun(u64),
+    /// So many headers were.
+    Rewrapped(u64, u64),
 }
 
 impl Event<'_> {
@@ -122,6 +143,7 @@ impl Event<'_> {
             }
             Self::InvitationReplayed(invitation) => ("invitation-replayed", vec![id(invitation.as_bytes())]),
             Self::InvitationVoided(invitation) => ("invitation-voided", vec![id(invitation.as_bytes())]),
+            Self::InvitationWithdrawn(invitation) => ("invitation-withdrawn", vec![id(invitation.as_bytes())]),
             Self::EnrolmentRefused(code) => ("enrolment-refused", vec![Field::Code((*code).to_owned())]),
             Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
             Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
@@ -133,8 +155,10 @@ impl Event<'_> {
             Self::IngestCertified(serial) => ("ingest-certified", vec![id(serial)]),
             Self::KeySetSigned(number) => ("key-set-signed", vec![Field::Number(*number)]),
             Self::VaultUnlocked => ("vault-unlocked", vec![]),
+            Self::VaultStayedLocked => ("vault-stayed-locked", vec![]),
             Self::Pulled(capture) => ("pulled", vec![id(capture.as_bytes())]),
             Self::Verified(capture, patient) => ("verified", vec![id(capture.as_bytes()), id(patient)]),
+            Self::Flagged(capture, code) => ("flagged", vec![id(capture.as_bytes()), Field::Code((*code).to_owned())]),
             Self::Quarantined(capture, reason) => {
                 ("quarantined", vec![id(capture.as_bytes()), Field::Code((*reason).to_owned())])
             }
@@ -159,6 +183,18 @@ impl Event<'_> {
             Self::CaRolloverBegun(ca) => ("ca-rollover-begun", vec![id(ca)]),
             Self::CaRolledOver(ca) => ("ca-rolled-over", vec![id(ca)]),
             Self::CaRetired(ca) => ("ca-retired", vec![id(ca)]),
+            Self::ReceiptKeyOrdered(compromised) => {
+                let old = if *compromised { "compromised" } else { "overlaps" };
+                ("receipt-key-ordered", vec![Field::Code(old.to_owned())])
+            }
+            Self::ReceiptKeyRefused => ("receipt-key-refused", vec![]),
+            Self::ReceiptKeyChanged(key) => ("receipt-key-changed", vec![id(key)]),
+            Self::VaultRotated(epoch, number) => ("vault-rotated", vec![Field::Number(*epoch), Field::Number(*number)]),
+            Self::VaultKeyMissing(lacks, has) => {
+                ("vault-key-missing", vec![Field::Number(*lacks), Field::Number(*has)])
+            }
+            Self::RewrapBegun(epoch) => ("rewrap-begun", vec![Field::Number(*epoch)]),
+            Self::Rewrapped(epoch, headers) => ("rewrapped", vec![Field::Number(*epoch), Field::Number(*headers)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -166,39 +166,32 @@ pub async fn set_pending(
 
 /// Pending becomes active. Says whether it was pending.
 pub async fn approve(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
-    let done = sqlx::query(
-        "UPDATE device SET status = 'active', words = '', approved_at = $1 WHERE id = $2 AND status = 'pending'",
-    )
-    .bind(int(at.0)?)
-    .bind(id.as_bytes().to_vec())
-    .execute(&mut **tx)
-    .await?;
-    changed(tx).await?;
-    Ok(done.rows_affected() == 1)
+    decide(tx, "status = 'active', approved_at = $1", "status = 'pending'", id, at).await
 }
 
 /// Whatever it was becomes revoked. Says whether it was not.
 pub async fn revoke(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
-    let done = sqlx::query(
-        "UPDATE device SET status = 'revoked', words = '', revoked_at = $1 WHERE id = $2 AND status <> 'revoked'",
-    )
-    .bind(int(at.0)?)
-    .bind(id.as_bytes().to_vec())
-    .execute(&mut **tx)
-    .await?;
-    changed(tx).await?;
-    Ok(done.rows_affected() == 1)
+    decide(tx, REVOKED, "status <> 'revoked'", id, at).await
 }
 
 /// Pending becomes revoked; what was approved stays. Says whether it was pending.
 pub(super) async fn decline(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<bool, ClinicError> {
-    let done = sqlx::query(
-        "UPDATE device SET status = 'revoked', words = '', revoked_at = $1 WHERE id = $2 AND status = 'pending'",
-    )
-    .bind(int(at.0)?)
-    .bind(id.as_bytes().to_vec())
-    .execute(&mut **tx)
-    .await?;
+    decide(tx, REVOKED, "status = 'pending'", id, at).await
+}
+
+const REVOKED: &str = "status = 'revoked', revoked_at = $1";
+
+/// Whatever is decided, nobody need compare the words any more, and ingest must hear of it. Says whether there was something to decide.
+async fn decide(
+    tx: &mut WriteTx,
+    becomes: &'static str,
+    if_it_is: &'static str,
+    id: DeviceId,
+    at: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let sql = format!("UPDATE device SET words = '', {becomes} WHERE id = $2 AND {if_it_is}");
+    let done =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(at.0)?).bind(id.as_bytes().to_vec()).execute(&mut **tx).await?;
     changed(tx).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -312,6 +305,14 @@ pub async fn ensure_person(tx: &mut WriteTx, id: &OperatorId, at: UnixMillis) ->
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Whether a device was ever invited for this person.
+pub(super) async fn is_known_person(catalog: &Catalog, id: &OperatorId) -> Result<bool, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row =
+        sqlx::query("SELECT 1 FROM person WHERE id = $1").bind(id.as_str().to_owned()).fetch_optional(&mut *tx).await?;
+    Ok(row.is_some())
 }
 
 fn device_of(row: &AnyRow) -> Result<Device, ClinicError> {

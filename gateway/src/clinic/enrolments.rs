@@ -291,7 +291,7 @@ async fn issued(clinic: &Clinic, device: &Device, now: UnixMillis) -> Result<Iss
         operator: device.person.clone(),
         certificate,
         ca: clinic.ca.certificate().to_vec(),
-        key_set: clinic.key_set_envelope().to_vec(),
+        key_set: clinic.key_set().bytes().to_vec(),
     })
 }
 

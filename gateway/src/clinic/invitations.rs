@@ -52,7 +52,7 @@ pub enum Standing {
     Used,
     /// Nobody did in time.
     Expired,
-    /// Too many attempts.
+    /// Too many attempts, or withdrawn.
     Void,
 }
 
@@ -155,6 +155,19 @@ pub(super) async fn replayed(tx: &mut WriteTx, invitation: &Invitation) -> Resul
         .execute(&mut **tx)
         .await?;
     Ok(invitation.replays.saturating_add(1) < MAX_REPLAYS)
+}
+
+/// Nobody may use it any more, if nobody has and somebody still could. Says whether that was so.
+pub async fn withdraw(tx: &mut WriteTx, id: InvitationId, at: UnixMillis) -> Result<bool, ClinicError> {
+    let done = sqlx::query(
+        "UPDATE invitation SET voided_at = $1 WHERE id = $2 AND voided_at IS NULL AND used_at IS NULL AND expires_at > $1",
+    )
+    .bind(int(at.0)?)
+    .bind(id.as_bytes().to_vec())
+    .execute(&mut **tx)
+    .await?;
+    devices::changed(tx).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Nobody may use it any more.

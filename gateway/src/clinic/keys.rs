@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit, Mac};
 use safelight_core::device_key::SoftwareKey;
 use safelight_core::ids::{ClinicId, UnixMillis};
-use safelight_core::keyset::{KeyCertificate, KeySet, Overlap, SignedKeySet, VerifiedKeySet, root_key};
+use safelight_core::keyset::{KeyCertificate, KeySet, MAX_OVERLAPS, Overlap, SignedKeySet, VerifiedKeySet, root_key};
 use safelight_core::label::{Label, RecordNumberRules};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -123,41 +123,35 @@ impl ClinicKeys {
 /// certificate holds.
 const OVERLAP: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
 
+/// What follows `held`: the next number, and nothing changed yet. `held` and the ones before it are taken for their overlap.
+pub(super) fn next_key_set(held: &KeySet, now: UnixMillis) -> KeySet {
+    let mut previous = vec![Overlap { number: held.number, until: now.plus(OVERLAP), receipt_key: None }];
+    previous.extend(held.previous.iter().filter(|overlap| overlap.until > now).cloned());
+    previous.truncate(MAX_OVERLAPS);
+    KeySet { number: held.number.saturating_add(1), previous, issued_at: now, ..held.clone() }
+}
+
+/// The same with the clinic's name and addresses of today and these CAs.
+pub(super) fn next_key_set_for(held: &KeySet, config: &Config, roots: Vec<Vec<u8>>, now: UnixMillis) -> KeySet {
+    KeySet { clinic_name: config.clinic_name.clone(), addresses: config.addresses(), roots, ..next_key_set(held, now) }
+}
+
 impl ClinicKeys {
-    /// The key set that follows `held`, with this clinic's name and addresses of today and these CAs, signed and written down.
-    pub(super) fn next_key_set(
-        &self,
-        folder: &Path,
-        held: &VerifiedKeySet,
-        config: &Config,
-        roots: Vec<Vec<u8>>,
-        now: UnixMillis,
-    ) -> Result<VerifiedKeySet, ClinicError> {
-        let envelope = self.sign_next(&self.certificate, held, config, roots.clone(), now)?;
-        self.replace_key_set(folder, &envelope)?;
-        self.load_key_set(folder, &roots, now)
+    /// Signs under this certificate of the clinic key.
+    pub(super) fn sign(&self, certificate: &KeyCertificate, next: &KeySet) -> Result<Vec<u8>, ClinicError> {
+        Ok(next.sign(&self.clinic, certificate)?.bytes().to_vec())
     }
 
-    /// The same, signed and not yet in force, under this certificate of the clinic key.
-    pub(super) fn sign_next(
+    /// Signs, and puts in the place of the one in force, durably.
+    pub(super) fn sign_and_keep(
         &self,
-        certificate: &KeyCertificate,
-        held: &VerifiedKeySet,
-        config: &Config,
-        roots: Vec<Vec<u8>>,
+        folder: &Path,
+        next: &KeySet,
         now: UnixMillis,
-    ) -> Result<Vec<u8>, ClinicError> {
-        let held = held.key_set();
-        let next = KeySet {
-            clinic_name: config.clinic_name.clone(),
-            addresses: config.addresses(),
-            number: held.number.saturating_add(1),
-            previous: Some(Overlap { number: held.number, until: now.plus(OVERLAP) }),
-            issued_at: now,
-            roots,
-            ..held.clone()
-        };
-        Ok(next.sign(&self.clinic, certificate)?.bytes().to_vec())
+    ) -> Result<VerifiedKeySet, ClinicError> {
+        let envelope = self.sign(&self.certificate, next)?;
+        self.replace_key_set(folder, &envelope)?;
+        self.load_key_set(folder, &next.roots, now)
     }
 }
 

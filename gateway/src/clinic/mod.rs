@@ -5,12 +5,15 @@
 //! |---|---|
 //! | `pull` | takes captures over from ingest |
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
+//! | `flags` | what a person should look at although a picture is sound |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
 //! | `revocations` | what had come from a device when its revocation came into force |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
 //! | `rollover` | from one CA to the next |
+//! | [`receipt_key`] | from one receipt key to the next |
+//! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
 //! | [`devices`], [`pictures`], [`access`], [`schema`] | the catalog |
@@ -19,6 +22,7 @@
 pub mod access;
 pub mod devices;
 mod enrolments;
+mod flags;
 pub mod identity;
 pub mod invitations;
 pub mod keys;
@@ -26,29 +30,33 @@ pub mod pictures;
 mod pull;
 mod push;
 pub mod reading;
+pub mod receipt_key;
 mod renewals;
 mod restored;
 mod revocations;
+pub mod rewrap;
 pub mod rollover;
+pub mod rotation;
 pub mod schema;
 pub mod sealed;
 mod settings;
 pub mod timekeeping;
 pub mod verify;
-mod witness;
+pub mod witness;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use safelight_core::ids::{ClinicId, UnixMillis};
-use safelight_core::keyset::{KeySetError, VerifiedKeySet};
+use safelight_core::keyset::{KeySet, KeySetError, VerifiedKeySet};
 use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
 
 use self::access::{AccessError, AccessLog, Actor, Event};
-use self::keys::{ClinicKeys, ClinicKeysError};
+use self::keys::{ClinicKeys, ClinicKeysError, next_key_set_for};
 use self::rollover::OtherCas;
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout, RecordNumbers};
@@ -60,7 +68,7 @@ use crate::log::{LogError, MerkleLog};
 use crate::store::blobs::{BlobError, FileBlobs};
 use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
-use crate::vault::{Passphrase, UnlockError, Unlocked};
+use crate::vault::{EpochError, Passphrase, UnlockError, Unlocked};
 
 /// Name of the header store.
 pub const HEADERS_FILE: &str = "headers.db";
@@ -101,6 +109,14 @@ pub enum ClinicError {
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
+    /// The vault's file has no further key.
+    #[error(transparent)]
+    Epoch(#[from] EpochError),
+    /// The vault's file is not the one of the key set in force.
+    #[error(
+        "the vault file does not hold the key that new pictures are sealed to: put the newest copy of it in its place"
+    )]
+    VaultBehind,
     /// Something sealed does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -131,6 +147,16 @@ pub enum ClinicError {
     /// The source of randomness failed.
     #[error("the machine could not produce random numbers: check the system, then start again")]
     Randomness,
+    /// A part of the process has ended that must not.
+    #[error(
+        "a part of the clinic process has ended ({0}): this is a fault of the program, and its log says more. Start it again"
+    )]
+    TaskEnded(&'static str),
+    /// Who signed this cannot be said yet: the certificate was issued after the backup that this catalog was restored from.
+    #[error(
+        "a certificate of this device is not known yet, since the catalog was restored from a backup: it is learned when the device renews it"
+    )]
+    CertificateNotKnownYet,
     /// Another clinic process works on this folder.
     #[error("another clinic process is running on {0}")]
     AlreadyRunning(PathBuf),
@@ -166,8 +192,7 @@ pub struct Clinic {
     other_cas: OtherCas,
     /// The clinic's other keys.
     pub keys: ClinicKeys,
-    /// The key set in force.
-    pub key_set: VerifiedKeySet,
+    key_set: Mutex<Arc<VerifiedKeySet>>,
     /// How record numbers are compared.
     pub record_numbers: RecordNumbers,
     /// Looks into pictures, in a process of its own.
@@ -196,7 +221,7 @@ impl Clinic {
             access,
             ca,
             other_cas,
-            key_set,
+            key_set: Mutex::new(Arc::new(key_set)),
             inspector: Inspector::this_program()
                 .map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
             guard,
@@ -247,8 +272,9 @@ impl Clinic {
     }
 
     /// Signs a new key set if name or addresses have been configured anew, or the CA is rolled over: phones learn them from there.
-    async fn follow_configuration(&mut self, config: &Config) -> Result<(), ClinicError> {
-        let held = self.key_set.key_set();
+    async fn follow_configuration(&self, config: &Config) -> Result<(), ClinicError> {
+        let held = self.key_set();
+        let held = held.key_set();
         let roots = self.roots();
         let same =
             held.clinic_name == config.clinic_name && held.addresses == config.addresses() && held.roots == roots;
@@ -256,15 +282,23 @@ impl Clinic {
         if same || self.time_to_issue().is_err() {
             return Ok(());
         }
-        let number = held.number.saturating_add(1);
-        record(self, &[Event::KeySetSigned(number)]).await?;
-        self.key_set = self.keys.next_key_set(&self.folder, &self.key_set, config, roots, self.now())?;
-        tracing::info!(number, "a new key set tells phones what has changed");
+        let now = self.now();
+        let next = next_key_set_for(held, config, roots, now);
+        record(self, &[Event::KeySetSigned(next.number)]).await?;
+        self.put_in_force(&next, now)
+    }
+
+    /// Signs a key set and puts it in force, here and on the disk; ingest is told of it on the link.
+    fn put_in_force(&self, next: &KeySet, now: UnixMillis) -> Result<(), ClinicError> {
+        let signed = self.keys.sign_and_keep(&self.folder, next, now)?;
+        *self.key_set.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(signed);
+        tracing::info!(number = next.number, "a new key set tells phones what has changed");
         Ok(())
     }
 
-    fn key_set_envelope(&self) -> &[u8] {
-        self.key_set.bytes()
+    /// The key set in force.
+    pub fn key_set(&self) -> Arc<VerifiedKeySet> {
+        self.key_set.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -293,27 +327,19 @@ pub async fn run(
     ready: impl FnOnce(),
 ) -> Result<(), ClinicError> {
     let _lock = lock(&layout.clinic())?;
-    let mut clinic = Clinic::open(layout, config, &clock).await?;
+    let clinic = Clinic::open(layout, config, &clock).await?;
     clinic.follow_configuration(config).await?;
-    let vault = match passphrase {
-        Some(passphrase) => Some(clinic.unlock(&passphrase)?),
-        None => None,
-    };
-    if vault.is_some() {
-        record(&clinic, &[Event::VaultUnlocked]).await?;
-    } else {
-        tracing::warn!("the vault is locked: pictures are taken in and wait");
-    }
+    let vault = unlocked(&clinic, passphrase).await?;
     // From here on the time is the watched one.
     let clock = clinic.guard.clock();
     let running = Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
     let (linked, mut on_linked) = watch::channel(false);
-    let mut pull = tokio::spawn(pull::run(running.clone(), linked));
-    let tasks = [
-        tokio::spawn(verify::run(running.clone())),
-        tokio::spawn(witness::run(running.clone())),
-        tokio::spawn(timekeeping::run(running.clone())),
-    ];
+    let mut background = Background::default();
+    let pulling = running.clone();
+    background.start_until("pull", async move { Some(pull::run(pulling, linked).await) });
+    background.start("verify", verify::run(running.clone()));
+    background.start("witness", witness::run(running.clone()));
+    background.start("timekeeping", timekeeping::run(running.clone()));
     let ready = async {
         if on_linked.wait_for(|linked| *linked).await.is_ok() {
             ready();
@@ -323,14 +349,32 @@ pub async fn run(
     let outcome = tokio::select! {
         () = until => Ok(()),
         () = ready => Ok(()),
-        Ok(error) = &mut pull => Err(error),
+        (task, reason) = background.ended() => Err(reason.unwrap_or(ClinicError::TaskEnded(task))),
     };
-    pull.abort();
-    tasks.iter().for_each(tokio::task::JoinHandle::abort);
-    for task in tasks {
-        let _ = task.await;
-    }
+    background.stop().await;
     outcome
+}
+
+/// The vault, if the passphrase opens it. With a wrong one it stays locked, as without any: ingest must not suffer for it, nor the pictures that
+/// wait, and a process that ended would only be started again with the same.
+async fn unlocked(clinic: &Clinic, passphrase: Option<Passphrase>) -> Result<Option<Unlocked>, ClinicError> {
+    let Some(passphrase) = passphrase else {
+        tracing::warn!("the vault is locked: pictures are taken in and wait");
+        return Ok(None);
+    };
+    match clinic.unlock(&passphrase) {
+        Ok(vault) => {
+            record(clinic, &[Event::VaultUnlocked]).await?;
+            rotation::reconcile(clinic, &vault).await?;
+            Ok(Some(vault))
+        }
+        Err(ClinicError::Unlock(error)) => {
+            tracing::error!(%error, "the vault stays locked: pictures are taken in and wait. Restart with the right passphrase");
+            record(clinic, &[Event::VaultStayedLocked]).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Puts events of the gateway itself on record.
@@ -346,12 +390,9 @@ async fn record(clinic: &Clinic, events: &[Event<'_>]) -> Result<(), ClinicError
 /// # Errors
 /// [`ClinicError::AlreadyRunning`].
 pub fn lock(folder: &Path) -> Result<std::fs::File, ClinicError> {
-    let path = folder.join("lock");
-    let io = |source| ClinicError::Io { path: path.clone(), source };
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    match crate::owner::lock(folder) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(ClinicError::AlreadyRunning(folder.to_owned())),
+        Err(source) => Err(ClinicError::Io { path: folder.join(crate::owner::LOCK_FILE), source }),
     }
 }

@@ -55,6 +55,8 @@ pub struct Picture {
     pub state: State,
     /// Why it is quarantined, a stable code; else empty.
     pub reason: String,
+    /// What a person should look at although it is verified: stable codes, separated by spaces.
+    pub flags: String,
     /// Which device took it.
     pub device: DeviceId,
     /// Who took it, as the manifest says; empty if it could not be read.
@@ -83,7 +85,7 @@ pub struct Picture {
 
 const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
-    patient, captured_at, stored_at, log_index, pulled_at FROM picture";
+    patient, captured_at, stored_at, log_index, pulled_at, flags FROM picture";
 
 /// What an inbox entry says of itself: believed only as far as it names the picture.
 #[derive(Debug, Clone)]
@@ -156,11 +158,43 @@ pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<P
 
 /// Pictures that wait to be judged, oldest first: up to `limit` after `seq`.
 pub async fn received(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+    in_state(catalog, State::Received, after_seq, limit).await
+}
+
+async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("{COLUMNS} WHERE state = 'received' AND seq > $1 ORDER BY seq LIMIT $2");
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    let sql = format!("{COLUMNS} WHERE state = $1 AND seq > $2 ORDER BY seq LIMIT $3");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(state.name())
+        .bind(int(after_seq)?)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
     rows.iter().map(picture_of).collect()
+}
+
+/// Verified pictures in the order of their arrival: up to `limit` after `seq`.
+pub async fn verified_after(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
+    in_state(catalog, State::Verified, after_seq, limit).await
+}
+
+/// Handles of patients in ascending order: up to `limit` after `after`.
+pub async fn patients_after(catalog: &Catalog, after: Option<Handle>, limit: u32) -> Result<Vec<Handle>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    // No handle is smaller than the empty one.
+    let rows = sqlx::query("SELECT handle FROM patient WHERE handle > $1 ORDER BY handle LIMIT $2")
+        .bind(after.map(|handle| handle.to_vec()).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+    rows.iter().map(|row| fixed(row, 0)).collect()
+}
+
+/// How many verified pictures and patients there are, together.
+pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE state = 'verified') + (SELECT COUNT(*) FROM patient)";
+    Ok(count(sqlx::query(sql).fetch_one(&mut *tx).await?.try_get(0)?)?)
 }
 
 /// What verification adds to a picture.
@@ -172,6 +206,8 @@ pub struct Judged<'a> {
     pub identity: &'a [u8],
     /// The payload of the sealed thumbnail.
     pub thumbnail: Option<&'a [u8]>,
+    /// What a person should look at, by stable codes.
+    pub flags: &'a [&'static str],
 }
 
 /// Marks a received picture verified, and makes its patient known. Says whether it was still received.
@@ -190,12 +226,13 @@ pub async fn verified(
     .execute(&mut **tx)
     .await?;
     let done = sqlx::query(
-        "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3
-         WHERE capture = $4 AND state = 'received'",
+        "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3, flags = $4
+         WHERE capture = $5 AND state = 'received'",
     )
     .bind(judged.patient.to_vec())
     .bind(judged.thumbnail.map(<[u8]>::to_vec))
     .bind(int(now.0)?)
+    .bind(judged.flags.join(" "))
     .bind(capture.as_bytes().to_vec())
     .execute(&mut **tx)
     .await?;
@@ -280,5 +317,6 @@ fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
         stored_at: millis(row, 13)?,
         log_index: count(row.try_get(14)?)?,
         pulled_at: millis(row, 15)?,
+        flags: row.try_get(16)?,
     })
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
 use super::timekeeping::{self, Acceptance};
-use super::{Clinic, ClinicError, devices, invitations, revocations, settings};
+use super::{Clinic, ClinicError, devices, invitations, receipt_key, revocations, settings};
 use crate::link::{Answer, Ask, IngestStatus, Link, LinkError, OpenInvitation};
 
 /// Between two looks at ingest's TLS certificate.
@@ -55,13 +55,15 @@ impl Pushed {
             revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
         }
-        let key_set = clinic.key_set.key_set();
-        let mut accepted = vec![key_set.number];
-        accepted.extend(key_set.previous.iter().filter(|previous| previous.until > now).map(|old| old.number));
+        receipt_key::carry_out(clinic, link).await?;
+        let key_set = clinic.key_set();
+        let (accepted, receipt_keys): (Vec<u64>, Vec<PublicKey>) =
+            key_set.key_set().accepted(now).into_iter().map(|(number, key)| (number, key.clone())).unzip();
         if self.accepted.as_ref() != Some(&accepted) {
-            let envelope = clinic.key_set_envelope().to_vec();
-            link.tell(&Ask::KeySet { envelope, accepted: accepted.clone() }).await?;
+            let envelope = key_set.bytes().to_vec();
+            link.tell(&Ask::KeySet { envelope, accepted: accepted.clone(), receipt_keys }).await?;
             self.accepted = Some(accepted);
+            receipt_key::pushed(clinic).await?;
         }
         let elapsed = clinic.guard.elapsed();
         let due = self.certificate_seen.is_none_or(|seen| elapsed.saturating_sub(seen) >= CERTIFICATE_INTERVAL);

@@ -188,7 +188,7 @@ fn read(clinic: &Clinic, device: DeviceId, der: &[u8], now: UnixMillis) -> Optio
 }
 
 fn is_newer(clinic: &Clinic, envelope: &[u8]) -> bool {
-    let held = clinic.key_set.key_set().number;
+    let held = clinic.key_set().key_set().number;
     let keys: Vec<PublicKey> = clinic.roots().iter().filter_map(|root| PublicKey::of_certificate(root)).collect();
     let verified = SignedKeySet::parse(envelope).and_then(|set| set.verify(&keys, clinic.id(), clinic.now(), 0));
     verified.is_ok_and(|verified| verified.key_set().number > held)

@@ -76,7 +76,8 @@ async fn intake_log(clinic: &Clinic, link: &mut Link) -> Result<Closed, ClinicEr
     let Answer::Checkpoint { checkpoint, .. } = link.ask(&Ask::Checkpoint { from: 0 }).await? else {
         return Err(LinkError::Unexpected.into());
     };
-    let key_set = clinic.key_set.key_set();
+    let key_set = clinic.key_set();
+    let key_set = key_set.key_set();
     let text = std::str::from_utf8(&checkpoint).map_err(|_| LinkError::Unexpected)?;
     let key = VerifyingKey::from_bytes(&key_set.log_key).map_err(|_| LinkError::Unexpected)?;
     let signed =

@@ -19,15 +19,16 @@ use safelight_core::keyset::KeyCertificate;
 use sha2::{Digest, Sha256};
 
 use super::access::{Actor, Event};
-use super::keys::{CA_CERTIFICATE_FILE, CA_KEY_FILE, CLINIC_CERTIFICATE_FILE, ClinicKeysError};
+use super::keys::{CA_CERTIFICATE_FILE, CA_KEY_FILE, CLINIC_CERTIFICATE_FILE, ClinicKeysError, next_key_set_for};
 use super::{Clinic, ClinicError, settings};
 use crate::config::Config;
 use crate::enrol::ca::Ca;
 use crate::enrol::issue::DEVICE_LIFETIME;
 use crate::keyfile;
 
-/// The CA that is to come.
-const NEXT_KEY_FILE: &str = "ca-next.key";
+/// The key of the CA that is to come.
+pub const NEXT_KEY_FILE: &str = "ca-next.key";
+/// Its certificate.
 const NEXT_CERTIFICATE_FILE: &str = "ca-next.crt";
 /// The certificate of the CA that was.
 const PREVIOUS_CERTIFICATE_FILE: &str = "ca-previous.crt";
@@ -156,7 +157,9 @@ async fn switch(clinic: &Clinic, config: &Config, actor: &Actor, now: UnixMillis
         life.not_after,
     )?;
     let roots = vec![next.certificate().to_vec(), clinic.ca.certificate().to_vec()];
-    let envelope = clinic.keys.sign_next(&certificate, &clinic.key_set, config, roots, now)?;
+    let held = clinic.key_set();
+    let next = next_key_set_for(held.key_set(), config, roots, now);
+    let envelope = clinic.keys.sign(&certificate, &next)?;
     clinic.keys.replace_key_set(folder, &envelope)?;
     replace(CLINIC_CERTIFICATE_FILE, 0o600, certificate.bytes())?;
     rename(&folder.join(NEXT_KEY_FILE), &folder.join(CA_KEY_FILE))?;
@@ -171,16 +174,9 @@ async fn taken(clinic: &Clinic, actor: &Actor, now: UnixMillis, event: Event<'_>
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), ClinicError> {
-    let io = |source| ClinicError::Io { path: from.to_owned(), source };
-    std::fs::rename(from, to).map_err(io)?;
-    to.parent().map_or(Ok(()), |folder| std::fs::File::open(folder).and_then(|folder| folder.sync_all())).map_err(io)
+    Ok(keyfile::rename(from, to).map_err(ClinicKeysError::from)?)
 }
 
 fn remove(path: &Path) -> Result<(), ClinicError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(ClinicError::Io { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    Ok(keyfile::remove(path).map_err(ClinicKeysError::from)?)
 }

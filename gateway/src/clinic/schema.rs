@@ -115,5 +115,6 @@ CREATE TABLE revoked_device (
 );
 ",
         },
+        Migration { number: 5, name: "flags", sql: "ALTER TABLE picture ADD COLUMN flags TEXT NOT NULL DEFAULT ''" },
     ]
 }

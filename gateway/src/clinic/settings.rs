@@ -32,6 +32,12 @@ pub(super) async fn set(tx: &mut WriteTx, name: &str, value: Vec<u8>) -> Result<
     Ok(())
 }
 
+/// Removes one.
+pub(super) async fn remove(tx: &mut WriteTx, name: &str) -> Result<(), ClinicError> {
+    sqlx::query("DELETE FROM setting WHERE name = $1").bind(name.to_owned()).execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Sets one that is a number.
 pub(super) async fn set_number(tx: &mut WriteTx, name: &str, value: u64) -> Result<(), ClinicError> {
     set(tx, name, value.to_be_bytes().to_vec()).await

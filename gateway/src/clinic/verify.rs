@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use getrandom::SysRng;
+use safelight_core::client::tls::GRACE;
 use safelight_core::ids::UnixMillis;
 use safelight_core::label::Label;
 use safelight_core::manifest::{Manifest, SignedManifest};
@@ -18,9 +19,11 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::access::{Actor, Event};
+use super::flags::{self, Seen};
 use super::identity::PatientIdentity;
 use super::pictures::{self, Judged, Picture};
-use super::{Clinic, ClinicError, Running, devices, revocations};
+use super::{Clinic, ClinicError, Running, devices, restored, revocations, rotation};
+use crate::enrol::issue::DEVICE_LIFETIME;
 use crate::inspector::{Declared, Verdict};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{Header, HeaderError, HeaderId, Headers, Kind, wiped_later};
@@ -31,6 +34,10 @@ const BATCH: u32 = 16;
 
 /// Looked for again after this time even if nobody said that there is something new.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// After a restore a device's certificate may be one that the catalog has forgotten, and learns when the device renews it. As long as a
+/// certificate and its grace last, its pictures wait for that; then it is too late for the device as well.
+const WAIT_FOR_CERTIFICATE: Duration = Duration::from_secs(DEVICE_LIFETIME.as_secs() + GRACE.as_secs());
 
 /// Why a picture is not shown, by stable codes.
 #[derive(Debug)]
@@ -49,7 +56,7 @@ impl<E: Into<ClinicError>> From<E> for Fault {
 
 /// Judges for as long as the process runs. Without an unlocked vault there is nothing that it could do.
 pub(super) async fn run(running: Arc<Running>) {
-    let Some(vault) = &running.vault else { return };
+    let Some(vault) = &running.vault else { return std::future::pending().await };
     loop {
         if let Err(error) = pass(&running, vault).await {
             tracing::error!(%error, "pictures could not be judged");
@@ -66,8 +73,13 @@ async fn pass(running: &Running, vault: &Unlocked) -> Result<(), ClinicError> {
         let Some(last) = waiting.last() else { return Ok(()) };
         after = last.seq;
         for picture in &waiting {
-            if let Err(error) = judge(&running.clinic, vault, picture, running.clock.now()).await {
-                tracing::error!(capture = %picture.capture, %error, "a picture could not be judged");
+            match judge(&running.clinic, vault, picture, running.clock.now()).await {
+                Ok(()) => {}
+                // It may wait for weeks, and is tried every few seconds.
+                Err(error @ ClinicError::CertificateNotKnownYet) => {
+                    tracing::debug!(capture = %picture.capture, %error, "a picture waits");
+                }
+                Err(error) => tracing::error!(capture = %picture.capture, %error, "a picture could not be judged"),
             }
         }
     }
@@ -78,7 +90,7 @@ async fn pass(running: &Running, vault: &Unlocked) -> Result<(), ClinicError> {
 /// # Errors
 /// [`ClinicError`] if the store or the machine failed; the picture stays received.
 pub async fn judge(clinic: &Clinic, vault: &Unlocked, picture: &Picture, now: UnixMillis) -> Result<(), ClinicError> {
-    match examine(clinic, vault, picture).await {
+    match examine(clinic, vault, picture, now).await {
         Ok(passed) => accept(clinic, picture, passed, now).await,
         Err(Fault::Quarantine(reason)) => {
             tracing::warn!(capture = %picture.capture, reason, "quarantined");
@@ -101,16 +113,22 @@ struct Passed {
     /// Sealed identity and thumbnail, whole age files.
     identity: Vec<u8>,
     thumbnail: Option<Vec<u8>>,
+    flags: Vec<&'static str>,
 }
 
-async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Passed, Fault> {
-    let manifest = check_manifest(clinic, picture).await?;
+async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture, now: UnixMillis) -> Result<Passed, Fault> {
+    let manifest = check_manifest(clinic, picture, now).await?;
     let said = manifest.manifest();
     let header = stored_header(clinic, picture, Kind::Picture).await?;
     let recipients = recipients(clinic)?;
     let stanza = Stanza::manifest(said.key_set, &manifest.hash().0);
-    let picture_header =
-        vault.rewrap(&header, Some(&stanza), &recipients, &mut SysRng).map_err(|error| rewrap_fault(&error))?;
+    let picture_header = match vault.rewrap(&header, Some(&stanza), &recipients, &mut SysRng) {
+        // It may be sealed to the very key that the vault's file lacks, and waits for the right file.
+        Err(RewrapError::Open(_)) if rotation::lacks_a_key(clinic, vault).await? => {
+            return Err(ClinicError::VaultBehind.into());
+        }
+        rewrapped => rewrapped.map_err(|error| rewrap_fault(&error))?,
+    };
     let plain = {
         let payload = read_payload(clinic, picture, said).await?;
         open(vault, &header, &payload).ok_or(Fault::Quarantine("payload-damaged"))?
@@ -127,8 +145,10 @@ async fn examine(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result
     let seal_small =
         |plain: &[u8]| seal::seal_bytes(plain, &recipients, &mut SysRng).map_err(|_| ClinicError::Randomness);
     let identity = PatientIdentity::of(&label).to_json().ok_or(Fault::Quarantine("label-unreadable"))?;
+    let patient = clinic.keys.handle().of(&label, &clinic.record_numbers);
     Ok(Passed {
-        patient: clinic.keys.handle().of(&label, &clinic.record_numbers),
+        flags: flags::of(clinic, vault, &Seen { said, label: &label, patient: &patient, now }).await?,
+        patient,
         picture_header,
         label_header,
         identity: seal_small(&identity)?,
@@ -157,14 +177,22 @@ fn open(vault: &Unlocked, header: &[u8], payload: &[u8]) -> Option<Zeroizing<Vec
 }
 
 /// The signature, through the certificates that this clinic issued to the device.
-async fn check_manifest(clinic: &Clinic, picture: &Picture) -> Result<SignedManifest, Fault> {
+async fn check_manifest(clinic: &Clinic, picture: &Picture, now: UnixMillis) -> Result<SignedManifest, Fault> {
     let device = devices::find(&clinic.catalog, picture.device).await?;
     let device = device.ok_or(Fault::Quarantine("unknown-device"))?;
     let certificates = devices::certificates(&clinic.catalog, device.id).await?;
     let verified = certificates
         .iter()
         .find_map(|certificate| SignedManifest::parse(&picture.manifest).ok()?.verify(&certificate.public_key).ok());
-    let manifest = verified.ok_or(Fault::Quarantine("bad-signature"))?;
+    let Some(manifest) = verified else {
+        let waits = now.since(picture.pulled_at) < WAIT_FOR_CERTIFICATE
+            && !restored::adopted(&mut *clinic.catalog.read().await?, device.id).await?.is_empty();
+        return Err(if waits {
+            Fault::Later(ClinicError::CertificateNotKnownYet)
+        } else {
+            Fault::Quarantine("bad-signature")
+        });
+    };
     let said = manifest.manifest();
     if said.clinic_id != clinic.id() || said.device_id != device.id || said.capture_id != picture.capture {
         return Err(Fault::Quarantine("manifest-of-another-capture"));
@@ -229,7 +257,8 @@ async fn inspect(clinic: &Clinic, plain: &[u8], said: &Manifest) -> Result<Optio
 
 /// Vault and recovery key, as the key set in force names them.
 pub fn recipients(clinic: &Clinic) -> Result<[Recipient; 2], ClinicError> {
-    let key_set = clinic.key_set.key_set();
+    let key_set = clinic.key_set();
+    let key_set = key_set.key_set();
     let recipient = |bytes| Recipient::from_bytes(bytes).map_err(|_| ClinicError::CatalogDamaged);
     Ok([recipient(key_set.vault)?, recipient(key_set.recovery)?])
 }
@@ -252,13 +281,18 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
         keep(clinic, Header { id: patient_header(&passed.patient), kind: Kind::Identity, bytes: identity_header })
             .await?;
     }
-    let judged = Judged { patient: passed.patient, identity: &identity, thumbnail: thumbnail.as_deref() };
+    let judged =
+        Judged { patient: passed.patient, identity: &identity, thumbnail: thumbnail.as_deref(), flags: &passed.flags };
     let mut tx = clinic.catalog.write().await?;
     if pictures::verified(&mut tx, capture, &judged, now).await? {
-        let event = Event::Verified(capture, passed.patient);
-        clinic.access.record(&mut tx, &Actor::Gateway, now, &[event]).await?;
+        let mut events = vec![Event::Verified(capture, passed.patient)];
+        events.extend(passed.flags.iter().map(|flag| Event::Flagged(capture, flag)));
+        clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
     }
     tx.commit().await?;
+    for flag in &passed.flags {
+        tracing::warn!(%capture, flag, "verified, and somebody should look at it");
+    }
     tracing::info!(%capture, "verified");
     Ok(())
 }

@@ -5,67 +5,102 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
-use safelight_core::log::checkpoint::{Checkpoint, SignedCheckpoint};
+use safelight_core::ids::UnixMillis;
+use safelight_core::log::checkpoint::SignedCheckpoint;
 use safelight_core::log::verify_consistency;
 use tokio::time::sleep;
 
-use super::access::Event;
-use super::{ClinicError, Running, record};
+use super::access::{Actor, Event};
+use super::{Clinic, ClinicError, Running, settings};
 use crate::link::{self, Answer, Ask, Link, LinkError};
+use crate::store::catalog::Catalog;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Witnesses for as long as the process runs. The first look waits until the link is likely to stand.
+/// The same while ingest is away.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The newest checkpoint that was witnessed: its size, and its root. It outlives restarts, so that a log that was exchanged meanwhile is seen.
+const SEEN: &str = "intake-seen";
+
+/// When the log was last found not to continue it. It stays, whatever comes: a person must know.
+const FORKED: &str = "intake-forked-at";
+
+/// Witnesses for as long as the process runs.
 pub(super) async fn run(running: Arc<Running>) {
-    let mut last: Option<Checkpoint> = None;
-    let mut link: Option<Link> = None;
+    let (mut link, mut complained): (Option<Link>, bool) = (None, false);
     loop {
-        sleep(INTERVAL).await;
         let connected = match link.take() {
             Some(connected) => Ok(connected),
             None => link::connect(&running.ingest_folder).await,
         };
         // `pull` says it when ingest is away.
-        let Ok(mut connected) = connected else { continue };
-        match look(&running, &mut connected, last.as_ref()).await {
-            Ok(Some(newest)) => last = Some(newest),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the intake log could not be witnessed");
-                continue;
-            }
+        let Ok(mut connected) = connected else {
+            sleep(AGAIN).await;
+            continue;
+        };
+        match look(&running.clinic, &mut connected, &mut complained).await {
+            Ok(()) => link = Some(connected),
+            Err(error) => tracing::warn!(%error, "the intake log could not be witnessed"),
         }
-        link = Some(connected);
+        sleep(INTERVAL).await;
     }
 }
 
-/// The newest checkpoint, if it is a continuation of the last that grew.
-async fn look(
-    running: &Running,
-    link: &mut Link,
-    last: Option<&Checkpoint>,
-) -> Result<Option<Checkpoint>, ClinicError> {
-    let from = last.map_or(0, |last| last.size);
+/// When ingest last showed a log that does not continue what it had signed before, if it ever did.
+pub async fn forked_at(catalog: &Catalog) -> Result<Option<UnixMillis>, ClinicError> {
+    Ok(settings::number(&mut *catalog.read().await?, FORKED).await?.map(UnixMillis))
+}
+
+/// Looks at the newest checkpoint, and keeps it if it continues the one that was kept.
+async fn look(clinic: &Clinic, link: &mut Link, complained: &mut bool) -> Result<(), ClinicError> {
+    let last = seen(&clinic.catalog).await?;
+    let from = last.as_ref().map_or(0, |(size, _)| *size);
     let Answer::Checkpoint { checkpoint, consistency } = link.ask(&Ask::Checkpoint { from }).await? else {
         return Err(LinkError::Unexpected.into());
     };
-    let key_set = running.clinic.key_set.key_set();
+    let key_set = clinic.key_set();
+    let key_set = key_set.key_set();
     let text = std::str::from_utf8(&checkpoint).map_err(|_| LinkError::Unexpected)?;
     let key = VerifyingKey::from_bytes(&key_set.log_key).map_err(|_| LinkError::Unexpected)?;
     let signed =
         SignedCheckpoint::parse_and_verify(text, &key_set.log_origin, &key).map_err(|_| LinkError::Unexpected)?;
-    let newest = signed.checkpoint().clone();
-    if let Some(last) = last {
-        if newest == *last {
-            return Ok(None);
+    let newest = signed.checkpoint();
+    if let Some((size, root)) = last {
+        if (newest.size, newest.root) == (size, root) {
+            return Ok(());
         }
-        if !verify_consistency(last.size, &last.root, newest.size, &newest.root, &consistency) {
-            tracing::error!(size = last.size, "ingest's log is not a continuation of what it signed before");
-            record(&running.clinic, &[Event::IntakeForked(last.size)]).await?;
-            return Ok(None);
+        if !verify_consistency(size, &root, newest.size, &newest.root, &consistency) {
+            return alarm(clinic, size, complained).await;
         }
     }
-    record(&running.clinic, &[Event::IntakeSeen(newest.size, newest.root)]).await?;
-    Ok(Some(newest))
+    let mut tx = clinic.catalog.write().await?;
+    settings::set(&mut tx, SEEN, [&newest.size.to_be_bytes()[..], &newest.root].concat()).await?;
+    let event = Event::IntakeSeen(newest.size, newest.root);
+    clinic.access.record(&mut tx, &Actor::Gateway, clinic.now(), &[event]).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What was kept stays, so that the next look, and the next process, find the same. It is on record once for each process.
+async fn alarm(clinic: &Clinic, size: u64, complained: &mut bool) -> Result<(), ClinicError> {
+    tracing::error!(
+        code = "intake-forked",
+        size,
+        "ingest's log is not a continuation of what it signed before: keep everything as it is and tell the privacy officer"
+    );
+    if std::mem::replace(complained, true) {
+        return Ok(());
+    }
+    let now = clinic.now();
+    let mut tx = clinic.catalog.write().await?;
+    settings::set_number(&mut tx, FORKED, now.0).await?;
+    clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::IntakeForked(size)]).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn seen(catalog: &Catalog) -> Result<Option<(u64, [u8; 32])>, ClinicError> {
+    let Some(value) = settings::get(&mut *catalog.read().await?, SEEN).await? else { return Ok(None) };
+    let (size, root) = value.split_first_chunk::<8>().ok_or(ClinicError::CatalogDamaged)?;
+    Ok(Some((u64::from_be_bytes(*size), root.try_into().map_err(|_| ClinicError::CatalogDamaged)?)))
 }

@@ -3,6 +3,7 @@
 use safelight_core::label::Label;
 
 use super::search::Search;
+use crate::clock::Clock;
 use crate::phone::label::{LabelInput, LabelInputError};
 
 /// An invented patient.
@@ -67,7 +68,7 @@ impl Patient {
             view: None,
             consent: None,
         };
-        input.into_label()
+        input.into_label(Clock::system().now())
     }
 }
 

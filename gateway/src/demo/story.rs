@@ -20,7 +20,7 @@ use super::pixels::Decoded;
 use super::search::{Search, Searched};
 use super::{DemoError, control};
 use crate::cli::outcome::Output;
-use crate::cli::phone::progress::Bar;
+use crate::cli::progress::Bar;
 use crate::clock::Clock;
 use crate::enrol::qr;
 use crate::keyfile;

@@ -2,31 +2,24 @@
 //!
 //! It signs devices and ingest, and the clinic key's certificate. It never signs another authority.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use rand_core::TryCryptoRng;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyUsagePurpose};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use safelight_core::client::tls::{CertificateSigner, Validity};
 use safelight_core::device_key::{SoftwareDeviceKey, SoftwareKey};
 use safelight_core::ids::{ClinicId, UnixMillis};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
-use zeroize::Zeroizing;
 
 use super::issue::{self, IssueError};
+use crate::keyfile::{self, KeyFileError};
 
 /// How long the CA certificate holds: ten years, of which no certificate under it outlives a day.
 pub const CA_LIFETIME: Duration = Duration::from_secs(3_652 * 24 * 60 * 60);
-
-/// The largest key or certificate file that is read.
-const MAX_FILE_LEN: u64 = 16 * 1024;
 
 /// A key and the CA certificate for it, which belong together.
 #[derive(Debug, Clone)]
@@ -95,20 +88,18 @@ impl Ca {
     /// Writes the key (PKCS#8 PEM, readable by its owner alone) and the certificate (PEM), and syncs both.
     /// Neither may exist: an authority is never overwritten.
     pub fn save(&self, key_path: &Path, certificate_path: &Path) -> Result<(), CaError> {
-        let der = self.key.to_pkcs8().map_err(|_| CaError::Key { path: key_path.to_owned() })?;
-        let pem = p256::SecretKey::from_pkcs8_der(&der)
-            .and_then(|key| key.to_pkcs8_pem(LineEnding::LF))
-            .map_err(|_| CaError::Key { path: key_path.to_owned() })?;
-        write_new(key_path, 0o600, pem.as_bytes())?;
-        write_new(certificate_path, 0o644, self.certificate_pem().as_bytes())
+        keyfile::create_p256(key_path, &self.key).map_err(|error| of_file(error, |path| CaError::Key { path }))?;
+        keyfile::create(certificate_path, 0o644, self.certificate_pem().as_bytes())
+            .map_err(|error| of_file(error, |path| CaError::Certificate { path }))
     }
 
     /// Reads what [`Ca::save`] wrote, and checks that key, certificate and `clinic` belong together.
     pub fn load(key_path: &Path, certificate_path: &Path, clinic: ClinicId) -> Result<Self, CaError> {
-        let key = read_key(key_path)?;
-        let pem = Zeroizing::new(read_bounded(certificate_path, open(certificate_path)?)?);
+        let key = keyfile::read_p256(key_path).map_err(|error| of_file(error, |path| CaError::Key { path }))?;
         let bad = || CaError::Certificate { path: certificate_path.to_owned() };
-        let certificate = CertificateDer::from_pem_slice(&pem).map_err(|_| bad())?;
+        let read = keyfile::read_certificates(certificate_path);
+        let read = read.map_err(|error| of_file(error, |path| CaError::Certificate { path }))?;
+        let certificate = CertificateDer::from(read.into_iter().next().ok_or_else(bad)?);
         let validity = check_certificate(&certificate, &key, clinic).map_err(|fault| match fault {
             Fault::Certificate => bad(),
             Fault::Key => CaError::Mismatch,
@@ -128,14 +119,7 @@ impl Ca {
 
     /// The certificate in PEM.
     pub fn certificate_pem(&self) -> String {
-        let body = data_encoding::BASE64.encode(&self.certificate);
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        for line in body.as_bytes().chunks(64) {
-            pem.push_str(&String::from_utf8_lossy(line));
-            pem.push('\n');
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-        pem
+        keyfile::certificate_pem(&self.certificate)
     }
 
     /// SHA-256 of the certificate's DER, which an invitation carries.
@@ -188,44 +172,13 @@ fn check_certificate(der: &[u8], key: &SoftwareKey, clinic: ClinicId) -> Result<
     Validity::of_certificate(der).ok_or(Fault::Certificate)
 }
 
-fn read_key(path: &Path) -> Result<SoftwareKey, CaError> {
-    let bad = || CaError::Key { path: path.to_owned() };
-    let file = open(path)?;
-    let mode = file.metadata().map_err(|source| CaError::File { path: path.to_owned(), source })?.mode();
-    if mode & 0o077 != 0 {
-        return Err(CaError::KeyExposed { path: path.to_owned() });
+/// What is wrong with a file, where `other` says what else than its reading it can be.
+fn of_file(error: KeyFileError, other: impl FnOnce(PathBuf) -> CaError) -> CaError {
+    match error {
+        KeyFileError::Io { path, source } => CaError::File { path, source },
+        KeyFileError::Exposed(path) => CaError::KeyExposed { path },
+        KeyFileError::Malformed(path) => other(path),
     }
-    let pem = Zeroizing::new(read_bounded(path, file)?);
-    let pem = std::str::from_utf8(&pem).map_err(|_| bad())?;
-    let key = p256::SecretKey::from_pkcs8_pem(pem).map_err(|_| bad())?;
-    let der = key.to_pkcs8_der().map_err(|_| bad())?;
-    SoftwareKey::from_pkcs8(der.as_bytes()).map_err(|_| bad())
-}
-
-fn open(path: &Path) -> Result<File, CaError> {
-    File::open(path).map_err(|source| CaError::File { path: path.to_owned(), source })
-}
-
-fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, CaError> {
-    // Sized at once: a buffer that grows leaves copies of a key behind.
-    let mut bytes = Vec::with_capacity(usize::try_from(MAX_FILE_LEN).unwrap_or_default());
-    file.take(MAX_FILE_LEN)
-        .read_to_end(&mut bytes)
-        .map_err(|source| CaError::File { path: path.to_owned(), source })?;
-    Ok(bytes)
-}
-
-fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), CaError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .map_err(|source| CaError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

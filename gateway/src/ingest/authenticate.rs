@@ -113,14 +113,12 @@ impl DeviceVerifier {
         Ok(Self { webpki, guard: None })
     }
 
-    fn outage(&self) -> Option<Outage> {
-        self.guard.as_ref().and_then(|guard| guard.look().outage)
-    }
-
-    fn is_in_grace(&self, not_after: UnixTime, now: UnixTime) -> bool {
-        let millis = |time: UnixTime| UnixMillis(time.as_secs().saturating_mul(1000));
-        now.as_secs().saturating_sub(not_after.as_secs()) <= GRACE.as_secs()
-            || self.outage().is_some_and(|outage| outage.excuses(millis(not_after), GRACE, millis(now)))
+    /// The same decision as [`authenticate`] makes.
+    fn is_in_grace(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+        let outage = self.guard.as_ref().and_then(|guard| guard.look().outage);
+        let now = UnixMillis(now.as_secs().saturating_mul(1000));
+        Validity::of_certificate(certificate)
+            .is_some_and(|validity| state(validity, outage, now) == ValidityState::InGrace)
     }
 }
 
@@ -138,7 +136,7 @@ impl ClientCertVerifier for DeviceVerifier {
         // The CA signs devices itself: what else the peer has sent is not looked at.
         let verified = match self.webpki.verify_client_cert(end_entity, &[], now) {
             Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
-                if self.is_in_grace(not_after, now) =>
+                if self.is_in_grace(end_entity, now) =>
             {
                 // The expiry is seen before the signature is checked: all of it again, as of the last moment.
                 self.webpki.verify_client_cert(end_entity, &[], not_after)
@@ -189,11 +187,6 @@ impl PresentedDevice {
     /// The device.
     pub fn device_id(&self) -> DeviceId {
         self.device_id
-    }
-
-    /// The serial number of the certificate that it showed.
-    pub fn serial(&self) -> Serial {
-        self.serial
     }
 
     /// The key of that certificate.
@@ -261,11 +254,6 @@ fn identify_with(
         ValidityState::NotYetValid => Err(IdentifyError::NotYetValid),
         ValidityState::Expired => Err(IdentifyError::Expired),
     }
-}
-
-/// [`identify`] for an accepted connection.
-pub fn identify_peer(connection: &quinn::Connection, now: UnixMillis) -> Result<PresentedDevice, IdentifyError> {
-    identify(&shown_by(connection)?, now)
 }
 
 /// [`identify`] for an accepted connection, by a watched clock.
@@ -358,19 +346,6 @@ pub enum Refused {
     Expired,
 }
 
-impl Refused {
-    /// The same, as rustls and its alerts put it.
-    #[must_use]
-    pub fn certificate_error(self) -> CertificateError {
-        match self {
-            Self::Revoked | Self::Superseded => CertificateError::Revoked,
-            Self::Unknown => CertificateError::ApplicationVerificationFailure,
-            Self::NotYetValid => CertificateError::NotValidYet,
-            Self::Expired => CertificateError::Expired,
-        }
-    }
-}
-
 /// A device that is who it says and is welcome now. Only [`authenticate`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedDevice {
@@ -392,11 +367,6 @@ impl VerifiedDevice {
     /// The key that must have signed its manifests.
     pub fn public_key(&self) -> &PublicKey {
         &self.presented.public_key
-    }
-
-    /// The serial number of its certificate.
-    pub fn serial(&self) -> Serial {
-        self.presented.serial
     }
 
     /// Its certificate (DER).

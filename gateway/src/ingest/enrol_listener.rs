@@ -16,14 +16,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ingest;
 use super::connection::{HANDSHAKE_DEADLINE, READ_LEN};
+use super::handshakes::network;
 use super::live::close;
 use super::relay::Conversation;
 use crate::link::ConversationKind;
 
-/// Wrong tokens that one address may try before it is no longer listened to, until the listener closes.
+/// Wrong tokens that one network may try before it is no longer listened to, until there is a new invitation.
 const MAX_WRONG_TOKENS: u32 = 10;
 
-/// Wrong tokens of all addresses together, likewise. This ends the round for whoever is invited at the moment; phones that are enrolled
+/// Wrong tokens of all networks together, likewise. This ends the round for whoever is invited at the moment; phones that are enrolled
 /// notice nothing, and the next invitation begins a new round.
 const MAX_WRONG_IN_ALL: u32 = 500;
 
@@ -36,24 +37,25 @@ const PHONE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long an approval may take.
 const APPROVAL_DEADLINE: Duration = Duration::from_secs(15 * 60);
 
-/// Wrong tokens by address, which are never more than [`MAX_WRONG_IN_ALL`].
+/// Wrong tokens by network, which are never more than [`MAX_WRONG_IN_ALL`].
 #[derive(Debug, Default)]
 pub(super) struct WrongTokens(Mutex<HashMap<IpAddr, u32>>);
 
 impl WrongTokens {
     fn may_try(&self, address: IpAddr) -> bool {
+        let network = network(address);
         let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let in_all = tried.values().fold(0, |sum: u32, count| sum.saturating_add(*count));
-        in_all < MAX_WRONG_IN_ALL && tried.get(&address).is_none_or(|count| *count < MAX_WRONG_TOKENS)
+        in_all < MAX_WRONG_IN_ALL && tried.get(&network).is_none_or(|count| *count < MAX_WRONG_TOKENS)
     }
 
     fn note(&self, address: IpAddr) {
         let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = tried.entry(address).or_default();
+        let count = tried.entry(network(address)).or_default();
         *count = count.saturating_add(1);
     }
 
-    /// A new round: called when the listener opens.
+    /// A new round, for a new invitation: nobody is shut out for good by whoever shares its network.
     pub(super) fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -190,5 +192,19 @@ mod tests {
         assert!(!tried.may_try(address(2)));
         tried.clear();
         assert!(tried.may_try(address(1)) && tried.may_try(address(2)));
+    }
+
+    /// Whoever has a /64 has as many addresses as there are guesses.
+    #[test]
+    fn x63_one_network_does_not_use_up_what_all_may_try() {
+        let tried = WrongTokens::default();
+        let address = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        for guess in 0..10_000 {
+            if tried.may_try(address(guess)) {
+                tried.note(address(guess));
+            }
+        }
+        assert_eq!(tried.0.lock().unwrap().values().sum::<u32>(), MAX_WRONG_TOKENS);
+        assert!(tried.may_try(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])), "another network");
     }
 }

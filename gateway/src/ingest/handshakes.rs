@@ -65,7 +65,7 @@ impl Handshakes {
 }
 
 /// What one household, clinic or hoster can have many addresses of counts as one: a /64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

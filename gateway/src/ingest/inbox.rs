@@ -10,6 +10,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
+use safelight_core::device_key::SoftwareKey;
 use safelight_core::ids::{CaptureId, ClinicId, DeviceId, UnixMillis};
 use safelight_core::log::checkpoint::CheckpointError;
 use safelight_core::log::entry::{Entry, EntryError, Field};
@@ -27,6 +28,7 @@ pub use self::schema::{FILE_NAME, HEADERS_FILE, migrations};
 use self::writer::{Job, Writer};
 use super::authenticate::PresentedDevice;
 use super::devices::Devices;
+use super::key_set::InForce;
 use super::keys::IngestKeys;
 use super::timekeeping;
 use crate::clock::Clock;
@@ -114,7 +116,6 @@ pub(super) struct Inbox {
     log: MerkleLog,
     jobs: mpsc::Sender<Job>,
     clinic_id: ClinicId,
-    receipt_key: safelight_core::device_key::SoftwareKey,
 }
 
 /// Headers that are looked at together.
@@ -150,8 +151,7 @@ impl Inbox {
         let guard = timekeeping::guard(&catalog, clock).await?;
         let clock = guard.clock();
         let jobs = Writer::start(catalog.clone(), headers.clone(), log.clone(), keys.log().clone(), clock, devices);
-        let inbox =
-            Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id(), receipt_key: keys.receipt().clone() };
+        let inbox = Self { catalog, headers, log, jobs, clinic_id: keys.clinic_id() };
         inbox.sweep_headers().await?;
         Ok((inbox, guard))
     }
@@ -219,13 +219,18 @@ impl Inbox {
         done.await.map_err(|_| InboxError::Stopped)
     }
 
-    /// The receipt for a stored capture: up to the newest checkpoint, with the proof from what the phone knows.
-    pub(super) async fn receipt(&self, stored: &Stored, known: u64) -> Result<Response, RefusalCode> {
-        let (receipt, consistency) = self.prove(stored, known).await?;
+    /// The receipt for a stored capture, signed by `key`: up to the newest checkpoint, with the proof from what the phone knows.
+    pub(super) async fn receipt(
+        &self,
+        stored: &Stored,
+        known: u64,
+        key: &SoftwareKey,
+    ) -> Result<Response, RefusalCode> {
+        let (receipt, consistency) = self.prove(stored, known, key).await?;
         Ok(Response::Stored { receipt, consistency })
     }
 
-    async fn prove(&self, stored: &Stored, known: u64) -> Result<(Vec<u8>, Vec<Hash>), InboxError> {
+    async fn prove(&self, stored: &Stored, known: u64, key: &SoftwareKey) -> Result<(Vec<u8>, Vec<Hash>), InboxError> {
         let mut tx = self.catalog.read().await?;
         let newest = self.log.latest(&mut tx).await?.ok_or(InboxError::Damaged)?;
         let size = newest.checkpoint().size;
@@ -242,7 +247,7 @@ impl Inbox {
             proof,
             checkpoint: newest,
         };
-        Ok((receipt.issue(&self.receipt_key)?, consistency))
+        Ok((receipt.issue(key)?, consistency))
     }
 
     /// The proof that entry `index` is among the first `size`.
@@ -361,17 +366,19 @@ impl Inbox {
     }
 
     /// Keeps the key set.
-    pub(super) async fn set_key_set(&self, envelope: &[u8], accepted: &[u64]) -> Result<(), InboxError> {
-        let ask = crate::link::Ask::KeySet { envelope: envelope.to_vec(), accepted: accepted.to_vec() };
-        self.set("key-set", ask.to_bytes()).await
+    pub(super) async fn set_key_set(&self, in_force: InForce) -> Result<(), InboxError> {
+        let InForce { envelope, accepted, receipt_keys } = in_force;
+        self.set("key-set", crate::link::Ask::KeySet { envelope, accepted, receipt_keys }.to_bytes()).await
     }
 
     /// The key set that was kept.
-    pub(super) async fn key_set(&self) -> Result<Option<(Vec<u8>, Vec<u64>)>, InboxError> {
+    pub(super) async fn key_set(&self) -> Result<Option<InForce>, InboxError> {
         match self.get("key-set").await? {
             None => Ok(None),
             Some(kept) => match crate::link::Ask::from_bytes(&kept) {
-                Ok(crate::link::Ask::KeySet { envelope, accepted }) => Ok(Some((envelope, accepted))),
+                Ok(crate::link::Ask::KeySet { envelope, accepted, receipt_keys }) => {
+                    Ok(Some(InForce { envelope, accepted, receipt_keys }))
+                }
                 _ => Err(InboxError::Damaged),
             },
         }

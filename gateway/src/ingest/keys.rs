@@ -11,6 +11,7 @@ use safelight_core::ids::{ClinicId, UnixMillis};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::receipt_keys::ReceiptKeys;
 use crate::keyfile::{self, KeyFileError};
 
 /// Whose gateway this is.
@@ -33,6 +34,9 @@ pub enum KeysError {
     /// The clinic's id cannot be read.
     #[error("{0}: this is not a clinic id: restore it from the backup")]
     ClinicId(PathBuf),
+    /// The source of randomness failed.
+    #[error("the machine could not produce random numbers: check the system, then try again")]
+    Randomness,
     /// The certificate chain is not ingest's and the CA's.
     #[error("{0}: two certificates are expected, ingest's and the CA's")]
     Chain(PathBuf),
@@ -45,7 +49,7 @@ pub struct IngestKeys {
     clinic_id: ClinicId,
     tls_key: SoftwareKey,
     chain: Vec<Vec<u8>>,
-    receipt: SoftwareKey,
+    receipt: ReceiptKeys,
     log: SigningKey,
 }
 
@@ -61,7 +65,7 @@ impl IngestKeys {
             clinic_id,
             tls_key: keyfile::read_p256(&folder.join(TLS_KEY_FILE))?,
             chain,
-            receipt: keyfile::read_p256(&folder.join(RECEIPT_KEY_FILE))?,
+            receipt: ReceiptKeys::load(folder)?,
             log: keyfile::read_ed25519(&folder.join(LOG_KEY_FILE))?,
         })
     }
@@ -113,8 +117,14 @@ impl IngestKeys {
         validity.map_or(UnixMillis(0), |validity| validity.not_after)
     }
 
-    pub(super) fn receipt(&self) -> &SoftwareKey {
-        &self.receipt
+    /// The keys that sign receipts.
+    pub(super) fn receipt(&mut self) -> &mut ReceiptKeys {
+        &mut self.receipt
+    }
+
+    /// Whether receipts can be signed by this key.
+    pub fn signs_receipts_as(&self, key: &PublicKey) -> bool {
+        self.receipt.of(key).is_some()
     }
 
     /// Signs checkpoints.

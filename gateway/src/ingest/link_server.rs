@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use getrandom::SysRng;
 use tokio::time::{Instant, timeout_at};
 
 use super::inbox::InboxError;
+use super::key_set::InForce;
 use super::{Ingest, connection, timekeeping};
 use crate::link::{Answer, Ask, Failure, IngestStatus, Link, LinkError, LinkListener, MAX_POLL_WAIT_MS};
 use crate::log::LogError;
@@ -77,16 +79,30 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
             Ok(Answer::Done)
         }
         Ask::Invitations(open) => {
-            *ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner) = open;
-            // A new invitation is a new round: nobody is shut out for good by whoever shares its address.
-            ingest.wrong_tokens.clear();
+            let mut held = ingest.invitations.lock().unwrap_or_else(PoisonError::into_inner);
+            // The list is also pushed anew when one has ended, and by every clinic process that connects.
+            let is_new = open.iter().any(|invitation| held.iter().all(|known| known.id != invitation.id));
+            *held = open;
+            drop(held);
+            if is_new {
+                ingest.wrong_tokens.clear();
+            }
             ingest.invited.notify_waiters();
             Ok(Answer::Done)
         }
-        Ask::KeySet { envelope, accepted } => {
-            ingest.inbox.set_key_set(&envelope, &accepted).await.map_err(|_| Failure::Store)?;
-            ingest.key_set.replace(envelope, accepted);
+        Ask::KeySet { envelope, accepted, receipt_keys } => {
+            let in_force = InForce { envelope, accepted, receipt_keys };
+            ingest.inbox.set_key_set(in_force.clone()).await.map_err(|_| Failure::Store)?;
+            super::put_in_force(ingest, in_force).map_err(|_| Failure::Store)?;
             Ok(Answer::Done)
+        }
+        Ask::ReceiptKeyRequest => {
+            let mut keys = ingest.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = keys.receipt().prepare(&mut SysRng).map_err(|error| {
+                tracing::error!(%error, "a new receipt key could not be made");
+                Failure::Store
+            })?;
+            Ok(Answer::PublicKey(next.to_sec1()))
         }
         Ask::Answer { conversation, message, last } => {
             ingest.relay.answer(conversation, message, last)?;
@@ -113,7 +129,7 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
         }
         Ask::InForce => {
             let (generation, devices) = ingest.inbox.devices().await.map_err(|_| Failure::Store)?;
-            let key_set = ingest.inbox.key_set().await.map_err(|_| Failure::Store)?.map(|(envelope, _)| envelope);
+            let key_set = ingest.inbox.key_set().await.map_err(|_| Failure::Store)?.map(|kept| kept.envelope);
             Ok(Answer::InForce { generation, devices, key_set })
         }
         Ask::ClockAccepted { number, at } => {

@@ -92,7 +92,6 @@ pub(super) async fn enrolling(ingest: Arc<Ingest>, address: SocketAddr) {
         }
         match enrol_config(&ingest).and_then(|config| endpoint(address, config, quinn::EndpointConfig::default())) {
             Ok(endpoint) => {
-                ingest.wrong_tokens.clear();
                 ingest.enrol_open.store(true, std::sync::atomic::Ordering::Release);
                 enrol_on(&ingest, &endpoint).await;
                 ingest.enrol_open.store(false, std::sync::atomic::Ordering::Release);

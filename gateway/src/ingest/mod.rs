@@ -14,6 +14,7 @@
 //! | `link_server` | answers the clinic process |
 //! | `sweep` | removes what was never acknowledged, names what is lost |
 //! | `timekeeping` | whether the clock can be right |
+//! | `receipt_keys` | the key that signs receipts, and how it is changed |
 //! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals` | what is in force and what is live |
 
 pub mod authenticate;
@@ -27,6 +28,7 @@ pub mod keys;
 mod link_server;
 mod listener;
 mod live;
+mod receipt_keys;
 mod refusals;
 mod relay;
 mod renew;
@@ -37,15 +39,18 @@ mod upload;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use safelight_core::device_key::SoftwareKey;
 use safelight_core::ids::{ClinicId, DeviceId};
 use safelight_core::wire::{CloseReason, RefusalCode};
 use tokio::sync::{Notify, watch};
 
 use self::inbox::{Inbox, InboxError};
+use self::key_set::InForce;
 use self::keys::{IngestKeys, KeysError};
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout};
@@ -95,6 +100,11 @@ pub enum IngestError {
     /// After a failed fsync nothing that the store says can be believed.
     #[error("the store can no longer be trusted (a write to the disk failed): check the disk, then start again")]
     StoreDistrusted,
+    /// A part of the process has ended that must not.
+    #[error(
+        "a part of the ingest process has ended ({0}): this is a fault of the program, and its log says more. Start it again"
+    )]
+    TaskEnded(&'static str),
     /// The folder.
     #[error("{path}: {source}")]
     Io {
@@ -179,6 +189,23 @@ impl Ingest {
         tracing::error!(%error, "the store failed");
         self.stop_if_distrusted();
         RefusalCode::StoreUnavailable
+    }
+
+    /// The key that the key set in force names for receipts of pictures that were sealed under key set `number`.
+    fn receipt_key(&self, number: u64) -> Result<SoftwareKey, RefusalCode> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let receipt = keys.receipt();
+        let key = match self.key_set.receipt_key(number) {
+            Some(named) => receipt.of(&named),
+            // A clinic process of before has not said.
+            None => Some(receipt.current()),
+        };
+        key.cloned().ok_or_else(|| {
+            tracing::error!(
+                "the clinic names a receipt key that is not here: `safelight receipt-key rotate` changes it"
+            );
+            RefusalCode::StoreUnavailable
+        })
     }
 
     async fn refuse_connection(&self, device: DeviceId, reason: CloseReason) {
@@ -282,40 +309,52 @@ pub async fn run(
     recall(&ingest).await?;
     let link_listener = link::listen(&folder, config.clinic_uid)?;
     let phones = listener::Phones::open(&ingest, config.listen)?;
-    let link = tokio::spawn(link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
-    let enrolling = tokio::spawn(listener::enrolling(ingest.clone(), config.enrol_listen));
-    let sweeping = tokio::spawn(sweep::run(ingest.clone()));
-    let keeping_time = tokio::spawn(timekeeping::run(ingest.clone()));
-    let watching = tokio::spawn(watch_live(ingest.clone()));
+    let mut background = Background::<IngestError>::default();
+    background.start("link", link_server::serve(ingest.clone(), link_listener, config.listen, config.enrol_listen));
+    background.start("enrolment", listener::enrolling(ingest.clone(), config.enrol_listen));
+    background.start("sweep", sweep::run(ingest.clone()));
+    background.start("timekeeping", timekeeping::run(ingest.clone()));
+    background.start("watch", watch_live(ingest.clone()));
     tracing::info!(listen = %config.listen, "phones are served");
     ready();
-    tokio::select! {
-        () = until => {}
-        () = phones.serve(ingest.clone()) => {}
-        () = ingest.stopping() => {}
+    let died = tokio::select! {
+        () = until => None,
+        () = phones.serve(ingest.clone()) => Some("phones"),
+        (task, _) = background.ended() => Some(task),
+        () = ingest.stopping() => None,
         // Whoever has found out: a phone's upload, the clinic process's answer, the sweep.
-        () = ingest.distrusted() => ingest.stop_if_distrusted(),
-    }
+        () = ingest.distrusted() => {
+            ingest.stop_if_distrusted();
+            None
+        }
+    };
     let distrusted = ingest.is_stopping();
     ingest.stop.send_replace(true);
     drain(&ingest).await;
     phones.close().await;
-    link.abort();
-    enrolling.abort();
-    sweeping.abort();
-    keeping_time.abort();
-    watching.abort();
-    if distrusted { Err(IngestError::StoreDistrusted) } else { Ok(()) }
+    background.stop().await;
+    match died {
+        _ if distrusted => Err(IngestError::StoreDistrusted),
+        Some(task) => Err(IngestError::TaskEnded(task)),
+        None => Ok(()),
+    }
 }
 
 /// What was in force before the restart.
 async fn recall(ingest: &Ingest) -> Result<(), IngestError> {
     let (generation, devices) = ingest.inbox.devices().await?;
     ingest.devices.replace(generation, devices);
-    if let Some((envelope, accepted)) = ingest.inbox.key_set().await? {
-        ingest.key_set.replace(envelope, accepted);
+    if let Some(in_force) = ingest.inbox.key_set().await? {
+        put_in_force(ingest, in_force)?;
     }
     Ok(())
+}
+
+/// Key sets that are taken now, and the receipt keys that they name. What signs is looked up there, so that comes first.
+fn put_in_force(ingest: &Ingest, in_force: InForce) -> Result<(), KeysError> {
+    let named = in_force.receipt_keys.clone();
+    ingest.key_set.replace(in_force);
+    ingest.keys.lock().unwrap_or_else(PoisonError::into_inner).receipt().follow(&named)
 }
 
 /// Lets running uploads end by themselves for a while, then ends them: what has arrived stays, and the phones go on from there.
@@ -343,12 +382,9 @@ async fn watch_live(ingest: Arc<Ingest>) {
 }
 
 fn lock(folder: &std::path::Path) -> Result<std::fs::File, IngestError> {
-    let path = folder.join("lock");
-    let io = |source| IngestError::Io { path: path.clone(), source };
-    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(IngestError::AlreadyRunning(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    match crate::owner::lock(folder) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(IngestError::AlreadyRunning(folder.to_owned())),
+        Err(source) => Err(IngestError::Io { path: folder.join(crate::owner::LOCK_FILE), source }),
     }
 }

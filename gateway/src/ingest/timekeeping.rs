@@ -11,64 +11,43 @@ use tokio::time::sleep;
 use super::Ingest;
 use super::inbox::{self, InboxError};
 use crate::clock::Clock;
-use crate::clock::guard::{Guard, Judgement, MAX_LEAP, Outage, Reading, TOLERANCE};
+use crate::clock::guard::{Guard, MAX_LEAP, Reading, TOLERANCE};
+use crate::clock::keeping::{self, Keeping};
 use crate::store::catalog::Catalog;
 
-/// Between two looks.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// The mark is written when it has moved by so much.
-const KEEP_EVERY: Duration = Duration::from_secs(60);
-
-/// Names of what is kept.
-const MARK: &str = "clock-mark";
-const OUTAGE: [&str; 2] = ["outage-from", "outage-until"];
+/// How often a person has accepted the clock, as the clinic process counts it.
 const ACCEPTED: &str = "clock-accepted";
 
 /// Watches `clock` from where it was left.
 pub(super) async fn guard(catalog: &Catalog, clock: &Clock) -> Result<Guard, InboxError> {
     let mut kept = [None; 3];
-    for (name, value) in [MARK, OUTAGE[0], OUTAGE[1]].into_iter().zip(&mut kept) {
-        *value = inbox::number(catalog, name).await?.map(UnixMillis);
+    for (name, value) in keeping::NAMES.into_iter().zip(&mut kept) {
+        *value = inbox::number(catalog, name).await?;
     }
-    let [mark, from, until] = kept;
-    let outage = from.zip(until).map(|(from, until)| Outage { from, until });
-    Ok(Guard::new(clock.clone(), mark).after(outage))
+    Ok(keeping::guard(clock, kept))
 }
 
 /// Watches for as long as the process runs.
 pub(super) async fn run(ingest: Arc<Ingest>) {
-    let (mut kept, mut said) = (None::<Reading>, Judgement::Right);
+    let mut keeping = Keeping::default();
     loop {
         let reading = ingest.guard.look();
-        if std::mem::replace(&mut said, reading.judgement).may_issue() != reading.judgement.may_issue() {
-            if reading.judgement.may_issue() {
-                tracing::info!("the clock is right again");
-            } else {
-                tracing::error!(
-                    judgement = reading.judgement.name(),
-                    "the clock cannot be right: set it; if it is right, run `safelight clock accept`"
-                );
-            }
-        }
-        let moved = |kept: Reading| reading.mark < kept.mark || reading.mark.since(kept.mark) >= KEEP_EVERY;
-        if kept.is_none_or(|kept| moved(kept) || reading.outage != kept.outage) {
+        keeping.has_turned(reading);
+        if keeping.is_due(reading) {
             match keep(&ingest, reading).await {
-                Ok(()) => kept = Some(reading),
+                Ok(()) => keeping.kept(reading),
                 Err(error) => tracing::error!(%error, "the time could not be kept"),
             }
         }
-        sleep(INTERVAL).await;
+        sleep(keeping::INTERVAL).await;
     }
 }
 
 async fn keep(ingest: &Ingest, reading: Reading) -> Result<(), InboxError> {
-    if let Some(outage) = reading.outage {
-        for (name, value) in OUTAGE.into_iter().zip([outage.from, outage.until]) {
-            ingest.inbox.set_number(name, value.0).await?;
-        }
+    for (name, value) in keeping::values(reading) {
+        ingest.inbox.set_number(name, value).await?;
     }
-    ingest.inbox.set_number(MARK, reading.mark.0).await
+    Ok(())
 }
 
 /// A person said at the clinic process that its clock is right, which said `at`. This machine's is believed with it, once, unless it says
@@ -83,7 +62,7 @@ pub(super) async fn accept(ingest: &Ingest, number: u64, at: UnixMillis) -> Resu
         return Ok(());
     }
     ingest.inbox.set_number(ACCEPTED, number).await?;
-    ingest.inbox.set_number(MARK, wall.0).await?;
+    ingest.inbox.set_number(keeping::MARK, wall.0).await?;
     ingest.guard.accept();
     tracing::warn!("the clock was accepted");
     Ok(())

@@ -43,11 +43,14 @@ pub(super) async fn upload(
         return Err(RefusalCode::Malformed);
     }
     let capture = offered.manifest().manifest().capture_id;
+    let number = offered.manifest().manifest().key_set;
+    // Before anything is stored that no receipt could be given for.
+    let receipt_key = ingest.receipt_key(number)?;
     let hash = offered.manifest().hash();
     let known = offered.known_log_size();
     let mut claim = ingest.live.claim(capture).await;
     match ingest.inbox.find(capture, &hash).await? {
-        Found::Same(stored) => return ingest.inbox.receipt(&stored, known).await,
+        Found::Same(stored) => return ingest.inbox.receipt(&stored, known, &receipt_key).await,
         Found::Other => return Err(RefusalCode::Conflict),
         Found::Nothing => {}
     }
@@ -105,7 +108,8 @@ pub(super) async fn upload(
         }
     };
     ingest.news.notify_waiters();
-    ingest.inbox.receipt(&stored, known).await
+    // The key may have been changed since, and one that is named no more signs nothing.
+    ingest.inbox.receipt(&stored, known, &ingest.receipt_key(number)?).await
 }
 
 /// What has arrived of a payload, as the store holds it.

@@ -1,6 +1,7 @@
 //! The messages of the link.
 
-use safelight_core::cbor::{Fields, Item, MapWriter, Value};
+use safelight_core::cbor::{CborError, Fields, Item, MapWriter, Value};
+use safelight_core::device_key::PublicKey;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::log::Hash;
 use safelight_core::wire::limits::{MAX_CERTIFICATE_LEN, MAX_KEY_SET_LEN, MAX_PROOF_HASHES};
@@ -41,8 +42,10 @@ pub enum Ask {
     KeySet {
         /// The signed envelope.
         envelope: Vec<u8>,
-        /// Numbers that are taken now.
+        /// Numbers that are taken now, the newest first.
         accepted: Vec<u64>,
+        /// Who signs receipts for each of them; empty in what was written before it could change.
+        receipt_keys: Vec<PublicKey>,
     },
     /// A message to a phone.
     Answer {
@@ -67,6 +70,8 @@ pub enum Ask {
     },
     /// The key to certify.
     CertificateRequest,
+    /// A successor of the receipt key.
+    ReceiptKeyRequest,
     /// The certificate chain, end entity first.
     Certificate(Vec<Vec<u8>>),
     /// Counts and ports.
@@ -133,9 +138,13 @@ impl Ask {
                 map.uint(1, 3).uint(2, *generation).array(3, list(devices, DeviceRecord::to_value))
             }
             Self::Invitations(open) => map.uint(1, 4).array(2, list(open, OpenInvitation::to_value)),
-            Self::KeySet { envelope, accepted } => {
-                map.uint(1, 5).bytes(2, envelope).array(3, list(accepted, |number| Value::from(*number)))
-            }
+            Self::KeySet { envelope, accepted, receipt_keys } => map
+                .uint(1, 5)
+                .bytes(2, envelope)
+                .array(3, list(accepted, |number| Value::from(*number)))
+                .optional(Some(receipt_keys).filter(|keys| !keys.is_empty()), |map, keys| {
+                    map.array(4, list(keys, |key| bytes_value(&key.to_sec1())))
+                }),
             Self::Answer { conversation, message, last } => {
                 map.uint(1, 6).uint(2, *conversation).bytes(3, message).bool(4, *last)
             }
@@ -146,6 +155,7 @@ impl Ask {
             Self::InForce => map.uint(1, 11),
             Self::ClockAccepted { number, at } => map.uint(1, 12).uint(2, *number).millis(3, *at),
             Self::Inclusion { index, size } => map.uint(1, 13).uint(2, *index).uint(3, *size),
+            Self::ReceiptKeyRequest => map.uint(1, 14),
         }
         .to_bytes()
     }
@@ -168,10 +178,15 @@ impl Ask {
                 devices: each(fields.take(3)?.array(0..=MAX_DEVICES)?, DeviceRecord::from_item)?,
             },
             4 => Self::Invitations(each(fields.take(2)?.array(0..=MAX_INVITATIONS)?, OpenInvitation::from_item)?),
-            5 => Self::KeySet {
-                envelope: fields.take(2)?.bytes(1..=MAX_KEY_SET_LEN)?,
-                accepted: each(fields.take(3)?.array(1..=16)?, |number| number.uint())?,
-            },
+            5 => {
+                let envelope = fields.take(2)?.bytes(1..=MAX_KEY_SET_LEN)?;
+                let accepted = each(fields.take(3)?.array(1..=16)?, |number| number.uint())?;
+                let receipt_keys = match fields.take_optional(4) {
+                    Some(keys) => each(keys.array(accepted.len()..=accepted.len())?, public_key)?,
+                    None => Vec::new(),
+                };
+                Self::KeySet { envelope, accepted, receipt_keys }
+            }
             6 => Self::Answer {
                 conversation: fields.take(2)?.uint()?,
                 message: fields.take(3)?.bytes(1..=MAX_ANSWER_LEN)?,
@@ -183,12 +198,18 @@ impl Ask {
             10 => Self::Status,
             11 => Self::InForce,
             12 => Self::ClockAccepted { number: fields.take(2)?.uint()?, at: fields.take(3)?.millis()? },
+            14 => Self::ReceiptKeyRequest,
             13 => Self::Inclusion { index: fields.take(2)?.uint()?, size: fields.take(3)?.uint()? },
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;
         Ok(ask)
     }
+}
+
+fn public_key(item: Item) -> Result<PublicKey, CborError> {
+    let wrong = item.wrong();
+    PublicKey::from_sec1(&item.byte_array::<65>()?).map_err(|_| wrong)
 }
 
 impl Answer {

@@ -107,9 +107,12 @@ pub fn listen(ingest_folder: &Path, clinic_uid: Option<u32>) -> Result<LinkListe
     }
     let listener = UnixListener::bind(&path)?;
     let mode = if clinic_uid.is_some() { 0o660 } else { 0o600 };
-    if clinic_uid.is_some() {
-        // The group that may enter the folder is the one that the clinic process is in.
-        std::os::unix::fs::chown(&path, None, Some(folder.metadata()?.gid()))?;
+    // The group that may enter the folder is the one that the clinic process is in. Root's socket would be in its owner's way.
+    let metadata = folder.metadata()?;
+    let user = rustix::process::geteuid().is_root().then(|| metadata.uid());
+    let group = clinic_uid.map(|_| metadata.gid());
+    if user.is_some() || group.is_some() {
+        std::os::unix::fs::lchown(&path, user, group)?;
     }
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     Ok(LinkListener { listener, clinic_uid })

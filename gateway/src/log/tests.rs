@@ -247,7 +247,7 @@ async fn the_export_names_every_field_and_escapes_what_it_cannot_read() {
             "capture": "01010101-0101-0101-0101-010101010101",
             "manifest": "02".repeat(32),
             "device": "03030303-0303-0303-0303-030303030303",
-            "stored_at": 1_700_000_000_000_u64,
+            "stored_at": "2023-11-14T22:13:20.000Z",
         })
     );
     assert_eq!(lines[1]["fields"], serde_json::json!(["too-long", null, "09"]));

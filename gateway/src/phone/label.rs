@@ -1,6 +1,7 @@
 //! Who the patient is and what the photograph shows: from a file and from flags. What stands in arguments is seen by every user of a
 //! machine, so everything can stand in a file or come through a pipe.
 
+use safelight_core::ids::UnixMillis;
 use safelight_core::label::{BodySite, Consent, DEFAULT_ISSUER, Label, LabelError};
 use serde::Deserialize;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -82,11 +83,11 @@ impl LabelInput {
         self
     }
 
-    /// The label, checked as the seal will check it.
+    /// The label, checked as the seal will check it at `now`.
     ///
     /// # Errors
     /// Any [`LabelInputError`] but [`LabelInputError::Malformed`].
-    pub fn into_label(mut self) -> Result<Label, LabelInputError> {
+    pub fn into_label(mut self, now: UnixMillis) -> Result<Label, LabelInputError> {
         let needed = [
             (self.patient.is_none(), "the record number (patient)"),
             (self.name.is_none(), "the name (name)"),
@@ -112,6 +113,9 @@ impl LabelInput {
             note: self.note.take(),
         };
         // Whatever the seal would refuse is refused before the shutter.
+        if label.birth_date.is_ahead_of(now) {
+            return Err(LabelError::BirthDateAhead.into());
+        }
         label.to_json_bytes()?;
         Ok(label)
     }
@@ -136,19 +140,22 @@ fn consent(word: &str) -> Result<Consent, LabelInputError> {
 mod tests {
     use super::*;
 
+    /// 2027-01-15.
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
     const FILE: &str = r#"{"patient": "12345", "name": "Zoë Quittländer", "birth_date": "1961-02-03", "site": "left forearm",
         "consent": "teaching", "note": "two lesions"}"#;
 
     #[test]
     fn a_file_makes_a_label_and_flags_go_over_it() {
-        let label = LabelInput::parse(FILE.as_bytes()).unwrap().into_label().unwrap();
+        let label = LabelInput::parse(FILE.as_bytes()).unwrap().into_label(NOW).unwrap();
         assert_eq!((label.record_number.as_str(), label.name.as_str()), ("12345", "Zoë Quittländer"));
         assert_eq!((label.issuer.as_str(), label.birth_date.as_str()), (DEFAULT_ISSUER, "1961-02-03"));
         assert!(label.laterality.is_some());
         assert_eq!(label.consent, Some(Consent::Teaching));
 
         let flags = LabelInput::parse(br#"{"patient": "99", "site": "back"}"#).unwrap();
-        let label = flags.over(LabelInput::parse(FILE.as_bytes()).unwrap()).into_label().unwrap();
+        let label = flags.over(LabelInput::parse(FILE.as_bytes()).unwrap()).into_label(NOW).unwrap();
         assert_eq!((label.record_number.as_str(), label.note.as_deref()), ("99", Some("two lesions")));
         assert!(label.laterality.is_none());
     }
@@ -158,7 +165,7 @@ mod tests {
         for field in ["patient", "name", "birth_date", "site"] {
             let mut json: serde_json::Value = serde_json::from_str(FILE).unwrap();
             json.as_object_mut().unwrap().remove(field);
-            let refusal = LabelInput::parse(json.to_string().as_bytes()).unwrap().into_label().unwrap_err();
+            let refusal = LabelInput::parse(json.to_string().as_bytes()).unwrap().into_label(NOW).unwrap_err();
             assert!(matches!(&refusal, LabelInputError::Missing(named) if named.contains(field)), "{field}: {refusal}");
         }
     }
@@ -168,10 +175,15 @@ mod tests {
         let with = |field: &str, value: &str| {
             let mut json: serde_json::Value = serde_json::from_str(FILE).unwrap();
             json[field] = value.into();
-            LabelInput::parse(json.to_string().as_bytes()).and_then(LabelInput::into_label).unwrap_err().to_string()
+            LabelInput::parse(json.to_string().as_bytes())
+                .and_then(|input| input.into_label(NOW))
+                .unwrap_err()
+                .to_string()
         };
         for (field, value) in [
             ("birth_date", "03.02.1961"),
+            ("birth_date", "1961-02-30"),
+            ("birth_date", "2027-01-17"),
             ("consent", "everything"),
             ("name", "a\u{7}b"),
             ("surname", "Quittländer"),

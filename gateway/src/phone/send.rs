@@ -64,6 +64,11 @@ impl SendError {
         }
     }
 
+    /// Whether the gateway gave no answer.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Client(ClientError::Unreachable { .. } | ClientError::ConnectionLost))
+    }
+
     /// Whether the clinic has shut this device out.
     pub fn is_shut_out(&self) -> bool {
         matches!(self, Self::Client(error) if error.is_shut_out())

@@ -57,7 +57,8 @@ async fn what_is_made_can_be_opened_and_is_its_owners_alone() {
     let clinic = Clinic::open(&layout, &config, &Clock::system()).await.unwrap();
     assert_eq!(clinic.id(), made.clinic_id);
     assert_eq!(clinic.ca.sha256(), made.ca_sha256);
-    let key_set = clinic.key_set.key_set();
+    let key_set = clinic.key_set();
+    let key_set = key_set.key_set();
     assert_eq!((key_set.number, key_set.vault_epoch), (1, 1));
     assert_eq!((&key_set.vault, &key_set.recovery), (made.vault.as_bytes(), made.recovery.as_bytes()));
     assert_eq!(clinic.access.log().verify(&[]).await.unwrap().signed, 2);

@@ -55,7 +55,7 @@ pub fn make<R: TryCryptoRng>(
     let identity = Identity::generate(rng)?;
     let text = identity_text(&[(FIRST_EPOCH, &identity)]);
     let file = passphrase::encrypt(text.as_bytes(), passphrase.as_bytes(), log_n, rng)?;
-    private_file::create(path, &file).map_err(|error| match error.kind() {
+    private_file::create_for_folder(path, &file).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => MakeError::Exists,
         _ => MakeError::Write(error),
     })?;

@@ -5,6 +5,7 @@
 //! to write a header again for other keys. The identities themselves never leave this room, and the recovery
 //! identity is here only while [`recovery::kit_text`] writes it down.
 
+mod epoch;
 mod file;
 mod memory;
 mod passphrase;
@@ -12,6 +13,7 @@ mod private_file;
 pub mod recovery;
 mod unlock;
 
+pub use epoch::EpochError;
 pub use file::{DEFAULT_LOG_N, MakeError, make};
 pub use memory::{MemoryNotLocked, lock_memory};
 pub use passphrase::{Finding, FromFile, Passphrase, PassphraseError, first_line, prompt, prompt_new, read_file};

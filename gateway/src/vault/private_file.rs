@@ -4,15 +4,24 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::owner;
+
 /// Writes a new file at `path`, for its owner alone (0600), so that it survives a power cut when this returns.
 /// An existing file is left alone, and that is an error.
 pub(super) fn create(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    place(path, content, |_| Ok(()))
+}
+
+/// The same, for the owner of the folder where root makes it.
+pub(super) fn create_for_folder(path: &Path, content: &[u8]) -> io::Result<()> {
+    place(path, content, |new| owner::give_to_folders(new, path))
+}
+
+fn place(path: &Path, content: &[u8], give: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    let folder = owner::folder_of(path);
     // Temporary files are made with 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    give(file.as_file())?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;

@@ -15,7 +15,7 @@ use super::file::{EPOCH, FIRST_EPOCH, MAX_LOG_N};
 use super::passphrase::Passphrase;
 
 /// The largest vault file that is read, in bytes: hundreds of epochs.
-const MAX_FILE_LEN: u64 = 64 * 1024;
+pub(super) const MAX_FILE_LEN: u64 = 64 * 1024;
 
 /// Why the vault stays locked.
 #[derive(Debug, thiserror::Error)]
@@ -56,20 +56,35 @@ pub struct Unlocked {
 impl Unlocked {
     /// Opens the vault file. Takes as long as its work factor says, so call this where it may block.
     pub fn unlock(path: &Path, passphrase: &Passphrase) -> Result<Self, UnlockError> {
-        let mut file = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|source| source.take(MAX_FILE_LEN + 1).read_to_end(&mut file))
-            .map_err(UnlockError::Read)?;
-        if file.len() as u64 > MAX_FILE_LEN {
-            return Err(UnlockError::Damaged);
-        }
-        let text = passphrase::decrypt(&file, passphrase.as_bytes(), MAX_LOG_N).map_err(|error| match error {
+        Self::decrypt(&read(path)?, passphrase)
+    }
+
+    /// The same from the file's bytes.
+    pub(super) fn decrypt(file: &[u8], passphrase: &Passphrase) -> Result<Self, UnlockError> {
+        let text = passphrase::decrypt(file, passphrase.as_bytes(), MAX_LOG_N).map_err(|error| match error {
             OpenError::WrongPassphrase => UnlockError::WrongPassphrase,
             OpenError::Header(HeaderError::WorkFactor) => UnlockError::WorkFactor,
             _ => UnlockError::Damaged,
         })?;
         let identities = std::str::from_utf8(&text).ok().and_then(parse).ok_or(UnlockError::Damaged)?;
         Ok(Self { identities })
+    }
+
+    pub(super) fn insert(&mut self, epoch: u64, identity: Identity) {
+        self.identities.insert(epoch, identity);
+    }
+
+    /// Oldest first.
+    pub(super) fn by_epoch(&self) -> Vec<(u64, &Identity)> {
+        self.identities.iter().map(|(epoch, identity)| (*epoch, identity)).collect()
+    }
+
+    /// Whether the other has the same keys under the same numbers.
+    pub(super) fn holds_the_same_as(&self, other: &Self) -> bool {
+        let public = |vault: &Self| -> Vec<(u64, Recipient)> {
+            vault.identities.iter().map(|(epoch, identity)| (*epoch, identity.to_recipient())).collect()
+        };
+        public(self) == public(other)
     }
 
     /// The epoch to which new pictures are sealed, and its public key.
@@ -83,6 +98,13 @@ impl Unlocked {
     #[must_use]
     pub fn recipient(&self, epoch: u64) -> Option<Recipient> {
         self.identities.get(&epoch).map(Identity::to_recipient)
+    }
+
+    /// Whether the identity of `epoch` opens what this header belongs to, whatever others do.
+    #[must_use]
+    pub fn opens_with(&self, epoch: u64, header: &[u8]) -> bool {
+        let Some(identity) = self.identities.get(&epoch) else { return false };
+        Header::parse_whole(header).is_ok_and(|header| header.unwrap_key(&[identity]).is_ok())
     }
 
     /// Opens a picture, bit by bit and in constant memory; gives the length of the plaintext.
@@ -130,6 +152,15 @@ impl fmt::Debug for Unlocked {
         let epochs = self.identities.keys();
         f.debug_set().entries(epochs).finish()
     }
+}
+
+/// The file's bytes, if it is no longer than a vault's can be.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, UnlockError> {
+    let mut file = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|source| source.take(MAX_FILE_LEN + 1).read_to_end(&mut file))
+        .map_err(UnlockError::Read)?;
+    if file.len() as u64 > MAX_FILE_LEN { Err(UnlockError::Damaged) } else { Ok(file) }
 }
 
 /// The identities in an age identity file. An epoch stands in a comment before its identity; where it is

@@ -18,15 +18,20 @@ use safelight_core::device_key::DeviceKey;
 use safelight_core::ids::{DeviceId, InvitationId, UnixMillis};
 use safelight_core::invitation::{Invitation, Token};
 use safelight_gateway::clinic::access::{Actor, Event};
-use safelight_gateway::clinic::{self, ClinicError, devices, invitations};
+use safelight_gateway::clinic::pictures::{self, State};
+use safelight_gateway::clinic::receipt_key::{self, Old};
+use safelight_gateway::clinic::rotation::{self, Rotated};
+use safelight_gateway::clinic::{self, ClinicError, devices, invitations, rewrap, sealed, verify};
 use safelight_gateway::clock::Clock;
 use safelight_gateway::config::{Config, Layout};
 use safelight_gateway::demo::photos::photograph;
 use safelight_gateway::ingest;
+use safelight_gateway::inspector::Inspector;
 use safelight_gateway::link::{self, Answer, Ask, IngestStatus};
 use safelight_gateway::phone::identity::fresh_key;
 use safelight_gateway::phone::label::LabelInput;
 use safelight_gateway::setup::{self, Plan};
+use safelight_gateway::store::headers::{Headers, Kind};
 use safelight_gateway::vault::Passphrase;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -102,7 +107,7 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let (data, kit) = (folder.path().join("data"), folder.path().join("kit.txt"));
         let world = World::default();
-        let passphrase = Passphrase::new("a passphrase for tests alone").unwrap();
+        let passphrase = passphrase();
         let any = "127.0.0.1:0".parse().unwrap();
         let plan = Plan {
             clinic_name: "Dermatology".to_owned(),
@@ -305,6 +310,58 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// A new vault key, as an admin makes one: stop, `vault rotate`, start.
+    pub(crate) async fn rotate_vault(&mut self) -> Rotated {
+        self.stop().await;
+        let clinic = self.open().await;
+        let rotated = rotation::rotate(&clinic, &passphrase(), &Actor::shell()).await.expect("a new vault key");
+        let rewrapped = rewrap::rewrap(&clinic, &rotated.vault, &Actor::shell(), clinic.now(), |_| {}).await.unwrap();
+        assert!(rewrapped.failed.is_empty(), "{rewrapped:?}");
+        self.start().await;
+        rotated
+    }
+
+    /// A new receipt key, as an admin orders one.
+    pub(crate) async fn rotate_receipt_key(&self) {
+        let before = self.open().await.key_set().key_set().receipt_key.clone();
+        receipt_key::order(&self.open().await, Old::Overlaps, &Actor::shell()).await.expect("it is due");
+        eventually("a new receipt key", || async {
+            let clinic = self.open().await;
+            let done = !receipt_key::is_ordered(&clinic).await.unwrap();
+            (done && clinic.key_set().key_set().receipt_key != before).then_some(())
+        })
+        .await;
+    }
+
+    /// Judges what has come as an unlocked clinic process does, and opens everything there is. How many pictures that is.
+    pub(crate) async fn opens_everything(&self) -> usize {
+        self.until("everything is taken over", |status| status.inbox == 0).await;
+        let mut clinic = self.open().await;
+        clinic.inspector = Inspector::new(env!("CARGO_BIN_EXE_safelight").into());
+        let vault = clinic.unlock(&passphrase()).unwrap();
+        for picture in pictures::list(&clinic.catalog, 0, u32::MAX).await.unwrap() {
+            if picture.state == State::Received {
+                verify::judge(&clinic, &vault, &picture, clinic.now()).await.unwrap();
+            }
+        }
+        let all = pictures::list(&clinic.catalog, 0, u32::MAX).await.unwrap();
+        let epoch = clinic.key_set().key_set().vault_epoch;
+        for picture in &all {
+            assert_eq!(picture.state, State::Verified, "{}: {}", picture.capture, picture.reason);
+            let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await.unwrap().unwrap();
+            assert!(vault.opens_with(epoch, &header), "{} is not under the newest key", picture.capture);
+            sealed::photograph(&clinic, &vault, picture).await.expect("it opens");
+            sealed::label(&clinic, &vault, picture).await.expect("its label opens");
+        }
+        all.len()
+    }
+}
+
+fn passphrase() -> Passphrase {
+    Passphrase::new("a passphrase for tests alone").unwrap()
+}
+
 /// An enrolled phone.
 pub(crate) struct Phone {
     pub(crate) id: DeviceId,
@@ -334,7 +391,7 @@ impl Phone {
     pub(crate) fn seals(&self) -> Arc<SealedCapture> {
         let photo = photograph(3).unwrap().bytes;
         let label = br#"{"patient":"1","name":"Nobody","birth_date":"1961-02-03","site":"left forearm"}"#;
-        let label = LabelInput::parse(label).and_then(LabelInput::into_label).unwrap();
+        let label = LabelInput::parse(label).and_then(|input| input.into_label(self.world.now())).unwrap();
         let sequence = self.client.update(Device::take_sequence);
         let device = self.client.device();
         let setting = Setting {

@@ -1,4 +1,4 @@
-//! The life of certificates and key sets, over years in which time is the test's: both processes as they are, their sockets, and phones
+//! The life of certificates, key sets and keys, over years in which time is the test's: both processes as they are, their sockets, and phones
 //! that come and stay away. The clocks are arguments, so that two years take a minute.
 //!
 //! At every step: a device that is active and was not away for longer than its certificate allows gets in; one that was revoked or
@@ -11,10 +11,12 @@
     reason = "what does not go as it should is a failed test"
 )]
 
+mod background;
 mod clinic;
 mod clock;
 mod restore;
 mod rollover;
+mod rotation;
 mod years;
 
 /// In milliseconds.

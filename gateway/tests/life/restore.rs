@@ -1,8 +1,12 @@
 //! The clinic's folder comes back from an old backup, with its CA and its old list of devices. Ingest has gone on.
 
 use safelight_core::client::ClientError;
+use safelight_core::ids::UnixMillis;
 use safelight_core::wire::CloseReason;
+use safelight_gateway::clinic::pictures::{self, Picture, State};
+use safelight_gateway::clinic::{ClinicError, verify};
 use safelight_gateway::link::{self, Answer, Ask, DeviceRecord, DeviceState};
+use safelight_gateway::vault::Passphrase;
 
 use crate::DAY;
 use crate::clinic::{Gateway, eventually};
@@ -120,4 +124,51 @@ async fn x14_lies_about_what_is_in_force_spoil_nothing_for_good() {
         matches!(phone.visit().await, Err(ClientError::Closed(CloseReason::Revoked))).then_some(())
     })
     .await;
+}
+
+/// The phone sends on under a certificate that the restored catalog has forgotten. Its pictures are sound, and who signed them is known as soon as
+/// it renews.
+#[tokio::test(flavor = "multi_thread")]
+async fn x68_pictures_under_a_forgotten_certificate_wait_for_it_and_not_for_ever() {
+    let mut gateway = Gateway::running().await;
+    let phone = gateway.enrol("phone").await;
+    gateway.stop().await;
+    let backup = tempfile::tempdir().unwrap();
+    gateway.back_up(backup.path());
+    gateway.start().await;
+    gateway.pass(27 * DAY).await;
+    phone.visit().await.expect("an active phone renews");
+    gateway.stop().await;
+    gateway.restore(backup.path());
+    gateway.start().await;
+    for _ in 0..2 {
+        phone.sends().await.expect("ingest knows the certificate");
+    }
+    let received = eventually("both pictures", || async {
+        let listed = pictures::list(&gateway.open().await.catalog, 0, 9).await.unwrap();
+        (listed.len() == 2).then_some(listed)
+    })
+    .await;
+    let clinic = gateway.open().await;
+    let vault = clinic.unlock(&Passphrase::new("a passphrase for tests alone").unwrap()).unwrap();
+    let state = async |of: &Picture| {
+        let found = pictures::find(&gateway.open().await.catalog, of.capture).await.unwrap().unwrap();
+        (found.state, found.reason)
+    };
+    for picture in &received {
+        let judged = verify::judge(&clinic, &vault, picture, clinic.now()).await;
+        assert!(matches!(judged, Err(ClinicError::CertificateNotKnownYet)), "{judged:?}");
+        assert_eq!(state(picture).await.0, State::Received);
+    }
+    // A device that has not come back by then never will with that certificate.
+    verify::judge(&clinic, &vault, &received[0], UnixMillis(clinic.now().0 + 45 * DAY)).await.unwrap();
+    assert_eq!(state(&received[0]).await, (State::Quarantined, "bad-signature".to_owned()));
+
+    phone.client.renew().await.expect("the clinic learns its certificate from itself");
+    // This test is no program that could be the inspector, which comes last: what is before it has passed.
+    let judged = verify::judge(&clinic, &vault, &received[1], clinic.now()).await;
+    assert!(matches!(judged, Ok(()) | Err(ClinicError::Inspector)), "{judged:?}");
+    let (_, reason) = state(&received[1]).await;
+    assert!(["", "malformed-answer", "killed", "timed-out"].contains(&reason.as_str()), "{reason}");
+    gateway.stop().await;
 }

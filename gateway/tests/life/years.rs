@@ -7,10 +7,12 @@ use crate::DAY;
 use crate::clinic::Gateway;
 
 /// One phone is used all the time, one once a fortnight, one is revoked early, one is lost in a drawer and found a year later. All of the
-/// while, the ones that are used get in, with certificates that they renew themselves, and the others do not.
+/// while, the ones that are used get in, with certificates that they renew themselves, and the others do not. Twice a year the vault gets a new key,
+/// and in between the receipts do; every picture opens to the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_years_in_which_nobody_is_locked_out_and_nobody_comes_back() {
-    let gateway = Gateway::running().await;
+    let mut gateway = Gateway::running().await;
+    let mut sent = 0;
     let (daily, fortnightly) = (gateway.enrol("daily").await, gateway.enrol("fortnightly").await);
     let (revoked, lost) = (gateway.enrol("revoked").await, gateway.enrol("lost").await);
     for phone in [&daily, &fortnightly, &revoked, &lost] {
@@ -23,6 +25,18 @@ async fn two_years_in_which_nobody_is_locked_out_and_nobody_comes_back() {
         daily.visit().await.unwrap_or_else(|error| panic!("week {step}: {error}"));
         if step % 2 == 0 {
             fortnightly.visit().await.unwrap_or_else(|error| panic!("week {step}: {error}"));
+        }
+        match step % 26 {
+            8 => drop(gateway.rotate_vault().await),
+            21 => gateway.rotate_receipt_key().await,
+            _ => {}
+        }
+        // With the keys of before, in the weeks of a change.
+        if step % 13 == 8 {
+            for phone in [&daily, &fortnightly] {
+                phone.sends().await.unwrap_or_else(|error| panic!("week {step}: {error}"));
+                sent += 1;
+            }
         }
         for phone in [&daily, &fortnightly] {
             assert!(gateway.usable_certificates(phone.id).await >= 1, "week {step}");
@@ -44,6 +58,9 @@ async fn two_years_in_which_nobody_is_locked_out_and_nobody_comes_back() {
     assert!(gateway.entries("ingest-certified").await >= 10);
     let issued = gateway.entries("certificate-issued").await;
     assert!((50..=104).contains(&issued), "{issued} certificates in two years");
+    let key_set = gateway.open().await.key_set().key_set().clone();
+    assert_eq!((key_set.vault_epoch, key_set.number, sent), (5, 9, 16));
+    assert_eq!(gateway.opens_everything().await, sent);
     // Whoever was lost is invited again.
     gateway.enrol("found").await.visit().await.expect("a phone that was just enrolled");
 }

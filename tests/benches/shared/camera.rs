@@ -19,7 +19,7 @@ pub(crate) fn photograph() -> Vec<u8> {
 
 pub(crate) fn label() -> Label {
     let json = br#"{"patient": "12345", "name": "Example", "birth_date": "1961-02-03", "site": "left forearm"}"#;
-    LabelInput::parse(json).and_then(LabelInput::into_label).expect("the label is complete")
+    LabelInput::parse(json).and_then(|input| input.into_label(UnixMillis(u64::MAX))).expect("the label is complete")
 }
 
 /// Now.

@@ -22,8 +22,8 @@ use super::camera::now;
 /// Between two looks at whether something has happened.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The clinic process has this long to judge what is there.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The clinic process has this long to take over and judge what is there, which may be very much.
+const PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// A gateway that has been made and does not run.
 pub(crate) struct Gateway {
@@ -99,7 +99,7 @@ impl Gateway {
                 operator: person.clone(),
                 certificate: issued.der,
                 roots: vec![clinic.ca.certificate().to_vec()],
-                key_set: clinic.key_set.clone(),
+                key_set: clinic.key_set().as_ref().clone(),
                 checkpoint: None,
                 next_sequence: 1,
             };
@@ -112,14 +112,7 @@ impl Gateway {
     /// Starts both processes and waits until `first` gets in, so that the devices are in force. Without the passphrase the vault stays
     /// locked: pictures are taken in and acknowledged, and wait for their inspection.
     pub(crate) async fn start(&self, unlocked: bool, first: &Client) -> Running {
-        let ingest = self.command("ingest").spawn().expect("ingest");
-        let mut clinic = self.command("clinic");
-        if unlocked {
-            clinic.arg("--passphrase-file").arg(self.passphrase());
-        } else {
-            clinic.arg("--passphrase-stdin");
-        }
-        let running = Running { ingest: Process(ingest), clinic: Process(clinic.spawn().expect("clinic")) };
+        let running = self.spawn(unlocked);
         let attempts = async {
             while first.connect().await.is_err() || first.update_key_set(now()).await.is_err() {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -127,6 +120,18 @@ impl Gateway {
         };
         tokio::time::timeout(Duration::from_secs(60), attempts).await.expect("the gateway serves");
         running
+    }
+
+    /// Starts both processes.
+    pub(crate) fn spawn(&self, unlocked: bool) -> Running {
+        let ingest = self.command("ingest").spawn().expect("ingest");
+        let mut clinic = self.command("clinic");
+        if unlocked {
+            clinic.arg("--passphrase-file").arg(self.passphrase());
+        } else {
+            clinic.arg("--passphrase-stdin");
+        }
+        Running { ingest: Process(ingest), clinic: Process(clinic.spawn().expect("clinic")) }
     }
 
     /// Starts `safelight device revoke`.
@@ -201,6 +206,15 @@ fn program() -> PathBuf {
 pub(crate) struct Running {
     pub(crate) ingest: Process,
     pub(crate) clinic: Process,
+}
+
+impl Running {
+    /// Ends both with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        for process in [&mut self.ingest, &mut self.clinic] {
+            process.0.kill().expect("a process of ours");
+        }
+    }
 }
 
 /// A process that is told to end when this is dropped, and waited for.

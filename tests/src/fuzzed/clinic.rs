@@ -125,7 +125,7 @@ pub fn key_set() -> KeySet {
         log_key: keys.log.verifying_key().to_bytes(),
         log_origin: ORIGIN.to_owned(),
         roots: vec![CA.to_vec()],
-        previous: Some(Overlap { number: 1, until: NOW }),
+        previous: vec![Overlap { number: 1, until: NOW, receipt_key: None }],
         issued_at: NOW,
         addresses: vec!["192.0.2.1:4433".to_owned()],
     }

@@ -130,7 +130,7 @@ fn attempt(gateway: &mut Gateway, phone: &mut Phone, now: &mut UnixMillis, input
     let sealed = &CAPTURES[which];
     let last = phone.last.clone();
     let key_set: &KeySet = &KEY_SET;
-    let trust = Trust { key_set, device_id: DEVICE, last: last.as_ref() };
+    let trust = Trust { key_set, device_id: DEVICE, last: last.as_ref(), now: NOW };
     let (mut send, opening) = Send::begin(sealed, trust).expect("an upload");
     let mut up = opening;
     let mut down = Vec::new();
@@ -235,7 +235,7 @@ fn good_attempt(gateway: &mut Gateway, phone: &mut Phone, now: UnixMillis, which
         assert!(attempt < 2, "a picture does not get through");
         let last = phone.last.clone();
         let key_set: &KeySet = &KEY_SET;
-        let trust = Trust { key_set, device_id: DEVICE, last: last.as_ref() };
+        let trust = Trust { key_set, device_id: DEVICE, last: last.as_ref(), now: NOW };
         let (mut send, opening) = Send::begin(sealed, trust).expect("an upload");
         let mut stream = Stream::Reading(RequestReader::new(now));
         let mut down = Vec::new();

@@ -41,7 +41,7 @@ pub fn receipt_cose(bytes: &[u8]) {
         capture_id: CAPTURE,
         manifest_hash: manifest().hash(),
         device_id: DEVICE,
-        receipt_key: &device,
+        receipt_keys: std::slice::from_ref(&device),
         log_key: &log_key,
         log_origin: ORIGIN,
     };

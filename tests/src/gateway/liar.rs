@@ -88,7 +88,9 @@ impl Liar {
         let recipients =
             [key_set.vault, key_set.recovery].map(|bytes| Recipient::from_bytes(bytes).expect("a recipient"));
         let sealed = seal_payload(stripped.parts(), stripped.len(), NonZeroUsize::MIN, &mut SysRng).expect("a payload");
-        let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
+        let label = LabelInput::parse(LABEL.as_bytes())
+            .and_then(|input| input.into_label(Clock::system().now()))
+            .expect("a label");
         let label = label.to_json_bytes().expect("a label");
         let label = seal_bytes(&label, &recipients, &mut SysRng).expect("a label");
         let now = Clock::system().now();

@@ -103,7 +103,8 @@ pub fn seal_with<R: TryCryptoRng>(
     captured_at: UnixMillis,
     rng: &mut R,
 ) -> Arc<SealedCapture> {
-    let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
+    let label =
+        LabelInput::parse(LABEL.as_bytes()).and_then(|input| input.into_label(Clock::system().now())).expect("a label");
     let sequence = client.update(Device::take_sequence);
     let (device, key) = (client.device(), client.key());
     let setting = Setting {

@@ -7,7 +7,7 @@ use safelight_core::client::ClientError;
 use safelight_core::enrol::Refusal;
 use safelight_core::ids::UnixMillis;
 use safelight_core::invitation::{Invitation, Token};
-use safelight_tests::gateway::program::until;
+use safelight_tests::gateway::program::{Finished, until};
 use safelight_tests::gateway::{Gateway, PATIENCE, array, text};
 
 use crate::stranger::{Reply, Stranger, fresh_key, joins, request, tries};
@@ -152,6 +152,46 @@ async fn e05_guessing_locks_the_guesser_out_and_not_the_clinic() {
         turned_away(&gateway, code);
     }
     gateway.enrol("next-round");
+}
+
+/// Lists of invitations are pushed to ingest for many reasons: only a new invitation begins a new round.
+#[tokio::test(flavor = "multi_thread")]
+async fn x63_a_list_without_a_new_invitation_is_no_new_round_for_a_guesser() {
+    let gateway = Gateway::serving();
+    let (open, other) = (invited(&gateway, "open"), invited(&gateway, "other"));
+    for number in 0..10 {
+        let guess = Invitation { token: Token::from_bytes([number; 16]), ..open.clone() };
+        assert_eq!(tries(&guess).await, Reply::Refused(Refusal::Invitation), "guess {number}");
+    }
+    assert_eq!(tries(&open).await, Reply::Closed);
+    withdrawn(&gateway, &other).ok();
+    assert_eq!(tries(&open).await, Reply::Closed, "a list that is shorter by one");
+    invited(&gateway, "next");
+    assert!(matches!(tries(&open).await, Reply::Offered(_)), "the control");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x71_an_invitation_that_was_withdrawn_opens_nothing() {
+    let gateway = Gateway::serving();
+    let (shown, used) = (invited(&gateway, "shown"), invited(&gateway, "used"));
+    let said = withdrawn(&gateway, &shown).ok().json();
+    assert_eq!((text(&said, "name"), text(&said, "status")), ("shown", "void"));
+    assert_eq!(said["in_force"], true);
+    assert_eq!(status_of(&gateway, "shown"), "void");
+    assert_eq!(tries(&shown).await, Reply::Refused(Refusal::Invitation));
+    assert_eq!(entries(&gateway, "access", "invitation-withdrawn").len(), 1);
+    withdrawn(&gateway, &shown).exits(6);
+    // One that a phone has used is its device's.
+    assert!(matches!(tries(&used).await, Reply::Offered(_)), "the control");
+    let refused = withdrawn(&gateway, &used).exits(6);
+    assert!(refused.stderr.contains("revoke"), "{refused}");
+    let unknown = ["device", "uninvite", "00112233-4455-6677-8899-aabbccddeeff", "--data", "D"];
+    gateway.run(&unknown).exits(3);
+}
+
+fn withdrawn(gateway: &Gateway, invitation: &Invitation) -> Finished {
+    let id = invitation.invitation_id.to_string();
+    gateway.run(&["device", "uninvite", &id, "--data", "D", "--json"])
 }
 
 fn invitations(gateway: &Gateway) -> Vec<serde_json::Value> {

@@ -30,6 +30,11 @@ pub(super) struct Script {
     inbox: VecDeque<InboxEntry>,
     relay: VecDeque<RelayMessage>,
     pub(super) heard: Vec<(u64, Vec<u8>, bool)>,
+    /// What it says when it is asked for a receipt key, and how often it was.
+    pub(super) offers: VecDeque<Answer>,
+    pub(super) asked_for_key: u64,
+    /// What it says instead of what is new.
+    pub(super) unasked: Option<Answer>,
     polls: u64,
     said: u64,
 }
@@ -184,6 +189,9 @@ fn lie(script: &mut Script, ask: Ask) -> Answer {
     match ask {
         Ask::Poll { .. } => {
             script.polls += 1;
+            if let Some(unasked) = script.unasked.take() {
+                return unasked;
+            }
             let inbox = script.inbox.drain(..).collect();
             Answer::Events { inbox, relay: script.relay.drain(..).collect() }
         }
@@ -204,6 +212,10 @@ fn lie(script: &mut Script, ask: Ask) -> Answer {
             devices_generation: u64::MAX >> 1,
             certificate_until: now().plus(Duration::from_secs(80 * 24 * 3600)),
         }),
+        Ask::ReceiptKeyRequest => {
+            script.asked_for_key += 1;
+            script.offers.pop_front().unwrap_or(Answer::Failed(Failure::Store))
+        }
         Ask::InForce => Answer::InForce { generation: 0, devices: Vec::new(), key_set: None },
         Ask::Checkpoint { .. } | Ask::Inclusion { .. } | Ask::CertificateRequest => Answer::Failed(Failure::Store),
         _ => Answer::Done,

@@ -32,7 +32,7 @@ use safelight_core::seal::Identity;
 use safelight_core::wire::{Request, Response, renewal_message};
 use safelight_gateway::ingest::inbox;
 use safelight_gateway::ingest::keys::IngestKeys;
-use safelight_gateway::link::{self, Ask, ConversationKind};
+use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure};
 use safelight_tests::gateway::phone::Phone;
 use safelight_tests::gateway::{Gateway, array, text};
 use safelight_tests::pictures::{bombs, small};
@@ -261,7 +261,9 @@ fn x46_phones_take_no_key_set_that_the_clinic_has_not_signed() {
         runtime().block_on(async {
             let mut link = link::connect(&folder).await.expect("the link");
             let accepted = vec![held.number, held.number + 1];
-            link.tell(&Ask::KeySet { envelope, accepted }).await.expect("ingest takes what it is told");
+            link.tell(&Ask::KeySet { envelope, accepted, receipt_keys: Vec::new() })
+                .await
+                .expect("ingest takes what it is told");
         });
         let refused = runtime().block_on(phone.client().update_key_set(now()));
         assert!(refused.is_err(), "{what}: {refused:?}");
@@ -286,6 +288,52 @@ fn x46_phones_take_no_key_set_that_the_clinic_has_not_signed() {
             .iter()
             .all(|picture| text(picture, "state") == "verified")
     );
+}
+
+#[test]
+fn x59_an_ingest_that_offers_a_receipt_key_is_believed_only_where_the_admin_has_ordered_one() {
+    let (mut gateway, phone) = at_rest();
+    let held = phone.enrolled().0.key_set.key_set().clone();
+    let liar = Liar::beside(&gateway);
+    let (mine, _) = key();
+    let offer = |key: &SoftwareKey| Answer::PublicKey(key.verifying().to_sec1());
+    // Nobody asks it, and what it says unasked is no answer.
+    liar.polled(3);
+    liar.script().unasked = Some(offer(&mine));
+    liar.polled(3);
+    let shown = || gateway.run(&["receipt-key", "show", "--data", "D", "--json"]).ok().json();
+    assert_eq!((liar.script().asked_for_key, shown()["key_set"].as_u64()), (0, Some(1)));
+
+    // Asked, it says what is no new key: nothing changes, on record.
+    let rotate = ["receipt-key", "rotate", "--data", "D", "--json"];
+    let of_the_clinic = Answer::PublicKey(held.receipt_key.to_sec1());
+    let nonsense = [of_the_clinic, Answer::PublicKey(vec![4; 65]), Answer::Done, Answer::Failed(Failure::Store)];
+    for (times, nonsense) in (1..).zip(nonsense) {
+        liar.script().offers = [nonsense].into();
+        gateway.run(&rotate).exits(7);
+        assert_eq!(liar.script().asked_for_key, times);
+        let refused = gateway.log("access").iter().filter(|entry| text(entry, "kind") == "receipt-key-refused").count();
+        assert_eq!((refused as u64, shown()["key_set"].as_u64()), (times, Some(1)));
+    }
+
+    // The control, and all that it can ever have: the receipt key that the admin has ordered, and nothing else of the key set.
+    liar.script().offers = [offer(&mine)].into();
+    gateway.run(&rotate).ok();
+    liar.polled(2);
+    drop(liar);
+    gateway.serve();
+    let client = phone.client();
+    assert!(runtime().block_on(client.update_key_set(now())).expect("the clinic's own key set"));
+    let next = client.device().key_set.key_set().clone();
+    assert_eq!(next.receipt_key, mine.verifying());
+    let like = KeySet {
+        number: held.number,
+        receipt_key: held.receipt_key.clone(),
+        previous: held.previous.clone(),
+        issued_at: held.issued_at,
+        ..next
+    };
+    assert_eq!(like, held);
 }
 
 #[test]

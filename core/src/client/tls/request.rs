@@ -4,6 +4,7 @@ use rcgen::{CertificateParams, DnType, PublicKeyData, SignatureAlgorithm, Signin
 
 use super::identity::KeyFailures;
 use crate::device_key::{DeviceKey, DeviceKeyError, PublicKey};
+use crate::text::is_one_line;
 
 /// The longest name of a device in characters: that of a common name (RFC 5280 appendix A.1, ub-common-name).
 pub const MAX_DEVICE_NAME_CHARS: usize = 64;
@@ -12,7 +13,7 @@ pub const MAX_DEVICE_NAME_CHARS: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum CsrError {
     /// The name is empty, too long or has control characters.
-    #[error("the device's name must have 1 to {MAX_DEVICE_NAME_CHARS} characters and no control characters")]
+    #[error("the device's name must have 1 to {MAX_DEVICE_NAME_CHARS} characters that show")]
     Name,
     /// The keystore did not sign.
     #[error(transparent)]
@@ -25,8 +26,7 @@ pub enum CsrError {
 /// A PKCS#10 request in DER (RFC 2986), signed by `key`, with `device_name` as its common name and nothing else.
 /// The clinic takes the public key from it and ignores the rest.
 pub fn make_csr(key: &dyn DeviceKey, device_name: &str) -> Result<Vec<u8>, CsrError> {
-    if !(1..=MAX_DEVICE_NAME_CHARS).contains(&device_name.chars().count()) || device_name.chars().any(char::is_control)
-    {
+    if device_name.chars().count() > MAX_DEVICE_NAME_CHARS || !is_one_line(device_name) {
         return Err(CsrError::Name);
     }
     let signer = CertificateSigner::new(key)?;

@@ -25,14 +25,38 @@ pub(super) fn read(against: &str) -> Result<Vec<String>, CliError> {
         Ok(against.to_owned())
     };
     let text = text.map_err(|error| CliError::new(Exit::NotFound, format!("--against {against}: {error}")))?;
-    let notes = split(&text);
-    if notes.is_empty() || notes.len() > MAX_NOTES {
+    let notes = printed_as_json(&text).unwrap_or_else(|| split(&text));
+    // Nothing of it is repeated: it may be a file that was named by mistake.
+    if notes.is_empty() || notes.len() > MAX_NOTES || !notes.iter().all(|note| is_checkpoint(note)) {
         return Err(CliError::new(
             Exit::Usage,
-            "--against: no checkpoint is in it; it must be copied whole, with its blank line and its signature",
+            "--against: this is no checkpoint, or not the whole of it: give what `safelight audit checkpoint` printed, with its blank line and its signature, or its JSON",
         ));
     }
     Ok(notes)
+}
+
+/// The notes in what `audit checkpoint --json` prints, if it is that: an array of objects, or one of them.
+fn printed_as_json(text: &str) -> Option<Vec<String>> {
+    let json: serde_json::Value = serde_json::from_str(text).ok()?;
+    let taken = match &json {
+        serde_json::Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let note = |taken: &serde_json::Value| taken.get("checkpoint")?.as_str().map(split);
+    taken.iter().map(note).collect::<Option<Vec<_>>>().map(|notes| notes.concat())
+}
+
+/// Origin, size, root, and behind a blank line a signature (C2SP tlog-checkpoint). Whose it is and whether it holds is judged later.
+fn is_checkpoint(note: &str) -> bool {
+    let Some((body, signatures)) = note.split_once("\n\n") else { return false };
+    let mut lines = body.lines();
+    let (origin, size, root) = (lines.next(), lines.next(), lines.next());
+    let is_root = |root: &str| data_encoding::BASE64.decode(root.as_bytes()).is_ok_and(|root| root.len() == 32);
+    origin.is_some_and(|origin| !origin.is_empty())
+        && size.is_some_and(|size| size.parse::<u64>().is_ok())
+        && root.is_some_and(is_root)
+        && signatures.starts_with(SIGNATURE)
 }
 
 fn bounded(source: impl Read) -> std::io::Result<String> {
@@ -114,7 +138,20 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         assert_eq!(read(path.to_str().unwrap()).unwrap(), read(&text).unwrap());
         assert_eq!(read(folder.path().join("none").to_str().unwrap()).unwrap_err().exit, Exit::NotFound);
-        std::fs::write(&path, "\n").unwrap();
-        assert_eq!(read(path.to_str().unwrap()).unwrap_err().exit, Exit::Usage);
+        // As `audit checkpoint --json` prints it, and one object of it.
+        let object = serde_json::json!({ "log": "access", "size": 5, "checkpoint": text, "verifier_key": "x" });
+        for json in [serde_json::to_string_pretty(&[&object]).unwrap(), object.to_string()] {
+            std::fs::write(&path, &json).unwrap();
+            assert_eq!(read(path.to_str().unwrap()).unwrap(), read(&text).unwrap());
+        }
+        let half = text.split_once("\n\n").unwrap().0;
+        for other in
+            ["\n", "root:x:0:0::/root:/bin/bash\n", half, "[]", "[{\"size\": 5}]", "{\"checkpoint\": \"secret\"}"]
+        {
+            std::fs::write(&path, other).unwrap();
+            let refused = read(path.to_str().unwrap()).unwrap_err();
+            assert_eq!(refused.exit, Exit::Usage);
+            assert!(other.trim().len() < 4 || !refused.message.contains(other.trim()), "{}", refused.message);
+        }
     }
 }

@@ -10,12 +10,15 @@ use rand_core::TryRng;
 use safelight_core::ids::{InvitationId, UnixMillis};
 use safelight_core::invitation::{Invitation, Token};
 use safelight_core::manifest::OperatorId;
+use safelight_core::text::is_one_line;
 use serde::Serialize;
 
-use super::{Opened, ingest_has_heard, record};
+use super::{Opened, headline, ingest_has_heard, record, replayed, shown_list};
+use crate::cli::new_file::NewFile;
 use crate::cli::outcome::{CliError, Exit, Output};
 use crate::cli::{DataArgs, duration, time};
 use crate::clinic::access::Event;
+use crate::clinic::invitations::Standing;
 use crate::clinic::{ClinicError, devices, invitations};
 use crate::enrol::qr;
 
@@ -30,9 +33,12 @@ pub(in crate::cli) struct InviteArgs {
     /// Whom the device will belong to, such as clinician1
     #[arg(long, value_name = "PERSON", value_parser = person)]
     person: OperatorId,
-    /// Write the QR code to this PNG file
+    /// Write the QR code to this new PNG file
     #[arg(long, value_name = "FILE")]
     qr_png: Option<PathBuf>,
+    /// Overwrite the file if it is there
+    #[arg(long, requires = "qr_png")]
+    force: bool,
     /// How long the invitation stays open
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "15m")]
     ttl: Duration,
@@ -63,6 +69,8 @@ pub(super) async fn invite(args: InviteArgs, output: Output) -> Result<(), CliEr
             format!("--ttl: more than 0s and at most {} is expected", duration::show(MAX_TTL)),
         ));
     }
+    let out = args.qr_png.as_deref().map(|path| NewFile::at(path, "--qr-png", args.force, Some(&args.data.data)));
+    let out = out.transpose()?;
     let opened = Opened::open(&args.data).await?;
     let clinic = &opened.clinic;
     clinic.time_to_issue()?;
@@ -79,8 +87,8 @@ pub(super) async fn invite(args: InviteArgs, output: Output) -> Result<(), CliEr
     };
     let text = invitation.to_qr_text().map_err(CliError::with(Exit::Failed))?;
     // Before the invitation exists: a code that could not be written must not leave an open one behind.
-    if let Some(path) = &args.qr_png {
-        qr::png(&text, path).map_err(CliError::with(Exit::Failed))?;
+    if let Some(out) = &out {
+        out.write([qr::png_bytes(&text).map_err(CliError::with(Exit::Failed))?.as_slice()])?;
     }
     let row = invitations::Invitation {
         id,
@@ -131,6 +139,55 @@ fn shown_invitation(invited: &Invited, drawn: &str, expires_at: UnixMillis) -> S
     text
 }
 
+/// Flags.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct OneInvitation {
+    /// The invitation's id, from `device invitations`
+    id: InvitationId,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct Withdrawn {
+    id: String,
+    name: String,
+    status: &'static str,
+    /// Whether ingest has stopped listening for it.
+    in_force: bool,
+}
+
+/// Makes an invitation void that was shown to the wrong person, or is not needed any more.
+pub(super) async fn withdraw(one: &OneInvitation, output: Output) -> Result<(), CliError> {
+    let opened = Opened::open(&one.data).await?;
+    let find = async || -> Result<invitations::Invitation, CliError> {
+        let found = invitations::list(&opened.clinic.catalog).await?.into_iter().find(|found| found.id == one.id);
+        found.ok_or_else(|| {
+            CliError::new(Exit::NotFound, "there is no such invitation: see `safelight device invitations`")
+        })
+    };
+    let invitation = find().await?;
+    let mut tx = opened.clinic.catalog.write().await.map_err(ClinicError::from)?;
+    if !invitations::withdraw(&mut tx, one.id, opened.now).await? {
+        tx.rollback().await.map_err(ClinicError::from)?;
+        let why = match find().await?.standing(opened.now) {
+            Standing::Used => "a phone has used the invitation: revoke its device, see `safelight device list`",
+            Standing::Expired => "the invitation has expired: nobody can use it",
+            Standing::Void => "the invitation is void already: nobody can use it",
+            Standing::Open => "the invitation was not withdrawn: look at `safelight device invitations` and try again",
+        };
+        return Err(CliError::new(Exit::Refused, why));
+    }
+    record(&opened.clinic, &mut tx, opened.now, Event::InvitationWithdrawn(one.id)).await?;
+    tx.commit().await.map_err(ClinicError::from)?;
+    let in_force = ingest_has_heard(&opened).await?;
+    let withdrawn =
+        Withdrawn { id: one.id.to_string(), name: invitation.device_name, status: Standing::Void.name(), in_force };
+    output.print(&withdrawn, |withdrawn| {
+        format!("The invitation of \"{}\" is withdrawn: its QR code opens nothing.", withdrawn.name)
+    })
+}
+
 #[derive(Debug, Serialize)]
 struct Listed {
     id: String,
@@ -163,27 +220,16 @@ pub(super) async fn list(data: &DataArgs, output: Output) -> Result<(), CliError
             replays: invitation.replays,
         })
         .collect();
-    output.print(&listed, |listed| shown_list(listed))
+    output.print(&listed, |listed| shown_list(listed, "invitations", shown))
 }
 
-fn shown_list(listed: &[Listed]) -> String {
-    if listed.is_empty() {
-        return "No invitations yet. Make one:\n  safelight device invite --name \"Room 3\" --person clinician1"
-            .to_owned();
+fn shown(text: &mut String, invitation: &Listed) {
+    headline(text, &invitation.name, &invitation.person, invitation.status);
+    let _ = writeln!(text, "  {}  until {}", invitation.id, invitation.expires_at);
+    if let Some(device) = &invitation.device {
+        let _ = writeln!(text, "  used by device {device}");
     }
-    let mut text = String::new();
-    for invitation in listed {
-        let name = format!("{}, {}", invitation.name, invitation.person);
-        let _ = writeln!(text, "{name:<66}{:>12}", invitation.status);
-        let _ = writeln!(text, "  {}  until {}", invitation.id, invitation.expires_at);
-        if let Some(device) = &invitation.device {
-            let _ = writeln!(text, "  used by device {device}");
-        }
-        if invitation.replays > 0 {
-            let _ = writeln!(text, "  SOMEBODY ELSE CAME WITH IT, and was refused: {} times", invitation.replays);
-        }
-    }
-    text.trim_end().to_owned()
+    replayed(text, invitation.replays);
 }
 
 fn random() -> Result<[u8; 16], CliError> {
@@ -194,8 +240,8 @@ fn random() -> Result<[u8; 16], CliError> {
 
 fn device_name(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_NAME_LEN || text.chars().any(char::is_control) {
-        return Err(format!("1 to {MAX_NAME_LEN} bytes without control characters are expected"));
+    if text.len() > MAX_NAME_LEN || !is_one_line(text) {
+        return Err(format!("1 to {MAX_NAME_LEN} bytes are expected, all of them characters that show"));
     }
     Ok(text.to_owned())
 }
@@ -212,7 +258,7 @@ mod tests {
     #[test]
     fn names_and_persons_are_bounded() {
         assert_eq!(device_name(" Room 3 ").unwrap(), "Room 3");
-        for bad in ["", "  ", "a\nb", "a\u{1b}[2J", &"x".repeat(65)] {
+        for bad in ["", "  ", "a\nb", "a\u{1b}[2J", "a\u{202e}b", "a\u{200b}b", &"x".repeat(65)] {
             assert!(device_name(bad).is_err(), "{bad:?}");
         }
         assert!(person("clinician1").is_ok());
@@ -232,9 +278,9 @@ mod tests {
             attempts: 1,
             replays: 3,
         };
-        let text = shown_list(&[listed]);
+        let text = shown_list(&[listed], "invitations", shown);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("open") && text.contains("3 times") && text.contains("used by device 0808"));
-        assert!(shown_list(&[]).contains("device invite"));
+        assert!(shown_list(&[], "invitations", shown).contains("device invite"));
     }
 }

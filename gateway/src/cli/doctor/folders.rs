@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Finding;
 use crate::cli::passphrase;
 use crate::config::{Config, Layout};
+use crate::owner;
 
 /// Paths named in one finding.
 const NAMED: usize = 3;
@@ -22,7 +23,7 @@ pub(super) fn examine(layout: &Layout, config: &Config, passphrase_file: Option<
 /// Both processes' folders and what is directly in them are their owner's alone, but for what the other process needs.
 fn permissions(layout: &Layout) -> Finding {
     // The clinic process passes through ingest's folder and reads the blobs: by its group, where it is another user.
-    let group = |bits: u32| if is_separated(layout) { bits } else { 0 };
+    let group = |bits: u32| if layout.has_two_users() { bits } else { 0 };
     let mut exposed = Vec::new();
     let folders =
         [(layout.ingest(), group(0o010)), (layout.clinic(), 0), (layout.blobs(), group(0o050)), (layout.incoming(), 0)];
@@ -67,16 +68,8 @@ fn names(paths: &[PathBuf]) -> String {
     text.join(", ")
 }
 
-fn owner(path: &Path) -> Option<u32> {
-    std::fs::metadata(path).ok().map(|metadata| metadata.uid())
-}
-
-fn is_separated(layout: &Layout) -> bool {
-    owner(&layout.ingest()) != owner(&layout.clinic())
-}
-
 fn separation(layout: &Layout, config: &Config) -> Finding {
-    let (Some(ingest), Some(clinic)) = (owner(&layout.ingest()), owner(&layout.clinic())) else {
+    let (Some(ingest), Some(clinic)) = (owner::of(&layout.ingest()), owner::of(&layout.clinic())) else {
         return Finding::fail(
             "separation",
             "One of the two processes' folders is missing.",

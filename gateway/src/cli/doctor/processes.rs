@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::config::Layout;
+use crate::owner;
 
 /// What the kernel says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ struct Process {
 }
 
 pub(super) fn examine(layout: &Layout) -> Vec<Finding> {
-    let running = [layout.ingest(), layout.clinic()].map(|folder| holder(&folder.join("lock")));
+    let running = [layout.ingest(), layout.clinic()].map(|folder| holder(&folder.join(owner::LOCK_FILE)));
     let mut findings = vec![core_dumps(&running)];
     if let [Some(ingest), Some(clinic)] = running {
         findings.push(users(ingest, clinic));
@@ -61,7 +62,7 @@ fn core_dumps(running: &[Option<Process>]) -> Finding {
 
 /// Who holds the lock on that file, if anybody does.
 fn holder(lock: &Path) -> Option<Process> {
-    let inode = std::fs::metadata(lock).ok()?.ino();
+    let inode = std::fs::symlink_metadata(lock).ok()?.ino();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let id = locks.lines().find_map(|line| holder_in(line, inode))?;
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;

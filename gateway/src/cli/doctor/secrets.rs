@@ -1,15 +1,22 @@
-//! Secrets that lie where a thief of the disk finds them: a passphrase or a recovery kit in the data folder or beside it.
+//! Secrets that lie where a thief of the disk finds them: a passphrase, a recovery kit or a private key in the data folder or beside it.
 //!
-//! A passphrase cannot be told from other text, so a file is named by what it is called; a recovery key by what it says.
+//! A passphrase cannot be told from other text, so a file is named by what it is called; a key by what it says.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::Finding;
-use crate::config::Layout;
+use rustix::fs::FileType;
+use zeroize::Zeroizing;
 
-/// Larger files are neither.
-const MAX_LEN: u64 = 64 * 1024;
+use super::Finding;
+use super::looking::{Folder, named};
+use crate::clinic::{keys as clinic_keys, rollover};
+use crate::config::Layout;
+use crate::ingest::keys as ingest_keys;
+
+/// How much of a file is read. Keys come first in what is longer.
+const MAX_READ: u64 = 64 * 1024;
 
 /// Entries of one folder that are looked at.
 const MAX_ENTRIES: usize = 4096;
@@ -17,58 +24,66 @@ const MAX_ENTRIES: usize = 4096;
 /// How an identity of age begins, which opens pictures.
 const IDENTITY: &[u8] = b"AGE-SECRET-KEY-1";
 
+/// How a private key ends its first line (RFC 7468), whatever its kind is.
+const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
+
 /// Files that are called like this are meant to hold a secret.
 const CALLED: [&str; 4] = ["passphrase", "password", "passwd", "credential"];
 
+/// The private keys that belong into each process's folder.
+const INGESTS: [&str; 3] = [ingest_keys::TLS_KEY_FILE, ingest_keys::RECEIPT_KEY_FILE, ingest_keys::LOG_KEY_FILE];
+const CLINICS: [&str; 4] =
+    [clinic_keys::CA_KEY_FILE, clinic_keys::CLINIC_KEY_FILE, clinic_keys::ACCESS_LOG_KEY_FILE, rollover::NEXT_KEY_FILE];
+
 pub(super) fn examine(layout: &Layout) -> Finding {
-    let inside: Vec<PathBuf> = [layout.root().to_owned(), layout.ingest(), layout.clinic()]
-        .iter()
-        .flat_map(|folder| secrets_in(folder))
-        .collect();
+    let root = layout.root().canonicalize().unwrap_or_default();
+    let inside = [(root.clone(), &[][..]), (layout.ingest(), &INGESTS), (layout.clinic(), &CLINICS)];
+    let inside: Vec<PathBuf> = inside.iter().flat_map(|(folder, keys)| secrets_in(folder, keys)).collect();
     if let Some(first) = inside.first() {
         return Finding::fail(
             "secrets",
-            format!("A passphrase or a recovery key lies in the data folder: {}.", first.display()),
+            format!("A passphrase or a key that does not belong there lies in the data folder: {}.", named(first)),
             "Move it off the data volume: whoever has the disk has both.",
         );
     }
-    let root = layout.root().canonicalize().unwrap_or_default();
-    let beside = root.parent().map(secrets_in).unwrap_or_default();
+    let beside = root.parent().map(|folder| secrets_in(folder, &[])).unwrap_or_default();
     if let Some(first) = beside.first() {
         return Finding::warn(
             "secrets",
-            format!("A passphrase or a recovery key lies beside the data folder: {}.", first.display()),
+            format!("A passphrase or a key lies beside the data folder: {}.", named(first)),
             "Move it off the data volume: whoever has the disk has both.",
         );
     }
-    Finding::ok("secrets", "No passphrase and no recovery key lies in the data folder or beside it.")
+    Finding::ok("secrets", "No passphrase, recovery key or stray private key lies in the data folder or beside it.")
 }
 
-fn secrets_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MAX_ENTRIES);
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_secret(path)).collect();
-    found.sort();
-    found
+/// `keys` are the private keys that belong there.
+fn secrets_in(path: &Path, keys: &[&str]) -> Vec<PathBuf> {
+    let Ok(folder) = Folder::open(path) else { return Vec::new() };
+    let entries = folder.entries(MAX_ENTRIES).unwrap_or_default().into_iter();
+    let files = entries.filter(|entry| entry.kind() == FileType::RegularFile);
+    files.filter(|file| is_secret(&folder, &file.name, keys)).map(|file| folder.path_of(&file.name)).collect()
 }
 
-fn is_secret(path: &Path) -> bool {
-    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_LEN) {
-        return false;
+fn is_secret(folder: &Folder, name: &OsStr, keys: &[&str]) -> bool {
+    let called = name.to_string_lossy().to_lowercase();
+    if CALLED.iter().any(|secret| called.contains(secret)) {
+        return true;
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    CALLED.iter().any(|called| name.contains(called)) || holds_identity(path)
-}
-
-fn holds_identity(path: &Path) -> bool {
-    let mut text = zeroize::Zeroizing::new(Vec::new());
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_LEN).read_to_end(&mut text));
-    read.is_ok() && text.windows(IDENTITY.len()).any(|window| window == IDENTITY)
+    let Ok(file) = folder.file(name) else { return false };
+    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_READ).unwrap_or_default()));
+    // What was read before a failure counts, too.
+    let _ = file.take(MAX_READ).read_to_end(&mut text);
+    let holds = |secret: &[u8]| text.windows(secret.len()).any(|window| window == secret);
+    holds(IDENTITY) || (holds(PRIVATE_KEY) && !keys.iter().any(|key| name == *key))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Level;
     use super::*;
+
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n";
 
     #[test]
     fn a_secret_in_the_data_folder_or_beside_it_is_named() {
@@ -78,6 +93,8 @@ mod tests {
             std::fs::create_dir_all(folder).unwrap();
         }
         std::fs::write(layout.clinic().join("vault.age"), "age-encryption.org/v1\n-> scrypt\n").unwrap();
+        std::fs::write(layout.clinic().join("ca.key"), PEM).unwrap();
+        std::fs::write(layout.ingest().join("tls.key"), PEM).unwrap();
         assert_eq!(examine(&layout).level, Level::Ok);
         for (path, content, level) in [
             (layout.root().join("Passphrase.txt"), "x", Level::Fail),
@@ -85,6 +102,11 @@ mod tests {
             (layout.ingest().join("password"), "x", Level::Fail),
             (parent.path().join("recovery-kit.txt"), "AGE-SECRET-KEY-1QQQ\n", Level::Warn),
             (parent.path().join("vault-passphrase"), "x", Level::Warn),
+            (layout.root().join("old.pem"), PEM, Level::Fail),
+            (layout.ingest().join("ca.key"), PEM, Level::Fail),
+            (layout.clinic().join("notes"), PEM, Level::Fail),
+            (parent.path().join("ca-copy"), PEM, Level::Warn),
+            (parent.path().join("long"), &format!("{PEM}{}", "x".repeat(1 << 20)), Level::Warn),
         ] {
             std::fs::write(&path, content).unwrap();
             let finding = examine(&layout);
@@ -93,5 +115,21 @@ mod tests {
             std::fs::remove_file(&path).unwrap();
         }
         assert_eq!(examine(&layout).level, Level::Ok);
+    }
+
+    /// Whoever has ingest's folder would otherwise have root read any file, and say something of it.
+    #[test]
+    fn a_link_leads_to_no_secret() {
+        let parent = tempfile::tempdir().unwrap();
+        let layout = Layout::new(parent.path().join("data"));
+        for folder in [layout.ingest(), layout.clinic(), parent.path().join("elsewhere")] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::write(parent.path().join("elsewhere/kit"), "AGE-SECRET-KEY-1QQQ\n").unwrap();
+        std::os::unix::fs::symlink(parent.path().join("elsewhere/kit"), layout.ingest().join("kit")).unwrap();
+        assert_eq!(examine(&layout).level, Level::Ok);
+        // The control.
+        std::fs::copy(parent.path().join("elsewhere/kit"), layout.ingest().join("copy")).unwrap();
+        assert_eq!(examine(&layout).level, Level::Fail);
     }
 }

@@ -7,7 +7,7 @@ use super::Finding;
 use crate::cli::outcome::CliError;
 use crate::cli::time;
 use crate::clinic::rollover::{self, Step};
-use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures};
+use crate::clinic::{Clinic, HEADERS_FILE, invitations, pictures, rewrap as rewrapping, rotation, witness};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::ingest::inbox;
@@ -51,7 +51,10 @@ pub(super) async fn examine(
             findings.push(database("clinic-db", "clinic.db", &clinic.catalog).await);
             findings.push(addresses(&clinic, config));
             findings.push(sequences(&clinic).await);
+            findings.push(intake_log(&clinic).await);
             findings.push(vault(&clinic, passphrase));
+            findings.extend(receipt_key(layout, &clinic));
+            findings.extend(rewrap(&clinic).await);
         }
         Err(error) => findings.push(Finding::fail(
             "clinic-keys",
@@ -171,7 +174,8 @@ fn broken(check: &'static str, name: &str, error: &dyn std::error::Error) -> Fin
 
 /// Enrolled phones learn addresses from the key set, not from the configuration.
 fn addresses(clinic: &Clinic, config: &Config) -> Finding {
-    let told = &clinic.key_set.key_set().addresses;
+    let key_set = clinic.key_set();
+    let told = &key_set.key_set().addresses;
     if *told == config.addresses() {
         return Finding::ok("addresses", "Enrolled phones know the configured addresses.");
     }
@@ -211,11 +215,30 @@ async fn sequences(clinic: &Clinic) -> Finding {
     )
 }
 
+/// What the clinic process has witnessed of ingest's log.
+async fn intake_log(clinic: &Clinic) -> Finding {
+    const CHECK: &str = "intake-log";
+    match witness::forked_at(&clinic.catalog).await {
+        Ok(None) => Finding::ok(CHECK, "Ingest's log has always continued what it had signed before."),
+        Ok(Some(at)) => Finding::fail(
+            CHECK,
+            format!("On {} ingest showed a log that does not continue what it had signed before.", time::human(at)),
+            "Keep everything as it is and tell the privacy officer: safelight audit verify says more.",
+        ),
+        Err(error) => broken(CHECK, "clinic.db", &error),
+    }
+}
+
 fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> Finding {
     match passphrase {
         None => Finding::ok("vault", "Whether the vault opens was not tried: no --passphrase-file was given."),
         Some(Err(error)) => Finding::fail("vault", format!("{error}."), "Give a file with the vault's passphrase."),
         Some(Ok(passphrase)) => match clinic.unlock(&passphrase) {
+            Ok(vault) if !rotation::holds_key_in_force(clinic.key_set().key_set(), &vault) => Finding::fail(
+                "vault",
+                "The vault file lacks the key that phones seal to: it is an older copy.",
+                "Put the newest copy of vault.age in its place. What is sealed meanwhile opens with the recovery kit.",
+            ),
             Ok(_) => Finding::ok("vault", "The passphrase opens the vault."),
             Err(error) => Finding::fail(
                 "vault",
@@ -223,5 +246,30 @@ fn vault(clinic: &Clinic, passphrase: Option<Result<Passphrase, CliError>>) -> F
                 "Use the right passphrase; if it is lost, the recovery kit still opens every picture.",
             ),
         },
+    }
+}
+
+/// Without the key that the clinic names ingest takes no picture.
+fn receipt_key(layout: &Layout, clinic: &Clinic) -> Option<Finding> {
+    let keys = IngestKeys::load(&layout.ingest()).ok()?;
+    if keys.signs_receipts_as(&clinic.key_set().key_set().receipt_key) {
+        return None;
+    }
+    Some(Finding::fail(
+        "receipt-key",
+        "Ingest does not hold the receipt key that the clinic's key set names: no picture is taken.",
+        "Restore ingest's folder, or change the key: safelight receipt-key rotate --compromised.",
+    ))
+}
+
+async fn rewrap(clinic: &Clinic) -> Option<Finding> {
+    match rewrapping::is_due(clinic).await {
+        Ok(true) => Some(Finding::warn(
+            "rewrap",
+            "Pictures are still under an older vault key, since a rotation was cut off.",
+            "Finish it: safelight vault rewrap. It may run while the gateway does.",
+        )),
+        Ok(false) => None,
+        Err(error) => Some(Finding::fail("rewrap", format!("{error}."), "Restore clinic.db from the backup.")),
     }
 }

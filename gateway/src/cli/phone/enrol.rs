@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use safelight_core::client::{EnrolRequest, enrol};
 use safelight_core::invitation::Invitation;
+use safelight_core::text::is_one_line;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -112,11 +113,10 @@ fn announce(words: &str, output: Output) {
 }
 
 fn device_name(text: &str) -> Result<String, String> {
-    let fits = (1..=MAX_NAME_LEN).contains(&text.len()) && !text.chars().any(char::is_control);
-    if fits {
+    if text.len() <= MAX_NAME_LEN && is_one_line(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("1 to {MAX_NAME_LEN} bytes without control characters are expected"))
+        Err(format!("1 to {MAX_NAME_LEN} bytes are expected, all of them characters that show"))
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
     fn a_device_name_is_short_and_printable() {
         assert!(device_name("Room 3, station").is_ok());
         assert!(device_name("").is_err());
-        assert!(device_name("a\nb").is_err());
+        assert!(device_name("a\nb").is_err() && device_name("a\u{202e}b").is_err());
         assert!(device_name(&"x".repeat(MAX_NAME_LEN + 1)).is_err());
     }
 }

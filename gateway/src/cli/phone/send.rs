@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use safelight_core::client::Options;
@@ -12,9 +13,10 @@ use safelight_core::manifest::OperatorId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::progress::Bar;
+use super::patience::Patience;
 use crate::cli::outcome::{CliError, Exit, Output};
-use crate::cli::time;
+use crate::cli::progress::Bar;
+use crate::cli::{duration, time};
 use crate::clock::Clock;
 use crate::phone::camera;
 use crate::phone::label::{LabelInput, LabelInputError, MAX_INPUT_LEN};
@@ -56,6 +58,9 @@ pub struct SendArgs {
     /// Who takes the picture, on a shared device
     #[arg(long, value_name = "PERSON")]
     operator: Option<OperatorId>,
+    /// How long to go on without an answer of the gateway
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2m")]
+    timeout: Duration,
     /// The photographs
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<PathBuf>,
@@ -89,13 +94,15 @@ impl From<SendError> for Trouble {
 pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliError> {
     let label = Arc::new(label(&mut args)?);
     let operator = args.operator.take();
-    let mut sender = Sender::open(&args.identity, Clock::system(), Options::default())?;
+    let options = Options { retry_for: args.timeout, ..Options::default() };
+    let mut sender = Sender::open(&args.identity, Clock::system(), options)?;
     match sender.take_lost()? {
         0 => {}
         1 => complain("1 picture was lost: an earlier run was ended while it was sending."),
         lost => complain(&format!("{lost} pictures were lost: an earlier run was ended while it was sending.")),
     }
-    sender.get_ready().await?;
+    let patience = Patience::new(sender.client().device().key_set.key_set().addresses.join(", "), args.timeout);
+    patience.wait_for(sender.get_ready(), None, complain).await??;
 
     let cancel = sender.cancel_token();
     let interrupted = tokio::spawn(async move {
@@ -104,7 +111,8 @@ pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliErr
         }
     });
     let mut rows = Vec::with_capacity(args.photos.len());
-    let outcome = send_all(&mut sender, &args.photos, &label, operator.as_ref(), &mut rows, output).await;
+    let job = Job { photos: &args.photos, label: &label, operator: operator.as_ref(), patience: &patience };
+    let outcome = send_all(&mut sender, &job, &mut rows, output).await;
     interrupted.abort();
     let closed = sender.close().await;
     // What has been stored is told whatever came after it.
@@ -124,24 +132,32 @@ pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliErr
     Ok(())
 }
 
+/// What is to be sent, and how long to wait for it.
+struct Job<'a> {
+    photos: &'a [PathBuf],
+    label: &'a Arc<Label>,
+    operator: Option<&'a OperatorId>,
+    patience: &'a Patience,
+}
+
 /// Sends one after the other. Those that cannot be sent are named, and the others sent.
-async fn send_all(
-    sender: &mut Sender,
-    photos: &[PathBuf],
-    label: &Arc<Label>,
-    operator: Option<&OperatorId>,
-    rows: &mut Vec<Row>,
-    output: Output,
-) -> Result<(), CliError> {
-    let bar = Bar::new(photos.len(), output);
-    for path in photos {
+async fn send_all(sender: &mut Sender, job: &Job<'_>, rows: &mut Vec<Row>, output: Output) -> Result<(), CliError> {
+    let bar = Bar::new(job.photos.len(), output);
+    let end = sender.cancel_token();
+    for path in job.photos {
         let shutter = || camera::read(path).map_err(Trouble::File);
-        match sender.send(shutter, label, operator, |progress| bar.picture(progress.sent, progress.total)).await {
+        let sending = sender.send(shutter, job.label, job.operator, |progress| {
+            job.patience.heard();
+            bar.picture(progress.sent, progress.total);
+        });
+        match job.patience.wait_for(sending, Some(&end), |line| bar.above(|| complain(line))).await? {
             Ok(sent) => rows.push(row(path, &sent)),
             Err(Trouble::File(error)) => bar.above(|| complain(&format!("{}: {error}", path.display()))),
             Err(Trouble::Send(error)) if error.is_about_the_photograph() => {
                 bar.above(|| complain(&format!("{}: {error}", path.display())));
             }
+            // It was tried for as long as is allowed.
+            Err(Trouble::Send(error)) if error.is_silence() => return Err(CliError::new(Exit::TimedOut, error)),
             Err(Trouble::Send(error)) => return Err(error.into()),
         }
         bar.picture_done();
@@ -192,7 +208,7 @@ fn label(args: &mut SendArgs) -> Result<Label, CliError> {
         Some(path) => flags.over(LabelInput::parse(&label_file(path)?).map_err(bad)?),
         None => flags,
     };
-    input.into_label().map_err(bad)
+    input.into_label(Clock::system().now()).map_err(bad)
 }
 
 fn label_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, CliError> {

@@ -1,14 +1,14 @@
 //! `safelight phone strip`.
 
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use safelight_core::photo::Photo;
 use safelight_core::strip::{self, StrippedPhoto};
 use serde::Serialize;
 
+use crate::cli::new_file::NewFile;
 use crate::cli::outcome::{CliError, Exit, Output};
 use crate::phone::camera;
 
@@ -40,15 +40,19 @@ struct Row {
 }
 
 pub(super) fn run(args: &StripArgs, output: Output) -> Result<(), CliError> {
+    let to_stdout = args.out.as_os_str() == "-";
+    // Before the photograph is read. OUT may be IN, if it may be overwritten.
+    let place = if to_stdout { None } else { Some(NewFile::at(&args.out, "-o", args.force, None)?) };
     let name = args.input.display();
     let bytes =
         camera::read(&args.input).map_err(|error| CliError::new(Exit::BadInput, format_args!("{name}: {error}")))?;
     let refused = |error: &dyn std::fmt::Display| CliError::new(Exit::BadInput, format_args!("{name}: {error}"));
     let photo = Photo::parse(&bytes).map_err(|error| refused(&error))?;
     let stripped = strip::strip(photo).map_err(|error| refused(&error))?;
-    let to_stdout = args.out.as_os_str() == "-";
-    let written = if to_stdout { to_stdout_whole(&stripped) } else { to_file(&stripped, args) };
-    written.map_err(|error| not_written(&args.out, &error))?;
+    match place {
+        Some(place) => place.write(stripped.parts())?,
+        None => to_stdout_whole(&stripped).map_err(|error| CliError::new(Exit::Failed, format_args!("-: {error}")))?,
+    }
 
     let report = stripped.report();
     let row = Row {
@@ -79,32 +83,4 @@ fn to_stdout_whole(stripped: &StrippedPhoto<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     stripped.parts().try_for_each(|part| out.write_all(part))?;
     out.flush()
-}
-
-/// Beside its place first, then into it: whoever looks sees no half picture, and OUT may be IN.
-fn to_file(stripped: &StrippedPhoto<'_>, args: &StripArgs) -> io::Result<()> {
-    if same_file(&args.input, &args.out) && !args.force {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "this is the photograph itself: give --force to overwrite it",
-        ));
-    }
-    if args.out.symlink_metadata().is_ok() && !args.force {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists already: give --force to overwrite it"));
-    }
-    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = tempfile::Builder::new().prefix(".safelight-").tempfile_in(folder)?;
-    stripped.parts().try_for_each(|part| beside.write_all(part))?;
-    beside.as_file().sync_all()?;
-    let placed = if args.force { beside.persist(&args.out) } else { beside.persist_noclobber(&args.out) };
-    placed.map(drop).map_err(|error| error.error)
-}
-
-fn same_file(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
-    place(one).is_some_and(|one| place(other) == Some(one))
-}
-
-fn not_written(out: &Path, error: &io::Error) -> CliError {
-    CliError::new(Exit::Failed, format_args!("{}: {error}", out.display()))
 }

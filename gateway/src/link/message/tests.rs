@@ -10,12 +10,15 @@ fn asks() -> Vec<Ask> {
     let device =
         DeviceRecord { id: DeviceId::from_bytes([1; 16]), state: DeviceState::Revoked, serials: vec![[2; 16]] };
     let open = OpenInvitation { id: InvitationId::from_bytes([3; 16]), token_hash: [4; 32], expires_at: UnixMillis(5) };
+    let key = safelight_core::device_key::SoftwareKey::generate(&mut getrandom::SysRng).unwrap().verifying();
     vec![
         Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true },
         Ask::Settled(vec![CaptureId::from_bytes([5; 16])]),
         Ask::Devices { generation: 9, devices: vec![device] },
         Ask::Invitations(vec![open]),
-        Ask::KeySet { envelope: vec![6], accepted: vec![1, 2] },
+        Ask::KeySet { envelope: vec![6], accepted: vec![1, 2], receipt_keys: Vec::new() },
+        Ask::KeySet { envelope: vec![6], accepted: vec![2, 1], receipt_keys: vec![key.clone(), key] },
+        Ask::ReceiptKeyRequest,
         Ask::Answer { conversation: 7, message: vec![8], last: true },
         Ask::Checkpoint { from: 9 },
         Ask::CertificateRequest,

@@ -24,6 +24,7 @@ use safelight_core::ids::UnixMillis;
 
 use self::incoming::FileIncoming;
 use super::{Blob, BlobError, BlobKey, Blobs, BoxFuture, Incoming, Listed, Listing, MAX_PIECE, Swept};
+use crate::owner;
 use crate::store::faults::{self, Faults, Step};
 use crate::store::trust::Trust;
 
@@ -45,7 +46,7 @@ impl FileBlobs {
     /// [`BlobError::Exists`] if one of them is there.
     pub fn create(root: &Path) -> Result<Self, BlobError> {
         for name in [BLOBS, INCOMING] {
-            DirBuilder::new().mode(FOLDER_MODE).create(root.join(name)).map_err(|error| match error.kind() {
+            make_folder(&root.join(name)).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => BlobError::Exists,
                 _ => error.into(),
             })?;
@@ -168,7 +169,7 @@ impl Folders {
         if durable.is_some_and(|durable| durable.load(Ordering::Acquire)) {
             return Ok(folder);
         }
-        self.step(Step::CreateShard, || match DirBuilder::new().mode(FOLDER_MODE).create(&folder) {
+        self.step(Step::CreateShard, || match make_folder(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
         })?;
@@ -236,6 +237,11 @@ fn lock(file: &File) -> io::Result<bool> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(FOLDER_MODE).create(path)?;
+    owner::give_to_folders(&File::open(path)?, path)
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

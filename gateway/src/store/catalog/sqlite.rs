@@ -13,6 +13,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Row};
 
 use super::{CatalogError, Check};
+use crate::owner;
 
 /// SQLite's own default.
 pub(super) const PAGE_SIZE: u32 = 4096;
@@ -31,10 +32,10 @@ const FILE_MODE: u32 = 0o600;
 
 /// Makes the file, empty and durable, unless it is there.
 pub(super) fn create_file(path: &Path) -> Result<(), CatalogError> {
-    let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path).map_err(CatalogError::File)?;
+    let file = owner::open_or_create(path, FILE_MODE, OpenOptions::new().append(true)).map_err(CatalogError::File)?;
     restrict(&file)
         .and_then(|()| file.sync_all())
-        .and_then(|()| File::open(parent(path)).and_then(|folder| folder.sync_all()))
+        .and_then(|()| File::open(owner::folder_of(path)).and_then(|folder| folder.sync_all()))
         .map_err(CatalogError::File)
 }
 
@@ -164,11 +165,4 @@ fn restrict(file: &File) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     }
     Ok(())
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::{
     BlobError, BlobKey, BoxFuture, FILE_MODE, Folders, Incoming, MAX_PIECE, SHARED_FILE_MODE, Step, lock, off_thread,
     place, sync_folder,
 };
+use crate::owner;
 
 /// How much is written before the kernel is asked to begin bringing it to the disk, so that the fsync at
 /// the end finds little left to do.
@@ -39,7 +40,7 @@ impl FileIncoming {
         let path = folders.incoming.join(name.as_str());
         for _ in 0..ATTEMPTS {
             let file = folders.step(Step::OpenIncoming, || {
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&path)
+                owner::open_or_create(&path, FILE_MODE, OpenOptions::new().read(true).write(true))
             })?;
             if !lock(&file)? {
                 return Err(BlobError::InUse);

@@ -45,6 +45,13 @@ impl Bar {
         self.tell();
     }
 
+    /// So many pictures are through.
+    pub fn pictures_done(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
+        self.bar.set_position(done.saturating_mul(STEPS));
+        self.tell();
+    }
+
     /// Runs `print` with the bar out of the way.
     pub fn above(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
