@@ -2,6 +2,7 @@ package org.safelight.app.core
 
 import java.nio.ByteBuffer
 import java.security.MessageDigest
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.mapNotNull
 import org.safelight.app.logic.Core
@@ -64,6 +65,8 @@ private class Joining(private val enrolment: Enrolment, private val files: Ident
 }
 
 private class Opened(private val phone: Phone, private val deviceName: String, private val place: KeyPlace) : OpenPhone {
+    private val closed = AtomicBoolean()
+
     override val news: Flow<News> = phone.events().mapNotNull(::news)
 
     override fun takeLost() = troubled { phone.takeLost().toInt() }
@@ -102,5 +105,6 @@ private class Opened(private val phone: Phone, private val deviceName: String, p
         )
     }
 
-    override suspend fun close(): Int = troubled { phone.use { it.shut().toInt() } }
+    override suspend fun close(): Int =
+        if (closed.getAndSet(true)) 0 else troubled { phone.use { it.shut().toInt() } }
 }

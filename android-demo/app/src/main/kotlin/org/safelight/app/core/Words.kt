@@ -1,5 +1,6 @@
 package org.safelight.app.core
 
+import java.nio.charset.CharacterCodingException
 import kotlinx.coroutines.CancellationException
 import org.safelight.app.logic.Consent
 import org.safelight.app.logic.Held
@@ -56,6 +57,9 @@ internal inline fun <T> troubled(work: () -> T): T = try {
     work()
 } catch (error: SafelightException) {
     throw trouble(error)
+} catch (_: CharacterCodingException) {
+    // Half a character, which no keyboard gives and no encoding has.
+    throw Trouble(Trouble.Kind.BAD_LABEL, "text")
 } catch (_: AppException) {
     throw Trouble(Trouble.Kind.NOT_KEPT, "not-kept")
 } catch (error: DeviceKeyException) {

@@ -70,8 +70,13 @@ fun readWristband(text: String): PatientState? {
     }
 }
 
-private fun isLine(text: String, bytes: Int) =
-    text.isNotBlank() && text.encodeToByteArray().size <= bytes && text.none { it.isISOControl() || it.category == CharCategory.FORMAT }
+/** As the core sees it: not empty, not too long, and nothing in it that does not show. */
+private fun isLine(text: String, bytes: Int) = text.isNotBlank() &&
+    text.encodeToByteArray().size <= bytes &&
+    text.encodeToByteArray().decodeToString() == text &&
+    text.none { it.isISOControl() || it.category in HIDDEN }
+
+private val HIDDEN = setOf(CharCategory.FORMAT, CharCategory.LINE_SEPARATOR, CharCategory.PARAGRAPH_SEPARATOR)
 
 /** `YYYY-MM-DD` in the Gregorian calendar, as the core reads it. */
 fun isDate(text: String): Boolean {

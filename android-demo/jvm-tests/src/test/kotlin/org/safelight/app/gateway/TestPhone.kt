@@ -37,9 +37,13 @@ import org.safelight.app.logic.screen
 import org.safelight.mobile.PhoneSettings
 
 /** A phone without a phone: the app as it is, but for the keystore, the camera and the screens. */
-class TestPhone(private val gateway: Gateway, val name: String, private val settings: PhoneSettings = PhoneSettings()) : AutoCloseable {
-    val keys = JvmKeys()
-    val folder: File = Files.createTempDirectory("safelight-app-").toFile()
+class TestPhone(
+    private val gateway: Gateway,
+    val name: String,
+    private val settings: PhoneSettings = PhoneSettings(),
+    val keys: JvmKeys = JvmKeys(),
+    val folder: File = Files.createTempDirectory("safelight-app-").toFile(),
+) : AutoCloseable {
     val files = IdentityFiles(folder) { synced -> FileChannel.open(synced.toPath(), StandardOpenOption.READ).use { it.force(true) } }
 
     /** Moved by hand; the app's own clock. */
@@ -53,10 +57,7 @@ class TestPhone(private val gateway: Gateway, val name: String, private val sett
 
     /** What the camera of the app does with the picture of a QR code. */
     fun scan(picture: File) {
-        val image = ImageIO.read(picture)
-        val pixels = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
-        val text = checkNotNull(readCode(RGBLuminanceSource(image.width, image.height, pixels))) { "no code in the picture" }
-        app.tell(AppEvent.Enrol(EnrolEvent.Scanned(text)))
+        app.tell(AppEvent.Enrol(EnrolEvent.Scanned(read(picture))))
     }
 
     /** Scans, compares the words, is approved. */
@@ -130,7 +131,14 @@ class TestPhone(private val gateway: Gateway, val name: String, private val sett
         return App(core, { clock }, scope, blocking).also { it.tell(AppEvent.Started) }
     }
 
-    private companion object {
-        val blocking = Executors.newCachedThreadPool { Thread(it).apply { isDaemon = true } }.asCoroutineDispatcher()
+    companion object {
+        /** The text of the code in a picture, by the app's own reader. */
+        fun read(picture: File): String {
+            val image = ImageIO.read(picture)
+            val pixels = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
+            return checkNotNull(readCode(RGBLuminanceSource(image.width, image.height, pixels))) { "no code in the picture" }
+        }
+
+        private val blocking = Executors.newCachedThreadPool { Thread(it).apply { isDaemon = true } }.asCoroutineDispatcher()
     }
 }

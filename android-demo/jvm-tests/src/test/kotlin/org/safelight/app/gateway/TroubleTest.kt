@@ -12,16 +12,20 @@ import org.junit.jupiter.api.Test
 import org.safelight.app.core.Bridge
 import org.safelight.app.logic.Advice
 import org.safelight.app.logic.AppEvent
+import org.safelight.app.logic.Blocked
 import org.safelight.app.logic.BodyPart
 import org.safelight.app.logic.Consent
 import org.safelight.app.logic.EnrolEvent
 import org.safelight.app.logic.EnrolState
 import org.safelight.app.logic.Label
+import org.safelight.app.logic.NetworkKind
+import org.safelight.app.logic.NetworkState
 import org.safelight.app.logic.Progress
 import org.safelight.app.logic.QueueEvent
 import org.safelight.app.logic.Screen
 import org.safelight.app.logic.Side
 import org.safelight.app.logic.Trouble
+import org.safelight.app.logic.blocked
 import org.safelight.app.logic.screen
 import org.safelight.mobile.AppException
 import org.safelight.mobile.DeviceKeyException
@@ -61,10 +65,15 @@ class TroubleTest {
             phone.enrol().ready("REV-1")
             phone.shoot(Photograph.planted(seed = 1))
             phone.await("a receipt") { it.queue.stored == 1 }
-            gateway.revoke(phone.deviceId)
+            gateway.relay.cut()
             phone.shoot(Photograph.planted(seed = 2))
+            gateway.revoke(phone.deviceId)
+            gateway.relay.open()
+            phone.online(NetworkState(NetworkKind.WIFI, validated = true, id = 2))
             val shut = phone.await("shut out") { it.device.shutOut != null && it.queue.pictures.firstOrNull()?.progress is Progress.Stopped }
             assertEquals(Advice.REVOKED, (shut.queue.pictures.single().progress as Progress.Stopped).advice)
+            assertEquals(Blocked.NOT_ENROLLED, blocked(phone.state))
+            assertFalse(runBlocking { phone.app.press() })
             // The way back: a new invitation.
             phone.app.tell(AppEvent.EnrolAgain)
             assertEquals(Screen.ENROL, screen(phone.state))
@@ -116,7 +125,7 @@ class TroubleTest {
             val opened = checkNotNull(Bridge(phone.keys, phone.files, "Use after close").open())
             runBlocking {
                 assertEquals(0, opened.close())
-                opened.close().runCatching { }
+                assertEquals(0, opened.close())
                 val asked = listOf<suspend () -> Any>(
                     { opened.room() },
                     { opened.readyForShutter() },

@@ -1,2 +1,0 @@
-import org.junit.jupiter.api.Test
-class WarmTest { @Test fun warm() {} }
