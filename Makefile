@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bindings lint lint-code lint-deps bench fuzz soak release
+.PHONY: help demo test test-jvm bindings lint lint-code lint-deps bench fuzz soak release
 
 # rustup puts cargo here; a shell that has not read its profile yet does not know.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -20,9 +20,14 @@ demo: ## The main job before your eyes: a phone, a gateway, a dozen photographs 
 	$(TARGET_DIR)/release/safelight demo $(DEMO_ARGS)
 
 test: ## All tests, and the proof that the core is pure
-	@scripts/setup.sh build test
+	@scripts/setup.sh build test jvm
 	scripts/core-purity.sh
 	cargo test --workspace --locked
+	scripts/test-jvm.sh
+
+test-jvm: ## The Android app and the Kotlin bindings on a plain JVM, against a running gateway (part of `make test`)
+	@scripts/setup.sh build jvm
+	scripts/test-jvm.sh
 
 bindings: ## Kotlin, Swift and Python for apps, from the built library, into target/bindings
 	@scripts/setup.sh build

@@ -8,6 +8,7 @@
 #                                 app in Python), strace, systemd (its analyzer judges
 #                                 the units), util-linux (other users and small disks), gdb (its gcore takes
 #                                 what is in an app's memory)
+#   scripts/setup.sh jvm          a JDK and Maven: the Android app's code and the Kotlin bindings run there
 #   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
@@ -51,6 +52,11 @@ missing_test() {
   have systemd-analyze || echo systemd
   have gcore || echo gdb
   have setpriv && have unshare && have nsenter && have flock || echo util-linux
+}
+
+missing_jvm() {
+  have javac || echo openjdk-17-jdk-headless
+  have mvn || echo maven
 }
 
 missing_tools() {
@@ -107,7 +113,7 @@ want() {
   }
 }
 
-[ $# -gt 0 ] || die "name at least one of: build test tools lint"
+[ $# -gt 0 ] || die "name at least one of: build test jvm tools lint"
 for job in "$@"; do
   # Package names hold no spaces, so splitting the list is meant.
   # shellcheck disable=SC2046
@@ -117,8 +123,9 @@ for job in "$@"; do
       require $(missing_build)
       ;;
     test) want $(missing_test) ;;
+    jvm) want $(missing_jvm) ;;
     tools) require $(missing_tools) ;;
     lint) check_lint ;;
-    *) die "unknown job '$job': build, test, tools or lint" ;;
+    *) die "unknown job '$job': build, test, jvm, tools or lint" ;;
   esac
 done

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use safelight_tests::source::{files_with_extension, test_names};
+use safelight_tests::source::{files_with_extension, kotlin_test_names, test_names};
 
 /// The catalogue: how many cases each of its chapters has.
 const CHAPTERS: [(char, usize); 8] =
@@ -54,17 +54,21 @@ fn read(id: &str, case: &toml::Value) -> Case {
 fn tests_by_id() -> BTreeMap<String, BTreeSet<String>> {
     let root = workspace();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for part in ["core", "gateway", "mobile-bindings", "tests"] {
-        for file in files_with_extension(&root.join(part), "rs").expect("sources") {
-            let text = fs::read_to_string(&file).expect("a source file");
-            let below = file.strip_prefix(&root).expect("a path below the workspace").display().to_string();
-            for name in test_names(&text) {
-                for id in ids(&name) {
-                    found.entry(id).or_default().insert(format!("{below}::{name}"));
+    let mut add = |extension: &str, parts: &[&str], names: fn(&str) -> Vec<String>| {
+        for part in parts {
+            for file in files_with_extension(&root.join(part), extension).expect("sources") {
+                let text = fs::read_to_string(&file).expect("a source file");
+                let below = file.strip_prefix(&root).expect("a path below the workspace").display().to_string();
+                for name in names(&text) {
+                    for id in ids(&name) {
+                        found.entry(id).or_default().insert(format!("{below}::{name}"));
+                    }
                 }
             }
         }
-    }
+    };
+    add("rs", &["core", "gateway", "mobile-bindings", "tests"], test_names);
+    add("kt", &["android-demo"], kotlin_test_names);
     found
 }
 

@@ -30,6 +30,13 @@ pub fn test_names(text: &str) -> Vec<String> {
     names
 }
 
+/// The names of all functions of a Kotlin file that follow a line with `@Test` alone, in the file's order.
+pub fn kotlin_test_names(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let tests = lines.windows(2).filter(|pair| pair.first() == Some(&"@Test"));
+    tests.filter_map(|pair| pair.last()?.strip_prefix("fun ")?.split_once('(')).map(|(name, _)| name.to_owned()).collect()
+}
+
 /// `test`, `tokio::test`, `tokio::test(flavor = "multi_thread")`.
 fn is_test_function(body: &[Kind]) -> bool {
     let path = body.split(|kind| *kind == Kind::Sign('(')).next().unwrap_or_default();
@@ -55,7 +62,7 @@ fn attribute_end(tokens: &[Kind], open: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::test_names;
+    use super::{kotlin_test_names, test_names};
 
     #[test]
     fn tests_are_found_and_others_are_not() {
@@ -74,5 +81,11 @@ mod tests {
             fn after_it() {}
         "##;
         assert_eq!(test_names(text), ["plain", "with_a_runtime", "generated"]);
+    }
+
+    #[test]
+    fn kotlin_tests_are_those_with_their_annotation_on_a_line_of_its_own() {
+        let text = "class A {\n    @Test\n    fun f01_one() {\n    }\n\n    fun f02_helper() {}\n    @Test\n    fun f03_two() = runTest {\n";
+        assert_eq!(kotlin_test_names(text), ["f01_one", "f03_two"]);
     }
 }
