@@ -62,7 +62,15 @@ pub enum IdentityError {
 #[derive(Debug)]
 pub struct Identity {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Identity {
+    /// Closing the folder would do, but for a child that this process is starting at this very moment: until it has become its program it has
+    /// the folder open as well.
+    fn drop(&mut self) {
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl Identity {
@@ -169,7 +177,7 @@ impl Identity {
         let io = |source: io::Error| IdentityError::Folder { path: folder.to_owned(), source };
         let lock = File::open(folder).map_err(io)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { folder: folder.to_owned(), lock }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(IdentityError::InUse(folder.to_owned())),
             Err(error) => Err(io(error.into())),
         }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -297,14 +297,28 @@ impl Gateway {
         held.iter().filter(|held| held.not_after.plus(GRACE) > self.world.now()).count()
     }
 
+    /// Returns once nothing of the clinic's folder is open: connections that were let go of close themselves on threads of their own, and may take
+    /// the write-ahead log away.
+    async fn closed(&self) {
+        let folder = self.layout.clinic();
+        eventually("closed files", || async {
+            let mut open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let is_ours = |path: PathBuf| path.starts_with(&folder);
+            (!open.any(|file| std::fs::read_link(file.path()).is_ok_and(is_ours))).then_some(())
+        })
+        .await;
+    }
+
     /// A copy of the clinic's folder, as a backup of a stopped gateway is.
-    pub(crate) fn back_up(&self, to: &Path) {
+    pub(crate) async fn back_up(&self, to: &Path) {
         assert!(self.running.is_none(), "a running database is not copied");
+        self.closed().await;
         copy(&self.layout.clinic(), to);
     }
 
-    pub(crate) fn restore(&self, from: &Path) {
+    pub(crate) async fn restore(&self, from: &Path) {
         assert!(self.running.is_none(), "a running database is not replaced");
+        self.closed().await;
         std::fs::remove_dir_all(self.layout.clinic()).unwrap();
         copy(from, &self.layout.clinic());
     }

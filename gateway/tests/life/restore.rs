@@ -18,7 +18,7 @@ async fn e21_a_restored_ca_learns_later_revocations_before_it_serves() {
         (gateway.enrol("kept").await, gateway.enrol("renewed").await, gateway.enrol("revoked").await);
     gateway.stop().await;
     let backup = tempfile::tempdir().unwrap();
-    gateway.back_up(backup.path());
+    gateway.back_up(backup.path()).await;
     gateway.start().await;
 
     gateway.pass(27 * DAY).await;
@@ -34,7 +34,7 @@ async fn e21_a_restored_ca_learns_later_revocations_before_it_serves() {
     assert!(newest > 1);
 
     gateway.stop().await;
-    gateway.restore(backup.path());
+    gateway.restore(backup.path()).await;
     gateway.start().await;
     // Not a moment in which the revoked one gets in, though the restored catalog had it as active.
     let refused = revoked.visit().await;
@@ -93,27 +93,38 @@ async fn x14_lies_about_what_is_in_force_spoil_nothing_for_good() {
             let until = async { drop(stopped.await) };
             safelight_gateway::clinic::run(&layout, &config, clock, None, until, || {}).await
         });
-        let mut link = listener.accept().await.unwrap();
-        let mut told = None;
-        while told.is_none() {
-            let answer = match link.next_ask().await.unwrap().unwrap() {
-                Ask::InForce => Answer::InForce { generation: claimed, devices: devices.clone(), key_set: None },
-                Ask::Devices { generation, devices } => {
-                    told = Some((generation, devices));
-                    Answer::Done
-                }
-                _ => Answer::Done,
-            };
-            link.answer(&answer).await.unwrap();
-        }
-        let (generation, list) = told.unwrap();
+        // Several parts of the clinic process have a connection each.
+        let (told, mut is_told) = tokio::sync::mpsc::unbounded_channel();
+        let lying = tokio::spawn(async move {
+            let mut links = tokio::task::JoinSet::new();
+            while let Ok(mut link) = listener.accept().await {
+                let (told, devices) = (told.clone(), devices.clone());
+                links.spawn(async move {
+                    while let Ok(Some(ask)) = link.next_ask().await {
+                        let answer = match ask {
+                            Ask::InForce => {
+                                Answer::InForce { generation: claimed, devices: devices.clone(), key_set: None }
+                            }
+                            Ask::Devices { generation, devices } => {
+                                let _ = told.send((generation, devices));
+                                Answer::Done
+                            }
+                            _ => Answer::Done,
+                        };
+                        link.answer(&answer).await?;
+                    }
+                    Ok::<_, link::LinkError>(())
+                });
+            }
+        });
+        let (generation, list) = is_told.recv().await.expect("a list");
         assert!(generation < 1_000, "the lie about the number was believed");
         let own = list.iter().find(|device| device.id == phone.id).expect("the device is in the list");
         assert_eq!(own.state, DeviceState::Active);
         drop(stop);
-        drop(link);
         clinic.await.unwrap().unwrap();
-        drop(listener);
+        lying.abort();
+        assert!(lying.await.is_err_and(|ended| ended.is_cancelled()));
     }
     gateway.start().await;
     phone.visit().await.expect("an active phone");
@@ -134,12 +145,12 @@ async fn x68_pictures_under_a_forgotten_certificate_wait_for_it_and_not_for_ever
     let phone = gateway.enrol("phone").await;
     gateway.stop().await;
     let backup = tempfile::tempdir().unwrap();
-    gateway.back_up(backup.path());
+    gateway.back_up(backup.path()).await;
     gateway.start().await;
     gateway.pass(27 * DAY).await;
     phone.visit().await.expect("an active phone renews");
     gateway.stop().await;
-    gateway.restore(backup.path());
+    gateway.restore(backup.path()).await;
     gateway.start().await;
     for _ in 0..2 {
         phone.sends().await.expect("ingest knows the certificate");
