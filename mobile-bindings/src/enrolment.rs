@@ -73,12 +73,15 @@ pub fn certified_public_key(identity: Vec<u8>) -> Result<Vec<u8>, SafelightError
     guarded(|| Ok(phone::certified_key(&identity, now())?.to_sec1()))
 }
 
+/// What an enrolment ends with: the identity.
+type Outcome = Result<Vec<u8>, SafelightError>;
+
 /// An enrolment under way: show the words, wait for the approval, keep the identity.
 #[derive(Debug, uniffi::Object)]
 pub struct Enrolment {
     words: Vec<String>,
     cancel: Token,
-    outcome: Mutex<Option<oneshot::Receiver<Result<Vec<u8>, SafelightError>>>>,
+    outcome: Mutex<Option<oneshot::Receiver<Outcome>>>,
 }
 
 #[uniffi::export]

@@ -56,7 +56,7 @@ impl Network<'_> {
 
     /// `sending`: waits until ingest holds a part and no more arrives.
     fn is_stuck(&self, app: &mut App) {
-        let stuck = || drop(until("a part of an upload", PATIENCE, || (self.gateway.incoming() > 0).then_some(())));
+        let stuck = || until("a part of an upload", PATIENCE, || (self.gateway.incoming() > 0).then_some(()));
         app.when("sending", stuck, "stopped");
     }
 
@@ -225,10 +225,8 @@ fn f02_f12_two_hundred_pictures_sent_at_once_all_arrive_in_the_memory_that_the_q
 #[track_caller]
 fn keeps_only(gateway: &Gateway, expected: &[&str]) {
     let folder = gateway.at("apps");
-    let found: BTreeSet<String> = files(&folder)
-        .iter()
-        .map(|file| file.strip_prefix(&folder).expect("below it").display().to_string())
-        .collect();
+    let found: BTreeSet<String> =
+        files(&folder).iter().map(|file| file.strip_prefix(&folder).expect("below it").display().to_string()).collect();
     assert_eq!(found, expected.iter().map(|name| (*name).to_owned()).collect());
 }
 

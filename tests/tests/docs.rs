@@ -126,7 +126,9 @@ fn every_decision_is_in_the_list() {
 fn f11_what_lies_outside_the_promise_is_said_to_those_who_rely_on_it() {
     for page in ["docs/THREAT-MODEL.md", "docs/MOBILE.md"] {
         let text = fs::read_to_string(workspace().join(page)).expect("a page");
-        let said = text.split("\n\n").any(|paragraph| paragraph.contains("rooted or jailbroken") && paragraph.contains("debugger"));
+        let said = text
+            .split("\n\n")
+            .any(|paragraph| paragraph.contains("rooted or jailbroken") && paragraph.contains("debugger"));
         assert!(said, "{page} does not say that a rooted phone and a debugger are outside the promise");
     }
 }

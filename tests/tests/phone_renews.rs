@@ -75,9 +75,8 @@ async fn a_renewal_is_kept_with_its_key_and_the_phone_goes_on_with_both() {
         }
     }
     let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
-    let capture = phone
-        .capture(&small::photo(1), &label, None, Clock::system().now(), &mut SysRng)
-        .expect("a photograph");
+    let capture =
+        phone.capture(&small::photo(1), &label, None, Clock::system().now(), &mut SysRng).expect("a photograph");
     phone.send(capture.id(), None, &CancelToken::new()).await.expect("a receipt");
     assert_eq!(*kept.in_flight.lock().expect("no panic"), [1, 0]);
 

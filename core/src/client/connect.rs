@@ -11,7 +11,7 @@ use super::ClientError;
 use super::device::Device;
 use super::key::PatientKey;
 use super::silence::Silence;
-use super::tls::{self, ClientIdentity};
+use super::tls::{self, ClientIdentity, TlsConfigError};
 use crate::device_key::DeviceKey;
 use crate::ids::UnixMillis;
 use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};

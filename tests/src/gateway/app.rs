@@ -62,7 +62,9 @@ impl App {
             .expect("Debian's Python");
         let stdout = child.stdout.take().expect("a pipe");
         let (tell, said) = mpsc::channel();
-        thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        thread::spawn(move || {
+            BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        });
         let stdin = child.stdin.take().expect("a pipe");
         Self { child, stdin, said, log }
     }

@@ -34,7 +34,10 @@ pub fn test_names(text: &str) -> Vec<String> {
 pub fn kotlin_test_names(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let tests = lines.windows(2).filter(|pair| pair.first() == Some(&"@Test"));
-    tests.filter_map(|pair| pair.last()?.strip_prefix("fun ")?.split_once('(')).map(|(name, _)| name.to_owned()).collect()
+    tests
+        .filter_map(|pair| pair.last()?.strip_prefix("fun ")?.split_once('('))
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 /// `test`, `tokio::test`, `tokio::test(flavor = "multi_thread")`.
