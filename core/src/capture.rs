@@ -125,9 +125,7 @@ pub fn capture<R: TryCryptoRng>(
     key: &dyn DeviceKey,
     rng: &mut R,
 ) -> Result<SealedCapture, CaptureError> {
-    if label.birth_date.is_ahead_of(setting.captured_at) {
-        return Err(LabelError::BirthDateAhead.into());
-    }
+    label.check_at(setting.captured_at)?;
     let stripped = strip::strip(Photo::parse(photo)?)?;
     let payload = seal::seal_payload(stripped.parts(), stripped.len(), setting.workers, rng)?;
     let picture = PayloadDigest { len: payload.len() as u64, sha256: payload.sha256() };

@@ -15,6 +15,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 pub use birth_date::BirthDate;
 pub use body_site::{BodySite, Laterality};
 
+use crate::ids::UnixMillis;
 use crate::text::is_one_line;
 
 /// The longest label in bytes of JSON.
@@ -120,6 +121,17 @@ impl Default for RecordNumberRules {
 }
 
 impl Label {
+    /// Whether a picture that is taken at `now` may have it: what the seal would refuse then is refused here, before the shutter.
+    ///
+    /// # Errors
+    /// The [`LabelError`] that the seal would give.
+    pub fn check_at(&self, now: UnixMillis) -> Result<(), LabelError> {
+        if self.birth_date.is_ahead_of(now) {
+            return Err(LabelError::BirthDateAhead);
+        }
+        self.to_json_bytes().map(drop)
+    }
+
     /// The JSON that is sealed. A label that could not be read back is refused.
     pub fn to_json_bytes(&self) -> Result<Zeroizing<Vec<u8>>, LabelError> {
         self.check()?;

@@ -224,7 +224,7 @@ impl From<LabelError> for SafelightError {
     fn from(error: LabelError) -> Self {
         let code = match error {
             LabelError::Field { field } => format!("label-{}", field.replace(' ', "-")),
-            LabelError::BirthDate => "label-birth-date".to_owned(),
+            LabelError::BirthDate | LabelError::NoSuchDay | LabelError::BirthDateAhead => "label-birth-date".to_owned(),
             _ => "label".to_owned(),
         };
         Self::of(bad_label, code, &error)

@@ -8,6 +8,7 @@ use safelight_core::label::{self, BodySite, DEFAULT_ISSUER, Label, LabelError, L
 use safelight_core::receipt::VerifiedReceipt;
 
 use crate::SafelightError;
+use crate::enrolment::now;
 use crate::runtime::guarded;
 
 /// On which side of the patient.
@@ -82,8 +83,7 @@ impl PatientLabel {
             consent: self.consent.map(consent),
             note: self.note,
         };
-        // Whatever the seal would refuse is refused before the shutter.
-        label.to_json_bytes()?;
+        label.check_at(now())?;
         Ok(label)
     }
 }

@@ -123,7 +123,7 @@ fn f06_neither_pixels_nor_keys_are_left_in_an_apps_memory() {
     }
 
     app.when("stop", || relay.stop_after(400_000), "done");
-    let stuck = || drop(until("a part of an upload", PATIENCE, || (gateway.incoming() > 0).then_some(())));
+    let stuck = || until("a part of an upload", PATIENCE, || (gateway.incoming() > 0).then_some(()));
     app.when("sending", stuck, "stopped");
     let cancelled = Dump::at(&gateway, &mut app, "cancel");
     app.expect("gone");

@@ -74,7 +74,8 @@ async fn a_renewal_is_kept_with_its_key_and_the_phone_goes_on_with_both() {
             break;
         }
     }
-    let label = LabelInput::parse(LABEL.as_bytes()).and_then(LabelInput::into_label).expect("a label");
+    let label =
+        LabelInput::parse(LABEL.as_bytes()).and_then(|input| input.into_label(Clock::system().now())).expect("a label");
     let capture =
         phone.capture(&small::photo(1), &label, None, Clock::system().now(), &mut SysRng).expect("a photograph");
     phone.send(capture.id(), None, &CancelToken::new()).await.expect("a receipt");

@@ -112,11 +112,7 @@ impl LabelInput {
             consent: self.consent.as_deref().map(consent).transpose()?,
             note: self.note.take(),
         };
-        // Whatever the seal would refuse is refused before the shutter.
-        if label.birth_date.is_ahead_of(now) {
-            return Err(LabelError::BirthDateAhead.into());
-        }
-        label.to_json_bytes()?;
+        label.check_at(now)?;
         Ok(label)
     }
 }

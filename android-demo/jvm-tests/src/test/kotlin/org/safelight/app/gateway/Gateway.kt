@@ -6,6 +6,7 @@ import java.io.File
 import java.net.DatagramSocket
 import java.net.InetAddress
 import java.nio.file.Files
+import java.util.UUID
 import java.util.concurrent.TimeUnit
 
 /**
@@ -36,7 +37,7 @@ class Gateway private constructor(private val folder: File) : AutoCloseable {
 
     /** An invitation as the picture of its QR code. */
     fun invite(name: String, person: String): File {
-        val picture = File.createTempFile("invitation", ".png", folder)
+        val picture = File(folder, "invitation-${UUID.randomUUID()}.png")
         run("device", "invite", "--data", "D", "--name", name, "--person", person, "--qr-png", picture.path)
         return picture
     }
