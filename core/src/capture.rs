@@ -125,9 +125,24 @@ pub fn capture<R: TryCryptoRng>(
     key: &dyn DeviceKey,
     rng: &mut R,
 ) -> Result<SealedCapture, CaptureError> {
+    let sealed = strip_seal_and_sign(photo, label, setting, key, rng);
+    seal::overwrite_stack();
+    sealed
+}
+
+#[inline(never)]
+fn strip_seal_and_sign<R: TryCryptoRng>(
+    photo: &[u8],
+    label: &Label,
+    setting: &Setting<'_>,
+    key: &dyn DeviceKey,
+    rng: &mut R,
+) -> Result<SealedCapture, CaptureError> {
     label.check_at(setting.captured_at)?;
     let stripped = strip::strip(Photo::parse(photo)?)?;
     let payload = seal::seal_payload(stripped.parts(), stripped.len(), setting.workers, rng)?;
+    // Signing may wait for a person.
+    seal::overwrite_stack();
     let picture = PayloadDigest { len: payload.len() as u64, sha256: payload.sha256() };
     if picture.len > MAX_PICTURE_LEN {
         return Err(CaptureError::TooLarge);

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
 use super::payload::Chunks;
+use super::stack::overwrite_stack;
 use super::stream::SEALED_CHUNK_LEN;
 
 /// What the threads share.
@@ -67,7 +68,11 @@ impl<'a> Desk<'a> {
             for _ in 1..workers {
                 let thread = std::thread::Builder::new().name("seal".to_owned());
                 // Without a further thread it takes longer, that is all.
-                if thread.spawn_scoped(scope, || self.work()).is_err() {
+                let work = || {
+                    self.work();
+                    overwrite_stack();
+                };
+                if thread.spawn_scoped(scope, work).is_err() {
                     break;
                 }
             }
@@ -81,6 +86,7 @@ impl<'a> Desk<'a> {
         Some((state.payload, state.hasher?))
     }
 
+    #[inline(never)]
     fn work(&self) {
         let mut state = self.lock();
         while !state.failed && state.hashed < self.chunks.count {

@@ -9,6 +9,7 @@ mod keys;
 pub mod passphrase;
 mod payload;
 mod pieces;
+mod stack;
 mod stanza;
 mod stream;
 mod x25519;
@@ -25,6 +26,7 @@ pub use file::{open_bytes, seal_bytes, split};
 pub use header::{Header, write_header};
 pub use keys::{FileKey, Identity, Recipient};
 pub use payload::{SealedPayload, seal_payload};
+pub(crate) use stack::overwrite_stack;
 pub use stanza::{MANIFEST_TAG, Stanza};
 pub use stream::{Opener, open_payload, open_to, plain_len, sealed_payload_len};
 
