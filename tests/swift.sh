@@ -46,7 +46,7 @@ unshare --mount --propagation private bash -euo pipefail -c '
   mount --bind . "$root/safelight"
   mount --bind "$target" "$root/built"
   chroot "$root" env -i HOME=/tmp LANG=C.UTF-8 PATH=/usr/bin:/bin CI="${CI:-}" bash -euo pipefail -c "
-    cd /safelight/tests/swift
+    cd /safelight/tests/swift-app
     swift build --scratch-path /built/swift --disable-sandbox -Xlinker -L/built/debug
     LD_LIBRARY_PATH=/built/debug exec /built/swift/debug/drive /built/debug/safelight"
 '

@@ -9,14 +9,15 @@ func check(_ holds: Bool, _ what: @autoclosure () -> String, line: UInt = #line)
     if !holds { throw Failure(description: "line \(line): \(what())") }
 }
 
-/// Runs a program to its end.
-func run(_ program: String, _ arguments: [String], input: Data? = nil) throws -> (code: Int32, said: Data) {
+/// Runs a program to its end. `quietly`, it says nothing on standard error.
+func run(_ program: String, _ arguments: [String], input: Data? = nil, quietly: Bool = false) throws -> (code: Int32, said: Data) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     let (said, asked) = (Pipe(), Pipe())
     process.standardOutput = said
     process.standardInput = asked
+    if quietly { process.standardError = FileHandle.nullDevice }
     try process.run()
     if let input { try asked.fileHandleForWriting.write(contentsOf: input) }
     try asked.fileHandleForWriting.close()

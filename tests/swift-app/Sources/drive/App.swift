@@ -9,7 +9,7 @@ final class OpensslKey: DeviceKey, @unchecked Sendable {
 
     init(in folder: URL) throws {
         pem = folder.appendingPathComponent("key-\(UUID().uuidString).pem")
-        let made = try run(Self.openssl, ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", pem.path])
+        let made = try run(Self.openssl, ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", pem.path], quietly: true)
         try check(made.code == 0, "openssl makes no key")
     }
 
@@ -32,7 +32,7 @@ final class OpensslKey: DeviceKey, @unchecked Sendable {
     }
 
     private func said(_ arguments: [String], _ input: Data? = nil) throws -> (code: Int32, said: Data) {
-        do { return try run(Self.openssl, arguments, input: input) } catch { throw DeviceKeyError.Failed }
+        do { return try run(Self.openssl, arguments, input: input, quietly: true) } catch { throw DeviceKeyError.Failed }
     }
 
     private static let openssl = "/usr/bin/openssl"
