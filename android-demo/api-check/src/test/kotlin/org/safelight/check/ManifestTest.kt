@@ -19,7 +19,7 @@ class ManifestTest {
         assertEquals(
             listOf(
                 "CAMERA", "INTERNET", "ACCESS_NETWORK_STATE", "USE_BIOMETRIC", "FOREGROUND_SERVICE", "FOREGROUND_SERVICE_DATA_SYNC",
-                "POST_NOTIFICATIONS",
+                "POST_NOTIFICATIONS", "HIDE_OVERLAY_WINDOWS",
             ).map { "android.permission.$it" },
             asked,
         )
