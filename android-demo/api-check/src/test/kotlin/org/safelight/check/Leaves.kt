@@ -1,6 +1,7 @@
 package org.safelight.check
 
 import java.io.File
+import java.nio.file.Path
 import java.io.FileOutputStream
 import java.net.URI
 import java.nio.file.Files
@@ -12,7 +13,7 @@ class Leaves {
     fun aFile(picture: ByteArray, file: File) {
         FileOutputStream(file).use { it.write(picture) }
         file.writeBytes(picture)
-        Files.write(file.toPath(), picture)
+        Files.write(Path.of(file.path), picture)
         File.createTempFile("a", "b")
     }
 

@@ -2,6 +2,10 @@ package org.safelight.check
 
 import java.io.File
 import org.objectweb.asm.ClassReader
+import org.objectweb.asm.ClassVisitor
+import org.objectweb.asm.FieldVisitor
+import org.objectweb.asm.MethodVisitor
+import org.objectweb.asm.Opcodes
 import org.objectweb.asm.Type
 
 /** A class, a method or a field of another class that a compiled class names: `java/io/File`, `java/io/File.delete`. */
@@ -32,7 +36,27 @@ fun references(bytes: ByteArray): Set<Reference> {
             METHOD_TYPE -> named += classes(reader.readUTF8(at, buffer))
         }
     }
-    return named.filter { it.substringBefore('.') != from }.map { Reference(from, it) }.toSet()
+    // What a class inherits it names as its own: an activity's `getCacheDir`.
+    val own = declared(reader) + from
+    return named.filter { it !in own }.map { Reference(from, it) }.toSet()
+}
+
+/** The members that a class declares itself. */
+private fun declared(reader: ClassReader): Set<String> {
+    val members = mutableSetOf<String>()
+    val visitor = object : ClassVisitor(Opcodes.ASM9) {
+        override fun visitMethod(access: Int, name: String, descriptor: String, signature: String?, exceptions: Array<String>?): MethodVisitor? {
+            members += "${reader.className}.$name"
+            return null
+        }
+
+        override fun visitField(access: Int, name: String, descriptor: String, signature: String?, value: Any?): FieldVisitor? {
+            members += "${reader.className}.$name"
+            return null
+        }
+    }
+    reader.accept(visitor, ClassReader.SKIP_CODE)
+    return members
 }
 
 /** The same for every class below a folder. */
