@@ -25,9 +25,6 @@ class App(
     private val states = MutableStateFlow(AppState())
     @Volatile private var phone: OpenPhone? = null
     private var listening: Job? = null
-
-    /** What the picture that is being exposed shows, and who takes it: as it was when the shutter was pressed, whatever is touched since. */
-    @Volatile private var pressed: Pair<Label, String>? = null
     private var enrolling: Job? = null
 
     val state: StateFlow<AppState> get() = states
@@ -47,9 +44,7 @@ class App(
      */
     suspend fun press(): Boolean {
         val mine = synchronized(this) {
-            val now = states.value
-            val free = blocked(now) == null
-            pressed = label(now)?.let { said -> now.person?.let { said to it } }
+            val free = blocked(states.value) == null
             if (free) tell(AppEvent.Capture(CaptureEvent.Pressed))
             free
         }
@@ -70,31 +65,21 @@ class App(
     suspend fun take(photo: ByteBuffer) {
         val now = states.value
         try {
-            val (label, person) = pressed ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
-            pressed = null
+            val label = label(now) ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
+            val person = now.person ?: throw Trouble(Trouble.Kind.BAD_LABEL, "operator")
             // Whoever locked the phone while the camera was exposing gets no picture.
             if (now.lock.phase != LockPhase.OPEN) throw Trouble(Trouble.Kind.CANCELLED, "locked")
             val held = open().capture(photo, label, person)
             tell(AppEvent.Capture(CaptureEvent.Sealed))
-            // It is held, whatever comes of asking how many more fit.
-            val room = try {
-                open().room()
-            } catch (_: Trouble) {
-                states.value.queue.room
-            }
-            tell(AppEvent.Queue(QueueEvent.Captured(held, room)))
+            tell(AppEvent.Queue(QueueEvent.Captured(held, open().room())))
         } catch (trouble: Trouble) {
             failed(trouble)
         }
     }
 
     /** Ends the phone. What is held is lost, and the next start says how many. */
-    suspend fun close(): Int {
+    suspend fun close(): Int = withContext(NonCancellable) {
         enrolling?.cancel()
-        return endPhone()
-    }
-
-    private suspend fun endPhone(): Int = withContext(NonCancellable) {
         listening?.cancel()
         val closing = phone
         phone = null
@@ -140,7 +125,7 @@ class App(
             tell(AppEvent.Enrol(EnrolEvent.Read(core.readInvitation(invitation))))
             asking = core.enrol(invitation)
             tell(AppEvent.Enrol(EnrolEvent.Words(asking.words)))
-            asking.approved(::endPhone)
+            asking.approved()
             tell(AppEvent.Enrol(EnrolEvent.Approved))
         } catch (trouble: Trouble) {
             tell(AppEvent.Enrol(EnrolEvent.Failed(trouble)))
