@@ -130,6 +130,7 @@ pub fn capture<R: TryCryptoRng>(
     sealed
 }
 
+// Not inlined: what it leaves on the stack is to lie below whoever overwrites it.
 #[inline(never)]
 fn strip_seal_and_sign<R: TryCryptoRng>(
     photo: &[u8],

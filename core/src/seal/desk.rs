@@ -86,6 +86,7 @@ impl<'a> Desk<'a> {
         Some((state.payload, state.hasher?))
     }
 
+    // Not inlined: what it leaves on the stack is to lie below whoever overwrites it.
     #[inline(never)]
     fn work(&self) {
         let mut state = self.lock();

@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use zeroize::Zeroize;
 
-/// How much is overwritten: several times as much as the deepest call below takes, and little beside the smallest stack of a phone's thread
-/// (512 KiB).
+/// How much is overwritten: far more than the blocks that a cipher works on at once, and little beside the smallest stack of a phone's thread
+/// (512 KiB). Whether it is enough, core dumps show: `tests/tests/bindings_memory.rs`.
 const WORDS: usize = 32 * 1024 / size_of::<u64>();
 
 /// Overwrites what calls that have returned have left below the caller's frame.
