@@ -1,4 +1,5 @@
-//! An enrolled device in a folder of its own: `device.key`, `device.cbor`, `in-flight`. Its owner alone may enter it, and one process at
+//! An enrolled device in a folder of its own: `device.key`, `device.cbor`, `in-flight`, and `next-device.key` while a
+//! renewal is under way. Its owner alone may enter it, and one process at
 //! a time has it, since two would use the same sequence numbers.
 
 use std::fs::File;
@@ -153,7 +154,7 @@ impl Identity {
     }
 
     fn certified_key(&self, device: &Device) -> Result<SoftwareKey, IdentityError> {
-        let certified = certified(&device.certificate);
+        let certified = PublicKey::of_certificate(&device.certificate);
         let fits = |key: &SoftwareKey| certified.as_ref() == Some(&key.verifying());
         if self.path(NEXT_KEY).exists() {
             let next = keyfile::read_p256(&self.path(NEXT_KEY))?;
@@ -190,13 +191,6 @@ impl Identity {
     fn in_folder<T>(&self, result: io::Result<T>) -> Result<T, IdentityError> {
         result.map_err(|source| IdentityError::Folder { path: self.folder.clone(), source })
     }
-}
-
-/// The public key in a certificate (DER).
-pub fn certified(certificate: &[u8]) -> Option<PublicKey> {
-    use x509_parser::prelude::{FromDer, X509Certificate};
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    PublicKey::from_sec1(&certificate.public_key().subject_public_key.data).ok()
 }
 
 /// Makes the key of a device that is about to be enrolled.
