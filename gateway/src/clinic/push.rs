@@ -39,6 +39,11 @@ impl Pushed {
         }
         let reading = clinic.guard.look();
         let now = reading.now;
+        // Read before the invitations and told after them: who waits until ingest has heard of an invitation looks at this number.
+        let devices = match self.generation == Some(devices::current_generation(&clinic.catalog).await?) {
+            true => None,
+            false => Some(devices::for_ingest(&clinic.catalog).await?),
+        };
         // Invitations and old key sets also end by time, so they are looked at each round.
         let open = match reading.judgement.may_issue() {
             true => invitations::open_for_ingest(&clinic.catalog, now).await?,
@@ -48,9 +53,7 @@ impl Pushed {
             link.tell(&Ask::Invitations(open.clone())).await?;
             self.invitations = Some(open);
         }
-        // After the invitations: who waits until ingest has heard looks at this number.
-        if self.generation != Some(devices::current_generation(&clinic.catalog).await?) {
-            let (generation, devices) = devices::for_ingest(&clinic.catalog).await?;
+        if let Some((generation, devices)) = devices {
             link.tell(&Ask::Devices { generation, devices }).await?;
             revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
