@@ -25,6 +25,8 @@ pub mod phone;
 pub mod queue;
 mod silence;
 mod spread;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 mod upload;
 
@@ -35,3 +37,6 @@ pub use error::{ClientError, not_now};
 pub use maintain::Renewed;
 pub use silence::Silence;
 pub use upload::Progress;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! A clinic and a phone in memory, for the tests of several rooms.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::capture::{SealedCapture, Setting, capture};
 use crate::device_key::{SoftwareDeviceKey, SoftwareKey};
-use crate::ids::{ClinicId, DeviceId, UnixMillis};
+use crate::ids::{CaptureId, ClinicId, DeviceId, UnixMillis};
 use crate::keyset::KeySet;
 use crate::label::Label;
 use crate::log::checkpoint::Checkpoint;
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(crate) receipt: SoftwareKey,
     log_key: ed25519_dalek::SigningKey,
     leaves: Vec<Hash>,
+    acknowledged: HashMap<CaptureId, usize>,
     sequence: u64,
 }
 
@@ -61,6 +63,7 @@ impl World {
             receipt,
             log_key,
             leaves: vec![log::leaf_hash(b"an older entry")],
+            acknowledged: HashMap::new(),
             sequence: 0,
         }
     }
@@ -86,17 +89,37 @@ impl World {
         Checkpoint { origin: self.key_set.log_origin.clone(), size: self.leaves.len() as u64, root }
     }
 
-    /// Puts a capture into the log and acknowledges it, with the proof from `known`.
+    /// The same clinic with a log of its own from here on, as a gateway has that keeps two.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            key_set: self.key_set.clone(),
+            device_id: self.device_id,
+            device: self.device.clone(),
+            operator: self.operator.clone(),
+            receipt: self.receipt.clone(),
+            log_key: self.log_key.clone(),
+            leaves: self.leaves.clone(),
+            acknowledged: self.acknowledged.clone(),
+            sequence: self.sequence,
+        }
+    }
+
+    /// Puts a capture into the log, if it is not there, and acknowledges it, with the proof from `known`.
     pub(crate) fn acknowledge(&mut self, manifest: &SignedManifest, known: u64) -> (Vec<u8>, Vec<Hash>) {
         let said = manifest.manifest();
-        let index = self.leaves.len() as u64;
-        let entry = log::entry::capture(said.capture_id, &manifest.hash(), said.device_id, NOW);
-        self.leaves.push(log::leaf_hash(&entry));
+        let index = *self.acknowledged.entry(said.capture_id).or_insert_with(|| {
+            let entry = log::entry::capture(said.capture_id, &manifest.hash(), said.device_id, NOW);
+            self.leaves.push(log::leaf_hash(&entry));
+            self.leaves.len() - 1
+        }) as u64;
         let size = self.leaves.len() as u64;
         let proof = log::inclusion_proof(index, size, |level, position| self.node(level, position)).unwrap();
         let consistency = match known {
             0 => vec![],
-            known => log::consistency_proof(known, size, |level, position| self.node(level, position)).unwrap(),
+            // A log that is shorter than what the phone knows has no proof for it.
+            known => {
+                log::consistency_proof(known, size, |level, position| self.node(level, position)).unwrap_or_default()
+            }
         };
         let receipt = Receipt {
             clinic_id: said.clinic_id,

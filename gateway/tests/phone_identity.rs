@@ -89,7 +89,7 @@ fn what_was_kept_is_there_again_for_its_owner_alone() {
     assert_eq!(file_key.public_key().unwrap(), key.verifying());
 
     assert_eq!(device.take_sequence(), 7);
-    identity.save(&device).unwrap();
+    identity.save(&device.to_bytes()).unwrap();
     drop(identity);
     assert_eq!(Identity::open(&folder, NOW).unwrap().1.next_sequence, 8);
 
@@ -151,10 +151,13 @@ fn a_renewal_takes_the_place_of_the_old_key() {
     let (identity, mut device, key) = Identity::open(&folder, NOW).unwrap();
     let new = key.new_key().unwrap().public_key().unwrap();
     device.certificate = clinic.certificate(&new);
-    assert!(matches!(identity.take_over(&device, &key, &old.verifying()), Err(IdentityError::KeyMismatch(_))));
+    assert!(matches!(
+        identity.take_over(&device.to_bytes(), &key, &old.verifying()),
+        Err(IdentityError::KeyMismatch(_))
+    ));
     let new = key.new_key().unwrap().public_key().unwrap();
     device.certificate = clinic.certificate(&new);
-    identity.take_over(&device, &key, &new).unwrap();
+    identity.take_over(&device.to_bytes(), &key, &new).unwrap();
     drop(identity);
     let (_identity, _, key) = Identity::open(&folder, NOW).unwrap();
     assert!(key.public_key().unwrap() == new);

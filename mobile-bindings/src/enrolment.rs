@@ -1,17 +1,16 @@
 //! From a QR code's text to an identity.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use getrandom::SysRng;
 use safelight_core::client::{CancelToken as Token, ClientError, EnrolRequest, enrol, phone};
 use safelight_core::device_key;
-use safelight_core::ids::UnixMillis;
 use safelight_core::invitation::Invitation;
 use tokio::sync::oneshot;
 
 use crate::callbacks::AppKey;
-use crate::runtime::{guarded, on_runtime, runtime};
+use crate::runtime::{guarded, now, on_runtime, runtime};
 use crate::{CancelToken, DeviceKey, SafelightError};
 
 /// What an invitation says, without its secret.
@@ -54,6 +53,9 @@ impl std::fmt::Display for EnrolmentRequest {
 }
 
 /// Reads a QR code's text: whether it is an invitation, and whose.
+///
+/// # Errors
+/// `BadInvitation`; `UpdateApp` for one of a later version.
 #[uniffi::export]
 pub fn read_invitation(text: String) -> Result<InvitationSummary, SafelightError> {
     guarded(|| {
@@ -68,6 +70,9 @@ pub fn read_invitation(text: String) -> Result<InvitationSummary, SafelightError
 
 /// The public key that an identity is certified for, as SEC1 bytes (65: 4, x, y): which of its keys an app opens it with. The others are left
 /// over from renewals and may be destroyed.
+///
+/// # Errors
+/// `EnrolAgain` for an identity that is damaged.
 #[uniffi::export]
 pub fn certified_public_key(identity: Vec<u8>) -> Result<Vec<u8>, SafelightError> {
     guarded(|| Ok(phone::certified_key(&identity, now())?.to_sec1()))
@@ -90,6 +95,10 @@ impl Enrolment {
     /// anything secret was sent.
     ///
     /// `key` is a fresh one. If it fails the same invitation may be tried again while it is open.
+    ///
+    /// # Errors
+    /// `BadInvitation`, `BadLabel` for the device's name, `NotApproved`, `NotTheClinic`, `Unreachable`, `TryAgain`, `Cancelled`, and the troubles of the
+    /// key.
     #[uniffi::constructor]
     pub async fn begin(
         request: EnrolmentRequest,
@@ -121,6 +130,9 @@ impl Enrolment {
     }
 
     /// Waits until an admin has compared the words and approved; gives the identity, for the app to keep and to open a phone with. Once.
+    ///
+    /// # Errors
+    /// As `begin`; `Closed` if it was asked before.
     pub async fn wait_for_approval(&self) -> Result<Vec<u8>, SafelightError> {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
         on_runtime(async move {
@@ -162,10 +174,4 @@ async fn ask(
     .await
     .map_err(|error: ClientError| SafelightError::from(error))?;
     Ok(device.to_bytes())
-}
-
-/// The device's clock. One before 1970 reads as 1970.
-pub(crate) fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

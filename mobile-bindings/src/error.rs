@@ -28,19 +28,13 @@ macro_rules! errors {
                 },
             )*
         }
-
-        impl SafelightError {
-            /// What it was.
-            pub fn code(&self) -> &str {
-                match self { $(Self::$variant { code, .. } => code,)* }
-            }
-        }
     };
 }
 
 errors! {
-    /// No address of the gateway answers. Show `advice`: it says in words for the clinic's IT that UDP may be blocked. Try again when
-    /// the network has changed.
+    /// No address of the gateway answers. `code` says what can be told of the reason: `nobody-listens` (the machine is there and the gateway does not
+    /// run), `udp-does-not-pass` (the machine is there and UDP is blocked), `unreachable` (nothing is there, or says so). Show `advice`: it is in words
+    /// for the clinic's IT. Try again when the network has changed.
     Unreachable,
     /// It will pass. Keep what is held and try again after a moment.
     TryAgain,
@@ -76,6 +70,8 @@ errors! {
     NotKept,
     /// App and gateway do not understand each other: update the app.
     UpdateApp,
+    /// The gateway's clock and this device's do not agree on the date: compare them, set what is wrong, try again. The picture stays held.
+    CheckClock,
     /// The device lacks something: a socket, a thread, randomness. Restart it.
     Device,
     /// A fault of this library. Close the phone and open it again; report it.
@@ -113,7 +109,7 @@ kinds! {
     unreachable Unreachable, try_again TryAgain, unlock_key UnlockKey, key_failed KeyFailed, enrol_again EnrolAgain,
     not_the_clinic NotTheClinic, picture_refused PictureRefused, bad_picture BadPicture, bad_label BadLabel,
     bad_invitation BadInvitation, not_approved NotApproved, queue_full QueueFull, cancelled Cancelled, closed Closed, busy Busy,
-    not_held NotHeld, not_kept NotKept, update_app UpdateApp, device Device,
+    not_held NotHeld, not_kept NotKept, update_app UpdateApp, check_clock CheckClock, device Device,
 }
 
 impl From<PhoneError> for SafelightError {
@@ -144,9 +140,8 @@ impl From<ClientError> for SafelightError {
             | ClientError::EnrolmentMismatch
             | ClientError::Receipt(_)
             | ClientError::KeySet(_) => not_the_clinic,
-            ClientError::CertificateRefused | ClientError::CertificateOutOfTime | ClientError::DeviceDamaged => {
-                enrol_again
-            }
+            ClientError::CertificateRefused | ClientError::DeviceDamaged => enrol_again,
+            ClientError::CertificateOutOfTime => check_clock,
             ClientError::InvitationExpired => bad_invitation,
             ClientError::NotApprovedInTime => not_approved,
             ClientError::DeviceName => bad_label,
@@ -163,11 +158,10 @@ impl From<ClientError> for SafelightError {
 
 fn of_close(reason: CloseReason) -> fn(String, String) -> SafelightError {
     match reason {
-        CloseReason::Revoked
-        | CloseReason::UnknownDevice
-        | CloseReason::UnknownCertificate
-        | CloseReason::Expired
-        | CloseReason::NotYetValid => enrol_again,
+        CloseReason::Revoked | CloseReason::UnknownDevice | CloseReason::UnknownCertificate | CloseReason::Expired => {
+            enrol_again
+        }
+        CloseReason::NotYetValid => check_clock,
         CloseReason::EnrolmentClosed => bad_invitation,
         CloseReason::Protocol => update_app,
         _ => try_again,

@@ -9,8 +9,8 @@ use safelight_core::client::{CancelToken as Token, Options};
 use safelight_core::ids::CaptureId;
 
 use crate::callbacks::{AppKey, AppStore, listener};
-use crate::enrolment::now;
-use crate::runtime::{guarded, on_runtime, runtime};
+use crate::records::small;
+use crate::runtime::{guarded, now, on_runtime, runtime};
 use crate::{
     DeviceKey, DeviceStatus, Event, HeldCapture, IdentityStore, PatientLabel, ProgressListener, Receipt,
     SafelightError, SealedCapture,
@@ -61,6 +61,9 @@ impl Phone {
     ///
     /// `identity` and `in_flight` are what the store was given last, 0 if never. `key` is the one whose public half is
     /// `certified_public_key(identity)`.
+    ///
+    /// # Errors
+    /// `EnrolAgain` for an identity that is damaged, or another key; `UnlockKey` and `KeyFailed`.
     #[uniffi::constructor]
     pub fn open(
         identity: Vec<u8>,
@@ -86,29 +89,44 @@ impl Phone {
     }
 
     /// How many pictures an earlier run lost because it was killed. Forgets it when it has been asked.
+    ///
+    /// # Errors
+    /// `NotKept`: it is not forgotten then. `Closed`.
     pub fn take_lost(&self) -> Result<u32, SafelightError> {
         guarded(|| Ok(small(self.0.take_lost()?)))
     }
 
     /// What is enrolled, for a page that shows it.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn status(&self) -> Result<DeviceStatus, SafelightError> {
-        guarded(|| Ok(DeviceStatus::from(&self.0.device())))
+        guarded(|| Ok(DeviceStatus::from(&self.0.device()?)))
     }
 
     /// How many more pictures fit. At 0 the shutter is to stay closed.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn room(&self) -> Result<u32, SafelightError> {
         guarded(|| Ok(small(self.0.room()?)))
     }
 
     /// What is held, oldest first.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn held(&self) -> Result<Vec<HeldCapture>, SafelightError> {
         let held =
             |(capture, sending): (Arc<_>, bool)| HeldCapture { capture: SealedCapture::from(&*capture), sending };
         guarded(|| Ok(self.0.held()?.into_iter().map(held).collect()))
     }
 
-    /// Makes ready for the next shutter, and says how many pictures fit. To be called before there is a picture: `QueueFull` and
-    /// `NotKept` come here and not after it.
+    /// Makes ready for the next shutter, and says how many pictures fit. To be called before there is a picture: what it refuses is not
+    /// refused after the picture was taken.
+    ///
+    /// # Errors
+    /// `QueueFull`, `NotKept`, `Closed`; `Busy` from inside the store's own callback.
     pub fn ready_for_shutter(&self) -> Result<u32, SafelightError> {
         guarded(|| Ok(small(self.0.ready_for_shutter()?)))
     }
@@ -118,6 +136,9 @@ impl Phone {
     /// `photo` is borrowed for this call and read once: **overwrite it afterwards**, whatever comes of the call. In Kotlin it is a direct
     /// `ByteBuffer` at position 0, in Swift `Data`, in Python `bytes`. `operator` is who takes it, where that is not the person that the device belongs
     /// to.
+    ///
+    /// # Errors
+    /// `BadPicture`, `BadLabel`; `UnlockKey` and the other troubles of the key; `QueueFull`, `NotKept`, `Closed`. Nothing of the picture is held then.
     pub fn capture(
         &self,
         photo: &[u8],
@@ -134,6 +155,9 @@ impl Phone {
 
     /// Sends a picture that is held and frees it for its receipt. Whatever else comes of it, the picture stays held, and sending it again
     /// goes on where it stopped.
+    ///
+    /// # Errors
+    /// `NotHeld`, `Busy` if it is being sent already, `Cancelled`, `Closed`, `PictureRefused`, and whatever keeps a phone from its gateway.
     pub async fn send(
         &self,
         capture_id: String,
@@ -151,35 +175,53 @@ impl Phone {
     }
 
     /// Throws a picture away because the user said so; an upload of it ends.
+    ///
+    /// # Errors
+    /// `NotHeld`, `Closed`.
     pub fn discard(&self, capture_id: String) -> Result<(), SafelightError> {
         guarded(|| Ok(self.0.discard(capture_id.parse()?)?))
     }
 
     /// Throws all pictures away, as an app does that has been locked for long, and says how many there were.
+    ///
+    /// # Errors
+    /// `Closed`.
     pub fn clear(&self) -> Result<u32, SafelightError> {
         guarded(|| Ok(small(self.0.clear()?)))
     }
 
     /// Connects, renews the certificate if that is due, and takes the clinic's newest keys. An app does this when it comes to the front.
+    ///
+    /// # Errors
+    /// Whatever keeps a phone from its gateway; `NotKept` for a renewed certificate; `Closed`.
     pub async fn connect(&self) -> Result<(), SafelightError> {
         let phone = self.0.clone();
         on_runtime(async move { Ok(phone.connect(now()).await?) }).await
     }
 
     /// Moves the connection to the network that the phone is in now. Uploads go on.
+    ///
+    /// # Errors
+    /// `Device` without a socket; `Closed`.
     pub async fn network_changed(&self) -> Result<(), SafelightError> {
         let phone = self.0.clone();
         on_runtime(async move { Ok(phone.network_changed().await?) }).await
     }
 
     /// The next thing that happens. Absent once the phone is closed. An app that does not ask loses the oldest, not memory.
+    ///
+    /// # Errors
+    /// `Bug` alone.
     pub async fn next_event(&self) -> Result<Option<Event>, SafelightError> {
         let phone = self.0.clone();
         on_runtime(async move { Ok(phone.next_event().await.map(Event::from)) }).await
     }
 
     /// Ends uploads, frees everything and disconnects; says how many pictures are lost by it, which the next start is told as well. From
-    /// then on everything else answers `Closed`.
+    /// then on everything else answers `Closed`, and the store is asked for nothing more.
+    ///
+    /// # Errors
+    /// `NotKept`; it is closed all the same.
     pub async fn shut(&self) -> Result<u32, SafelightError> {
         let phone = self.0.clone();
         on_runtime(async move { Ok(small(phone.close().await?)) }).await
@@ -197,8 +239,4 @@ impl Drop for Phone {
             Ok(())
         });
     }
-}
-
-fn small(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -8,8 +8,8 @@ use safelight_core::label::{self, BodySite, DEFAULT_ISSUER, Label, LabelError, L
 use safelight_core::receipt::VerifiedReceipt;
 
 use crate::SafelightError;
-use crate::enrolment::now;
 use crate::runtime::guarded;
+use crate::runtime::now;
 
 /// On which side of the patient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -274,7 +274,6 @@ pub enum Event {
 
 impl From<phone::Event> for Event {
     fn from(event: phone::Event) -> Self {
-        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         match event {
             phone::Event::Room { room, held } => Self::Room { room: small(room), held: small(held) },
             phone::Event::Connected => Self::Connected,
@@ -293,6 +292,11 @@ impl From<phone::Event> for Event {
             _ => Self::Other,
         }
     }
+}
+
+/// A number for the bridge, which knows no `usize`.
+pub(crate) fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn laterality(side: Side) -> Laterality {

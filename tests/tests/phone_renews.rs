@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use getrandom::SysRng;
+use safelight_core::client::device::Device;
 use safelight_core::client::phone::{Event, Keep, KeepError, Opening, Phone, QUEUE_LEN, certified_key};
 use safelight_core::client::{CancelToken, Options};
 use safelight_core::device_key::DeviceKey;
@@ -83,7 +84,10 @@ async fn a_renewal_is_kept_with_its_key_and_the_phone_goes_on_with_both() {
 
     // Numbers that no picture has used are given back at the end, so that the clinic sees no gap.
     phone.ready_for_shutter().expect("room");
-    assert_eq!(phone.device().next_sequence, 3);
+    assert_eq!(phone.device().expect("open").next_sequence, 3);
     assert_eq!(phone.close().await.expect("an end"), 0);
-    assert_eq!(phone.device().next_sequence, 2);
+    assert_eq!(kept.in_flight.lock().expect("no panic").last(), Some(&0), "nothing to report");
+    let identity = kept.identities.lock().expect("no panic").last().cloned().expect("an identity");
+    let kept = Device::from_bytes(&identity, Clock::system().now()).expect("an identity");
+    assert_eq!(kept.next_sequence, 2);
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use rustls::time_provider::TimeProvider;
 
-use super::ClientError;
 use super::device::Device;
-use super::key::PatientKey;
+use super::key::BlockingKey;
 use super::silence::Silence;
 use super::tls::{self, ClientIdentity, TlsConfigError};
-use crate::device_key::DeviceKey;
+use super::{CancelToken, ClientError};
+use crate::device_key::{DeviceKey, DeviceKeyError};
 use crate::ids::UnixMillis;
 use crate::wire::limits::{CONNECTION_WINDOW, IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW};
 
@@ -58,11 +58,22 @@ pub trait Observer: Send + Sync + std::fmt::Debug {
 /// An enrolled device's way to its gateway. Connects when it must, and again when the connection is lost.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) device: Mutex<Device>,
-    pub(super) key: Mutex<Arc<dyn DeviceKey>>,
+    identity: Mutex<Identity>,
     pub(super) options: Options,
+    /// Held by whoever holds a receipt against the newest checkpoint.
+    pub(super) believing: tokio::sync::Mutex<()>,
     live: tokio::sync::Mutex<Option<Live>>,
     observer: Option<Arc<dyn Observer>>,
+    closed: CancelToken,
+}
+
+/// Together, because a certificate is of use with its own key alone.
+#[derive(Debug)]
+struct Identity {
+    device: Device,
+    key: Arc<dyn DeviceKey>,
+    /// A key that was made for a renewal which has not succeeded yet: the next attempt takes it again, so that keys do not pile up.
+    next_key: Option<Arc<dyn DeviceKey>>,
 }
 
 /// A connection and what it hangs on.
@@ -78,11 +89,12 @@ impl Client {
     /// For `device` with its `key`; nothing is connected yet.
     pub fn new(device: Device, key: Arc<dyn DeviceKey>, options: Options) -> Self {
         Self {
-            device: Mutex::new(device),
-            key: Mutex::new(PatientKey::of(key)),
+            identity: Mutex::new(Identity { device, key: BlockingKey::of(key), next_key: None }),
             options,
-            live: tokio::sync::Mutex::new(None),
+            believing: tokio::sync::Mutex::default(),
+            live: tokio::sync::Mutex::default(),
             observer: None,
+            closed: CancelToken::new(),
         }
     }
 
@@ -95,16 +107,16 @@ impl Client {
 
     /// What the device remembers now; to be kept after every upload, renewal and key-set update.
     pub fn device(&self) -> Device {
-        self.lock_device().clone()
+        self.lock().device.clone()
     }
 
     /// Changes what the device remembers.
     pub fn update<T>(&self, change: impl FnOnce(&mut Device) -> T) -> T {
-        change(&mut self.lock_device())
+        change(&mut self.lock().device)
     }
 
-    fn lock_device(&self) -> std::sync::MutexGuard<'_, Device> {
-        self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Identity> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What time it is, by the clock that the gateway's certificate is judged by. Without one it is so late that nothing of before counts.
@@ -118,18 +130,41 @@ impl Client {
 
     /// The device key in use.
     pub fn key(&self) -> Arc<dyn DeviceKey> {
-        self.key.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().key.clone()
+    }
+
+    /// A key for a renewed certificate: the one that a renewal was left with, or a new one.
+    pub(super) fn key_to_come(&self) -> Result<Arc<dyn DeviceKey>, DeviceKeyError> {
+        if let Some(key) = self.lock().next_key.clone() {
+            return Ok(key);
+        }
+        // Made outside the lock: a keystore may take its time.
+        let key = self.key().new_key()?;
+        Ok(self.lock().next_key.get_or_insert(key).clone())
+    }
+
+    /// Puts a renewed certificate and its key in the place of the old ones.
+    pub(super) fn take_over(&self, certificate: &[u8], key: Arc<dyn DeviceKey>) {
+        let mut identity = self.lock();
+        certificate.clone_into(&mut identity.device.certificate);
+        identity.key = key;
+        identity.next_key = None;
     }
 
     /// Connects if there is no connection.
     ///
     /// # Errors
-    /// [`ClientError::Unreachable`], [`ClientError::NotTheClinic`], [`ClientError::DeviceKey`] and whatever the gateway closes with.
+    /// [`ClientError::Unreachable`], [`ClientError::NotTheClinic`], [`ClientError::DeviceKey`], whatever the gateway closes with, and
+    /// [`ClientError::Cancelled`] once this client has been closed.
     pub async fn connect(&self) -> Result<(), ClientError> {
         self.live().await.map(|_| ())
     }
 
     pub(super) async fn live(&self) -> Result<Live, ClientError> {
+        self.closed.unless_cancelled(self.live_or_dialled()).await?
+    }
+
+    async fn live_or_dialled(&self) -> Result<Live, ClientError> {
         let mut live = self.live.lock().await;
         if let Some(open) = live.as_ref().filter(|open| open.connection.close_reason().is_none()) {
             return Ok(open.clone());
@@ -148,6 +183,12 @@ impl Client {
             });
         }
         Ok(fresh)
+    }
+
+    /// Gives up the connection for good: whoever wants one from here on is told [`ClientError::Cancelled`], and whoever is about to make one too.
+    pub async fn close(&self) {
+        self.closed.cancel();
+        self.disconnect().await;
     }
 
     /// Gives up the connection: the next request makes a new one, with the certificate and key of then.
@@ -179,8 +220,8 @@ impl Client {
 
     async fn dial(&self) -> Result<Live, ClientError> {
         let (identity, roots, clinic_id, addresses) = {
-            let device = self.lock_device();
-            let identity = ClientIdentity { chain: vec![device.certificate.clone()], key: self.key() };
+            let Identity { device, key, .. } = &*self.lock();
+            let identity = ClientIdentity { chain: vec![device.certificate.clone()], key: key.clone() };
             (identity, device.roots.clone(), device.clinic_id, device.key_set.key_set().addresses.clone())
         };
         let tls = tls::main_config(&identity, &roots, clinic_id).map_err(|error| match error {
@@ -226,12 +267,14 @@ pub(super) fn quic_config(
     Ok(config)
 }
 
-/// Tries the addresses in turn. Only silence moves on to the next: a gateway that answers and refuses has answered.
+/// Tries the addresses in turn, until one shows that it is the clinic's. What answers without showing that may be anybody, between the phone
+/// and its gateway or at an address that is somebody else's in this network: it is believed nothing, and the next address is tried.
 pub(super) async fn dial_any(
     addresses: &[String],
     config: &quinn::ClientConfig,
     server_name: &str,
 ) -> Result<(quinn::Endpoint, quinn::Connection), ClientError> {
+    let mut answered = None;
     for address in addresses {
         let Ok(resolved) = tokio::net::lookup_host(address.as_str()).await else { continue };
         for address in resolved {
@@ -239,10 +282,13 @@ pub(super) async fn dial_any(
             let Ok(connecting) = endpoint.connect_with(config.clone(), address, server_name) else { continue };
             match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
                 Ok(Ok(connection)) => return Ok((endpoint, connection)),
-                Ok(Err(quinn::ConnectionError::TimedOut | quinn::ConnectionError::Reset)) | Err(_) => {}
-                Ok(Err(answered)) => return Err(answered.into()),
+                Ok(Err(error)) => answered = answered.or(ClientError::before_proof(&error)),
+                Err(_) => {}
             }
         }
+    }
+    if let Some(answered) = answered {
+        return Err(answered);
     }
     Err(ClientError::Unreachable { addresses: addresses.join(", "), silence: Silence::of(addresses).await })
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::ClientError;
 use super::connect::{Congestion, dial_any, quic_config};
 use super::device::{Device, root_keys};
-use super::key::PatientKey;
+use super::key::BlockingKey;
 use super::maintain::is_for;
 use super::tls::{self, CsrError, PinnedAuthority};
 use crate::device_key::{DeviceKey, DeviceKeyError};
@@ -57,7 +57,7 @@ pub async fn enrol<R: TryCryptoRng>(
     }
     let mut nonce = [0; 32];
     rng.try_fill_bytes(&mut nonce).map_err(|_| ClientError::Randomness)?;
-    let request = EnrolRequest { key: PatientKey::of(request.key), ..request };
+    let request = EnrolRequest { key: BlockingKey::of(request.key), ..request };
     let csr = tls::make_csr(request.key.as_ref(), request.device_name).map_err(|error| match error {
         CsrError::Key(error) => error.into(),
         CsrError::Name => ClientError::DeviceName,

@@ -26,8 +26,10 @@ pub enum ClientError {
     /// The gateway turned the connection away without looking at it: too many at once.
     #[error("the gateway has too many connections at the moment: try again")]
     Busy,
-    /// Whoever answered could not show the clinic's certificate.
-    #[error("this is not the clinic's gateway: nothing was sent. Check the network, or enrol this device again")]
+    /// Whoever answered did not show the clinic's certificate.
+    #[error(
+        "what answers does not show that it is the clinic's gateway, and was sent no picture: check which network this device is in; if it is the clinic's, tell your clinic's IT"
+    )]
     NotTheClinic,
     /// The gateway did not accept this device's certificate.
     #[error("the gateway did not accept this device's certificate: enrol this device again")]
@@ -91,7 +93,7 @@ impl ClientError {
     /// A stable name for programs and logs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => "unreachable",
+            Self::Unreachable { silence, .. } => silence.code(),
             Self::ConnectionLost => "connection-lost",
             Self::Busy => "busy",
             Self::NotTheClinic => "not-the-clinic",
@@ -167,6 +169,24 @@ const TLS_ALERT_BASE: u64 = 0x100;
 /// The alert that rustls sends for a certificate before or after its time (RFC 8446 section 6.2).
 const CERTIFICATE_EXPIRED: u64 = TLS_ALERT_BASE + 45;
 
+impl ClientError {
+    /// What a connection that never came to be says. Until the gateway has shown its certificate anybody on the way can end a connection with any
+    /// words: a phone that believed them could be told by a stranger that it has been revoked. `None` for silence.
+    pub(super) fn before_proof(error: &quinn::ConnectionError) -> Option<Self> {
+        use quinn::ConnectionError as E;
+        match error {
+            E::TimedOut | E::Reset | E::LocallyClosed | E::CidsExhausted => None,
+            E::ConnectionClosed(close) if close.error_code == quinn::TransportErrorCode::CONNECTION_REFUSED => {
+                Some(Self::Busy)
+            }
+            E::VersionMismatch | E::TransportError(_) | E::ConnectionClosed(_) | E::ApplicationClosed(_) => {
+                Some(Self::NotTheClinic)
+            }
+        }
+    }
+}
+
+/// Of a connection that stood: the gateway had shown its certificate, and what ended it was its word.
 impl From<quinn::ConnectionError> for ClientError {
     fn from(error: quinn::ConnectionError) -> Self {
         use quinn::ConnectionError as E;

@@ -8,15 +8,15 @@ use crate::device_key::{DeviceKey, DeviceKeyError, PublicKey};
 
 /// A device key that is asked where waiting harms nobody.
 #[derive(Debug)]
-pub(super) struct PatientKey(Arc<dyn DeviceKey>);
+pub(super) struct BlockingKey(Arc<dyn DeviceKey>);
 
-impl PatientKey {
+impl BlockingKey {
     pub(super) fn of(key: Arc<dyn DeviceKey>) -> Arc<dyn DeviceKey> {
         Arc::new(Self(key))
     }
 }
 
-impl DeviceKey for PatientKey {
+impl DeviceKey for BlockingKey {
     fn public_key(&self) -> Result<PublicKey, DeviceKeyError> {
         off_worker(|| self.0.public_key())
     }
@@ -67,7 +67,7 @@ mod tests {
     fn a_key_that_waits_does_not_hold_the_only_worker_up() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let (tell, told) = mpsc::channel();
-        let key = PatientKey::of(Arc::new(Waiting(told.into())));
+        let key = BlockingKey::of(Arc::new(Waiting(told.into())));
         let signed = runtime.block_on(async {
             let signing = tokio::spawn(async move {
                 let other = tokio::spawn(async move { tell.send(()).unwrap() });

@@ -1,6 +1,6 @@
 //! What a device does between pictures: renew its certificate, take the newest key set.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -42,7 +42,7 @@ impl Client {
     /// # Errors
     /// As [`Client::renew_if_due`].
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
-        let key = self.key().new_key()?;
+        let key = self.key_to_come()?;
         let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|error| match error {
             CsrError::Key(error) => error,
             _ => DeviceKeyError::Failed,
@@ -57,8 +57,7 @@ impl Client {
         if !is_for(&certificate, key.as_ref())? || Validity::of_certificate(&certificate).is_none() {
             return Err(ClientError::Refused(RefusalCode::BadCertificateRequest));
         }
-        self.update(|device| device.certificate.clone_from(&certificate));
-        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = key.clone();
+        self.take_over(&certificate, key.clone());
         // The next request connects with the new certificate; uploads that run on the old connection end in peace or resume.
         self.disconnect().await;
         Ok(Renewed { key, certificate })
@@ -79,11 +78,15 @@ impl Client {
         let keys = root_keys(&device.roots).map_err(|_| ClientError::DeviceDamaged)?;
         let signed = SignedKeySet::parse(&envelope)?;
         let key_set = signed.verify(&keys, device.clinic_id, now, have.saturating_add(1))?;
-        self.update(|device| {
-            device.roots.clone_from(&key_set.key_set().roots);
-            device.key_set = key_set;
-        });
-        Ok(true)
+        // Two may have asked at once, and the older answer come last.
+        Ok(self.update(|device| {
+            let newer = device.key_set.key_set().number < key_set.key_set().number;
+            if newer {
+                device.roots.clone_from(&key_set.key_set().roots);
+                device.key_set = key_set;
+            }
+            newer
+        }))
     }
 
     async fn ask(&self, request: &Request) -> Result<Response, ClientError> {

@@ -28,7 +28,7 @@ use rand_core::TryCryptoRng;
 use self::events::Events;
 use self::keep::Keeper;
 use super::device::Device;
-use super::queue::Queue;
+use super::queue::{Place, Queue};
 use super::{CancelToken, Client, ClientError, Options};
 use crate::capture::{self, CaptureError, SealedCapture, Setting};
 use crate::device_key::{DeviceKey, PublicKey};
@@ -82,6 +82,7 @@ pub struct Phone {
     events: Arc<Events>,
     state: Mutex<State>,
     maintaining: tokio::sync::Mutex<()>,
+    closing: CancelToken,
 }
 
 #[derive(Debug, Default)]
@@ -89,10 +90,11 @@ struct State {
     closed: bool,
     /// Sequence numbers that are reserved on the app's disk and stand in no signature yet.
     unused: BTreeSet<u64>,
-    /// Captures that are being sealed.
-    sealing: usize,
+    /// A shutter may open at any moment: its picture is counted already.
+    ready: bool,
     /// Uploads that run, and what ends them.
     sending: HashMap<CaptureId, CancelToken>,
+    /// By an earlier run, and not told yet.
     lost: usize,
 }
 
@@ -142,12 +144,17 @@ impl Phone {
             events,
             state: Mutex::new(State { lost: opening.in_flight, ..State::default() }),
             maintaining: tokio::sync::Mutex::default(),
+            closing: CancelToken::new(),
         })
     }
 
     /// What the device remembers now.
-    pub fn device(&self) -> Device {
-        self.client.device()
+    ///
+    /// # Errors
+    /// [`PhoneError::Closed`].
+    pub fn device(&self) -> Result<Device, PhoneError> {
+        drop(self.open_state()?);
+        Ok(self.client.device())
     }
 
     /// How many pictures an earlier run lost because it was killed. Forgets it when it has been asked.
@@ -155,12 +162,15 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::Keep`] if the counter cannot be set back; it is not forgotten then.
     pub fn take_lost(&self) -> Result<usize, PhoneError> {
-        let lost = self.open_state()?.lost;
-        if lost > 0 {
-            self.keep_in_flight(0)?;
-            self.lock().lost = 0;
+        if self.open_state()?.lost == 0 {
+            return Ok(0);
         }
-        Ok(lost)
+        self.keeper.in_turn(|keep| {
+            let lost = self.lock().lost;
+            keep.keep_in_flight(self.in_flight().saturating_sub(lost))?;
+            self.lock().lost = 0;
+            Ok(lost)
+        })
     }
 
     /// How many more pictures fit. At 0 the shutter is to stay closed.
@@ -168,8 +178,8 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::Closed`].
     pub fn room(&self) -> Result<usize, PhoneError> {
-        let sealing = self.open_state()?.sealing;
-        Ok(self.queue.room().saturating_sub(sealing))
+        drop(self.open_state()?);
+        Ok(self.queue.room())
     }
 
     /// The captures that are held, oldest first, and whether each is being sent.
@@ -196,7 +206,8 @@ impl Phone {
             let number = self.reserve()?;
             self.lock().unused.insert(number);
         }
-        self.keep_in_flight(1)?;
+        self.lock().ready = true;
+        self.keep_in_flight()?;
         Ok(room)
     }
 
@@ -212,7 +223,7 @@ impl Phone {
         now: UnixMillis,
         rng: &mut R,
     ) -> Result<Arc<SealedCapture>, PhoneError> {
-        let sealing = Sealing::begin(self)?;
+        let sealing = Sealing::begin(self, photo.len())?;
         let device = self.client.device();
         let setting = Setting {
             key_set: device.key_set.key_set(),
@@ -231,7 +242,7 @@ impl Phone {
     /// Throws a picture away because the user said so; an upload of it ends.
     ///
     /// # Errors
-    /// [`PhoneError::NotHeld`], [`PhoneError::Keep`], [`PhoneError::Closed`].
+    /// [`PhoneError::NotHeld`], [`PhoneError::Closed`].
     pub fn discard(&self, id: CaptureId) -> Result<(), PhoneError> {
         let sending = self.open_state()?.sending.get(&id).cloned();
         if self.queue.get(id).is_none() {
@@ -241,17 +252,18 @@ impl Phone {
             sending.cancel();
         }
         self.queue.discard(id);
-        self.freed()
+        self.freed();
+        Ok(())
     }
 
     /// Throws all pictures away, as an app does that has been locked for long, and says how many there were.
     ///
     /// # Errors
-    /// [`PhoneError::Keep`], [`PhoneError::Closed`].
+    /// [`PhoneError::Closed`].
     pub fn clear(&self) -> Result<usize, PhoneError> {
         self.open_state()?.sending.values().for_each(CancelToken::cancel);
         let thrown = self.queue.clear();
-        self.freed()?;
+        self.freed();
         Ok(thrown)
     }
 
@@ -261,35 +273,49 @@ impl Phone {
     }
 
     /// Ends uploads, frees what is held, gives unused numbers back and disconnects. What was held is lost, and the next start is told how
-    /// many that were; this says it too. Whoever closes twice is told 0.
+    /// many that were; this says it too. When it returns the app is asked to keep nothing more. Whoever closes twice is told 0.
     ///
     /// # Errors
     /// [`PhoneError::Keep`]; it is closed all the same.
     pub async fn close(&self) -> Result<usize, PhoneError> {
-        let Some(lost) = self.abandon() else { return Ok(0) };
-        let kept = super::key::off_worker(|| self.give_numbers_back());
-        self.client.disconnect().await;
+        let Some(lost) = self.end() else { return Ok(0) };
+        let kept = super::key::off_worker(|| self.keep_last(lost));
+        self.client.close().await;
         kept.map(|()| lost)
     }
 
-    /// The part of [`Phone::close`] that waits for nobody: `None` if it was done before.
+    /// The part of [`Phone::close`] that waits for nobody, for an app that lets go of a phone without a word: the counter stays as it was kept
+    /// last. `None` if it was closed before.
     pub fn abandon(&self) -> Option<usize> {
-        {
-            let mut state = self.lock();
-            if std::mem::replace(&mut state.closed, true) {
-                return None;
-            }
-            state.sending.values().for_each(CancelToken::cancel);
+        let lost = self.end();
+        self.keeper.close();
+        lost
+    }
+
+    /// Gives up the connection of a phone that was abandoned.
+    pub async fn disconnect(&self) {
+        self.client.close().await;
+    }
+
+    /// Nothing is taken, sent or told any more from here on. How many pictures are lost by it, those that are being sealed among them.
+    fn end(&self) -> Option<usize> {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.closed, true) {
+            return None;
         }
-        // The counter on the app's disk stays as it is: it says how many are lost.
-        let lost = self.queue.clear();
+        state.sending.values().for_each(CancelToken::cancel);
+        self.closing.cancel();
+        let lost = self.queue.in_flight();
+        self.queue.clear();
+        drop(state);
         self.events.close();
         Some(lost)
     }
 
-    /// Gives up the connection.
-    pub async fn disconnect(&self) {
-        self.client.disconnect().await;
+    /// What `work` gives, unless the phone is closed first.
+    async fn unless_closed<T>(&self, work: impl Future<Output = Result<T, PhoneError>>) -> Result<T, PhoneError> {
+        drop(self.open_state()?);
+        self.closing.unless_cancelled(work).await.map_err(|_| PhoneError::Closed)?
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -303,41 +329,61 @@ impl Phone {
 
     /// A sequence number that no other capture will have, whatever happens after this.
     fn reserve(&self) -> Result<u64, PhoneError> {
-        let number = self.client.update(Device::take_sequence);
-        self.keep_device()?;
-        Ok(number)
+        self.keeper.in_turn(|keep| {
+            let number = self.client.update(Device::take_sequence);
+            let kept = keep.keep_device(&self.client.device().to_bytes());
+            if kept.is_err() {
+                self.client.update(|device| device.next_sequence = number);
+            }
+            kept.map(|()| number)
+        })
     }
 
     fn keep_device(&self) -> Result<(), PhoneError> {
         self.keeper.in_turn(|keep| keep.keep_device(&self.client.device().to_bytes()))
     }
 
-    /// Keeps how many pictures would be lost now, and `more` that are about to be taken.
-    fn keep_in_flight(&self, more: usize) -> Result<(), PhoneError> {
-        self.keeper.in_turn(|keep| {
-            let sealing = self.lock().sealing;
-            keep.keep_in_flight(self.queue.len().saturating_add(sealing).saturating_add(more))
+    /// How many pictures would be lost now, with those that were and that the app does not know of yet.
+    fn in_flight(&self) -> usize {
+        let state = self.lock();
+        state.lost.saturating_add(usize::from(state.ready)).saturating_add(self.queue.in_flight())
+    }
+
+    fn keep_in_flight(&self) -> Result<(), PhoneError> {
+        self.keeper.in_turn(|keep| keep.keep_in_flight(self.in_flight()))
+    }
+
+    /// After something was freed: it is, whatever the app can keep of it.
+    fn freed(&self) {
+        self.events.room(self.queue.room(), self.queue.len());
+        if self.keep_in_flight().is_err() {
+            self.events.tell(Event::NotKept);
+        }
+    }
+
+    /// Both things that an app keeps, as the next start is to find them.
+    fn keep_last(&self, lost: usize) -> Result<(), PhoneError> {
+        self.keeper.last(|keep| {
+            let device = match self.give_numbers_back() {
+                true => keep.keep_device(&self.client.device().to_bytes()),
+                false => Ok(()),
+            };
+            let lost = self.lock().lost.saturating_add(lost);
+            keep.keep_in_flight(lost).and(device)
         })
     }
 
-    /// After something was freed.
-    fn freed(&self) -> Result<(), PhoneError> {
-        self.events.room(self.queue.room(), self.queue.len());
-        self.keep_in_flight(0)
-    }
-
-    /// Numbers at the end of those that were given out, and that no picture has used, would look like pictures that are missing.
-    fn give_numbers_back(&self) -> Result<(), PhoneError> {
+    /// Numbers at the end of those that were given out, and that no picture has used, would look like pictures that are missing. Says whether
+    /// there were any.
+    fn give_numbers_back(&self) -> bool {
         let mut unused = std::mem::take(&mut self.lock().unused);
-        if unused.is_empty() {
-            return Ok(());
-        }
         self.client.update(|device| {
+            let given_out = device.next_sequence;
             while device.next_sequence.checked_sub(1).is_some_and(|last| unused.remove(&last)) {
                 device.next_sequence -= 1;
             }
-        });
-        self.keep_device()
+            device.next_sequence != given_out
+        })
     }
 }
 
@@ -345,55 +391,56 @@ impl Phone {
 struct Sealing<'a> {
     phone: &'a Phone,
     number: u64,
-    held: bool,
+    /// Until it is held.
+    place: Option<Place>,
 }
 
 impl<'a> Sealing<'a> {
-    fn begin(phone: &'a Phone) -> Result<Self, PhoneError> {
+    fn begin(phone: &'a Phone, len: usize) -> Result<Self, PhoneError> {
         let unused = phone.open_state()?.unused.pop_first();
         let number = match unused {
             Some(number) => number,
             None => phone.reserve()?,
         };
         let mut state = phone.lock();
-        let refused = match () {
-            () if state.closed => Some(PhoneError::Closed),
-            () if phone.queue.room() <= state.sealing => Some(ClientError::QueueFull.into()),
-            () => None,
+        let place = match state.closed {
+            true => Err(PhoneError::Closed),
+            false => phone.queue.place(len).map_err(PhoneError::from),
         };
-        if let Some(refused) = refused {
-            state.unused.insert(number);
-            return Err(refused);
-        }
-        state.sealing = state.sealing.saturating_add(1);
+        let place = match place {
+            Ok(place) => place,
+            Err(refused) => {
+                state.unused.insert(number);
+                return Err(refused);
+            }
+        };
+        // The picture that the shutter was made ready for is this one.
+        state.ready = false;
         drop(state);
-        let sealing = Self { phone, number, held: false };
-        phone.keep_in_flight(0)?;
+        let sealing = Self { phone, number, place: Some(place) };
+        phone.keep_in_flight()?;
         Ok(sealing)
     }
 
     fn hold(mut self, sealed: SealedCapture) -> Result<Arc<SealedCapture>, PhoneError> {
         // Whoever closes at this moment finds it in the queue, or this finds that it is closed.
-        let mut state = self.phone.open_state()?;
-        let capture = self.phone.queue.push(sealed).map_err(|(error, _)| error)?;
-        state.sealing = state.sealing.saturating_sub(1);
-        self.held = true;
+        let state = self.phone.open_state()?;
+        let capture = self.place.take().map(|place| place.fill(sealed));
         drop(state);
-        Ok(capture)
+        capture.ok_or(PhoneError::NotHeld)
     }
 }
 
 impl Drop for Sealing<'_> {
     fn drop(&mut self) {
-        if self.held {
-            return;
-        }
-        let mut state = self.phone.lock();
-        state.sealing = state.sealing.saturating_sub(1);
+        let Some(place) = self.place.take() else { return };
+        drop(place);
         // Its manifest, if there is one, goes unseen.
-        state.unused.insert(self.number);
-        drop(state);
+        self.phone.lock().unused.insert(self.number);
         // A counter that is one too high is set right by the next that is kept.
-        let _ = self.phone.keep_in_flight(0);
+        let _ = self.phone.keep_in_flight();
     }
 }
+
+#[cfg(test)]
+mod tests;

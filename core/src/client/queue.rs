@@ -1,7 +1,9 @@
 //! Pictures in flight: sealed, in memory, bounded.
 //!
 //! Nothing of it is on disk, so whoever closes the app loses what is in it; the app keeps a counter without content, which
-//! [`Queue::len`] tells it, so that the next start can say how many were lost. The queue refuses before the shutter, not after it.
+//! [`Queue::in_flight`] tells it, so that the next start can say how many were lost. The queue refuses before the shutter, not after it: whoever was
+//! told that there is room keeps it, even if the picture turns out larger than those before. So what is held may be more than the capacity, by
+//! what one picture is larger than the largest before it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +28,25 @@ struct Inner {
     captures: VecDeque<Arc<SealedCapture>>,
     held: usize,
     largest: usize,
+    /// Pictures that are being made, and what they may come to.
+    places: usize,
+    promised: usize,
+}
+
+impl Inner {
+    fn expected(&self) -> usize {
+        if self.largest == 0 { EXPECTED_LEN } else { self.largest }
+    }
+
+    fn room(&self, capacity: usize) -> usize {
+        capacity.saturating_sub(self.held.saturating_add(self.promised)) / self.expected()
+    }
+
+    fn release(&mut self, promised: Option<usize>) {
+        let Some(promised) = promised else { return };
+        self.places = self.places.saturating_sub(1);
+        self.promised = self.promised.saturating_sub(promised);
+    }
 }
 
 impl Queue {
@@ -36,26 +57,28 @@ impl Queue {
 
     /// How many more pictures fit, judged by the largest seen so far. At 0 the shutter is to stay closed.
     pub fn room(&self) -> usize {
-        let inner = self.lock();
-        let expected = if inner.largest == 0 { EXPECTED_LEN } else { inner.largest };
-        self.capacity.saturating_sub(inner.held) / expected
+        self.lock().room(self.capacity)
     }
 
-    /// Takes a capture in.
+    /// A place for a picture that is about to be made of `len` bytes of photograph.
     ///
     /// # Errors
-    /// [`ClientError::QueueFull`], with the capture given back.
-    pub fn push(&self, capture: SealedCapture) -> Result<Arc<SealedCapture>, (ClientError, Box<SealedCapture>)> {
+    /// [`ClientError::QueueFull`] if there is no room: see [`Queue::room`].
+    pub fn place(&self, len: usize) -> Result<Place, ClientError> {
         let mut inner = self.lock();
-        let size = capture.size();
-        if inner.held.saturating_add(size) > self.capacity {
-            return Err((ClientError::QueueFull, Box::new(capture)));
+        if inner.room(self.capacity) == 0 {
+            return Err(ClientError::QueueFull);
         }
-        let capture = Arc::new(capture);
-        inner.held = inner.held.saturating_add(size);
-        inner.largest = inner.largest.max(size);
-        inner.captures.push_back(capture.clone());
-        Ok(capture)
+        let promised = len.max(inner.expected());
+        inner.places = inner.places.saturating_add(1);
+        inner.promised = inner.promised.saturating_add(promised);
+        Ok(Place { queue: self.clone(), promised: Some(promised) })
+    }
+
+    /// How many pictures are held or being made: the number for the counter.
+    pub fn in_flight(&self) -> usize {
+        let inner = self.lock();
+        inner.captures.len().saturating_add(inner.places)
     }
 
     /// The oldest that is still held.
@@ -98,7 +121,7 @@ impl Queue {
         }
     }
 
-    /// How many are held: the number for the counter.
+    /// How many are held.
     pub fn len(&self) -> usize {
         self.lock().captures.len()
     }
@@ -110,5 +133,69 @@ impl Queue {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the queue for one picture. Dropped, it is free again.
+#[derive(Debug)]
+pub struct Place {
+    queue: Queue,
+    /// Bytes; nothing once it is filled.
+    promised: Option<usize>,
+}
+
+impl Place {
+    /// Takes the picture in.
+    pub fn fill(mut self, capture: SealedCapture) -> Arc<SealedCapture> {
+        let capture = Arc::new(capture);
+        let mut inner = self.queue.lock();
+        // All in one, so that whoever counts counts this picture once.
+        inner.release(self.promised.take());
+        inner.held = inner.held.saturating_add(capture.size());
+        inner.largest = inner.largest.max(capture.size());
+        inner.captures.push_back(capture.clone());
+        drop(inner);
+        capture
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queue.lock().release(self.promised.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{World, photo};
+
+    #[test]
+    fn whoever_was_told_that_there_is_room_has_it_and_nobody_else() {
+        let queue = Queue::new(2 * EXPECTED_LEN);
+        assert_eq!(queue.room(), 2);
+        // A photograph larger than all that is held for it.
+        let place = queue.place(3 * EXPECTED_LEN).unwrap();
+        assert_eq!((queue.room(), queue.in_flight(), queue.len()), (0, 1, 0));
+        assert!(matches!(queue.place(1), Err(ClientError::QueueFull)));
+        drop(place);
+        assert_eq!((queue.room(), queue.in_flight()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_held_takes_the_place_of_what_was_promised() {
+        let mut world = World::new();
+        let (first, second) = (world.capture(&photo(16)), world.capture(&photo(16)));
+        let size = first.size();
+        let queue = Queue::new(EXPECTED_LEN);
+        for capture in [first, second] {
+            let place = queue.place(EXPECTED_LEN).unwrap();
+            assert_eq!(queue.room(), 0, "nothing is known of it yet");
+            place.fill(Arc::into_inner(capture).unwrap());
+        }
+        assert_eq!((queue.len(), queue.in_flight()), (2, 2));
+        assert_eq!(queue.room(), (EXPECTED_LEN - 2 * size) / size);
+        assert_eq!(queue.clear(), 2);
+        assert_eq!((queue.in_flight(), queue.room()), (0, EXPECTED_LEN / size));
     }
 }

@@ -46,6 +46,15 @@ impl Silence {
         }
     }
 
+    /// A stable name for programs and logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NobodyListens => "nobody-listens",
+            Self::UdpDoesNotPass => "udp-does-not-pass",
+            Self::Unknown => "unreachable",
+        }
+    }
+
     /// For the person who holds the phone: what it is at `addresses`, and what to do.
     pub(super) fn sentence(self, addresses: &str) -> String {
         match self {

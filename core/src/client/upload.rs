@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connect::{Client, Live};
+use super::device::Device;
 use super::{CancelToken, ClientError, spread};
 use crate::capture::SealedCapture;
 use crate::device_key::DeviceKeyError;
@@ -64,7 +65,7 @@ impl Client {
         let mut round = 0;
         let mut keys_asked = false;
         loop {
-            let error = match self.attempt(capture, progress).await {
+            let error = match self.acknowledged(capture, progress).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
             };
@@ -82,13 +83,33 @@ impl Client {
         }
     }
 
-    async fn attempt(
+    /// Sends it and holds the receipt against the newest checkpoint. One that came before it from another upload is newer than what this one
+    /// was held against: a gateway that kept a log for each upload would then be believed both. So the receipt is asked for once more, against that
+    /// checkpoint, and one upload at a time.
+    async fn acknowledged(
         &self,
         capture: &Arc<SealedCapture>,
         progress: &(impl Fn(Progress) + std::marker::Send + Sync),
     ) -> Result<VerifiedReceipt, ClientError> {
-        let live = self.live().await?;
         let device = self.device();
+        let receipt = self.attempt(capture, &device, progress).await?;
+        let _alone = self.believing.lock().await;
+        let newest = self.device();
+        let receipt = match newest.checkpoint == device.checkpoint {
+            true => receipt,
+            false => self.attempt(capture, &newest, &|_| {}).await?,
+        };
+        self.update(|device| device.checkpoint = Some(receipt.checkpoint().clone()));
+        Ok(receipt)
+    }
+
+    async fn attempt(
+        &self,
+        capture: &Arc<SealedCapture>,
+        device: &Device,
+        progress: &(impl Fn(Progress) + std::marker::Send + Sync),
+    ) -> Result<VerifiedReceipt, ClientError> {
+        let live = self.live().await?;
         let trust = Trust {
             key_set: device.key_set.key_set(),
             device_id: device.device_id,
@@ -99,18 +120,9 @@ impl Client {
             ManifestError::DeviceKey(error) => error,
             _ => DeviceKeyError::Failed,
         })?;
-        let receipt = match transfer(&live, capture, &manifest, trust, progress).await {
-            Ok(receipt) => receipt,
-            // A stream that broke because the connection was closed says so less well than the connection does.
-            Err(error) => return Err(live.connection.close_reason().map_or(error, ClientError::from)),
-        };
-        self.update(|device| {
-            let newest = receipt.checkpoint();
-            if device.checkpoint.as_ref().is_none_or(|held| held.size <= newest.size) {
-                device.checkpoint = Some(newest.clone());
-            }
-        });
-        Ok(receipt)
+        // A stream that broke because the connection was closed says so less well than the connection does.
+        let sent = transfer(&live, capture, &manifest, trust, progress).await;
+        sent.map_err(|error| live.connection.close_reason().map_or(error, ClientError::from))
     }
 }
 
@@ -134,7 +146,7 @@ async fn transfer(
             tokio::select! {
                 biased;
                 answer = recv.read_chunk(READ_LEN, true) => {
-                    let chunk = answer?.ok_or(ClientError::Protocol)?;
+                    let chunk = answer?.ok_or(ClientError::ConnectionLost)?;
                     if let Some(receipt) = session.handle_bytes(&chunk.bytes)? {
                         return Ok(receipt);
                     }
@@ -151,7 +163,8 @@ async fn transfer(
             let _ = send.finish();
         }
         let answer = timeout(ANSWER_TIMEOUT, recv.read_chunk(READ_LEN, true)).await;
-        let chunk = answer.map_err(|_| ClientError::ConnectionLost)??.ok_or(ClientError::Protocol)?;
+        // An end without an answer is that of a gateway which is being stopped.
+        let chunk = answer.map_err(|_| ClientError::ConnectionLost)??.ok_or(ClientError::ConnectionLost)?;
         if let Some(receipt) = session.handle_bytes(&chunk.bytes)? {
             return Ok(receipt);
         }

@@ -79,7 +79,7 @@ impl From<SendError> for CliError {
             SendError::Identity(error) => error.into(),
             SendError::Client(error) => error.into(),
             SendError::Capture(_) => Self::new(Exit::BadInput, error),
-            SendError::Interrupted => Self::new(Exit::Failed, error),
+            SendError::Keep(_) | SendError::Interrupted => Self::new(Exit::Failed, error),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use safelight_core::client::Options;
+use safelight_core::client::{Options, Progress};
 use safelight_core::photo::Photo;
 use safelight_core::strip;
 use serde_json::Value;
@@ -186,13 +186,13 @@ impl Story {
 
     /// Takes, strips, seals and sends; then looks what the camera's bytes said, and what the stripped ones say.
     async fn photograph(&mut self, figures: &mut Figures) -> Result<(Search, Reference), DemoError> {
-        let mut sender = Sender::open(&self.places.identity, Clock::system(), Options::default())?;
+        let sender = Sender::open(&self.places.identity, Clock::system(), Options::default())?;
         sender.get_ready().await?;
         let mut planted = Search::default();
         patients::plant(&mut planted);
         let mut reference = None;
         let mut pixels = 0;
-        let bar = Bar::new(self.photographs, self.output);
+        let bar = Arc::new(Bar::new(self.photographs, self.output));
         for index in 0..self.photographs {
             let number = index.saturating_add(1);
             let failed = |why: String| DemoError::Photograph { number, why };
@@ -206,8 +206,12 @@ impl Story {
             let jpeg = taken.bytes;
 
             let shutter = || Ok::<_, SendError>(jpeg.clone());
-            let sent =
-                sender.send(shutter, &label, None, |progress| bar.picture(progress.sent, progress.total)).await?;
+            let drawn = bar.clone();
+            let progress = move |progress: Progress| {
+                drawn.picture(progress.sent, progress.total);
+                true
+            };
+            let sent = sender.send(shutter, &label, None, Arc::new(progress)).await?;
             bar.picture_done();
 
             let mut of_this = Search::default();
@@ -242,7 +246,7 @@ impl Story {
         }
         drop(bar);
         // `send` returns for a verified receipt and for nothing else, and the device keeps the newest checkpoint that one led to.
-        let seen = sender.client().device().checkpoint.map_or(0, |checkpoint| checkpoint.size);
+        let seen = sender.device()?.checkpoint.map_or(0, |checkpoint| checkpoint.size);
         sender.close().await?;
         let receipts = figures.photographs.len();
         let distinct: BTreeSet<u64> = figures.photographs.iter().map(|sent| sent.receipt_index).collect();

@@ -110,7 +110,7 @@ impl Identity {
     /// [`IdentityError::File`]; what was enrolled here before still is then.
     pub fn keep(&self, device: &Device, key: &SoftwareKey) -> Result<(), IdentityError> {
         keyfile::replace_p256(&self.path(NEXT_KEY), key)?;
-        self.save(device)?;
+        self.save(&device.to_bytes())?;
         self.promote()
     }
 
@@ -132,20 +132,22 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::File`]; what was kept before is still there then.
-    pub fn save(&self, device: &Device) -> Result<(), IdentityError> {
-        Ok(keyfile::replace(&self.path(DEVICE), 0o600, &device.to_bytes())?)
+    pub fn save(&self, device: &[u8]) -> Result<(), IdentityError> {
+        Ok(keyfile::replace(&self.path(DEVICE), 0o600, device)?)
     }
 
     /// Takes a renewal over: new key, then the certificate for it, then the new key in the old one's place. Whenever this is cut off,
     /// [`Identity::open`] finds a certificate with its key.
     ///
     /// # Errors
-    /// [`IdentityError::KeyMismatch`] if `key` did not make `renewed`.
-    pub fn take_over(&self, device: &Device, key: &FileKey, renewed: &PublicKey) -> Result<(), IdentityError> {
-        let fresh = key.take_fresh(renewed).ok_or_else(|| IdentityError::KeyMismatch(self.folder.clone()))?;
+    /// [`IdentityError::KeyMismatch`] if `key` did not make `renewed`. What failed may be done again.
+    pub fn take_over(&self, device: &[u8], key: &FileKey, renewed: &PublicKey) -> Result<(), IdentityError> {
+        let fresh = key.fresh(renewed).ok_or_else(|| IdentityError::KeyMismatch(self.folder.clone()))?;
         keyfile::replace_p256(&self.path(NEXT_KEY), &fresh)?;
         self.save(device)?;
-        self.promote()
+        self.promote()?;
+        key.forget_fresh();
+        Ok(())
     }
 
     /// The counter of pictures in flight.

@@ -1,6 +1,6 @@
 //! The device key of a computer: in a file, under the protection that the file has. `device list` shows such a device as `software`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use getrandom::SysRng;
 use safelight_core::device_key::{DeviceKey, DeviceKeyError, PublicKey, SoftwareDeviceKey, SoftwareKey};
@@ -21,10 +21,18 @@ impl FileKey {
         Self { key: SoftwareDeviceKey::new(key, SysRng), fresh: Arc::default() }
     }
 
-    /// The private key that [`DeviceKey::new_key`] made for `public`, to be kept; the others are forgotten.
-    pub fn take_fresh(&self, public: &PublicKey) -> Option<SoftwareKey> {
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *fresh).into_iter().find(|key| key.verifying() == *public)
+    /// The private key that [`DeviceKey::new_key`] made for `public` and that is not kept yet.
+    pub fn fresh(&self, public: &PublicKey) -> Option<SoftwareKey> {
+        self.lock().iter().find(|key| key.verifying() == *public).cloned()
+    }
+
+    /// One is kept, and the others are of no use.
+    pub fn forget_fresh(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<SoftwareKey>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -39,11 +47,12 @@ impl DeviceKey for FileKey {
 
     fn new_key(&self) -> Result<Arc<dyn DeviceKey>, DeviceKeyError> {
         let key = SoftwareKey::generate(&mut SysRng)?;
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = self.lock();
         if fresh.len() == MAX_FRESH {
             fresh.remove(0);
         }
         fresh.push(key.clone());
+        drop(fresh);
         // Successors are found through every key of the line, so that a second renewal in one run is kept as well.
         Ok(Arc::new(Self { key: SoftwareDeviceKey::new(key, SysRng), fresh: Arc::clone(&self.fresh) }))
     }
@@ -58,14 +67,16 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_is_handed_out_once_and_only_for_its_own_public_half() {
+    fn a_new_key_is_found_by_its_public_half_until_one_is_kept() {
         let old = file_key();
         let new = old.new_key().unwrap().public_key().unwrap();
         assert!(new != old.public_key().unwrap());
-        assert!(old.take_fresh(&new).is_some_and(|key| key.verifying() == new));
-        assert!(old.take_fresh(&new).is_none());
-        old.new_key().unwrap();
-        assert!(old.take_fresh(&old.public_key().unwrap()).is_none());
+        for _ in 0..2 {
+            assert!(old.fresh(&new).is_some_and(|key| key.verifying() == new));
+        }
+        assert!(old.fresh(&old.public_key().unwrap()).is_none());
+        old.forget_fresh();
+        assert!(old.fresh(&new).is_none());
     }
 
     #[test]
@@ -73,7 +84,7 @@ mod tests {
         let first = file_key();
         let second = first.new_key().unwrap();
         let third = second.new_key().unwrap().public_key().unwrap();
-        assert!(first.take_fresh(&third).is_some());
+        assert!(first.fresh(&third).is_some());
     }
 
     #[test]

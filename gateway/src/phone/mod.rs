@@ -4,6 +4,7 @@
 //! | file | does |
 //! |---|---|
 //! | [`identity`] | the folder in which an enrolled device is kept |
+//! | `folder` | that folder as the place where the core's phone keeps things |
 //! | [`key`] | the device key, in a file |
 //! | [`in_flight`] | the counter that lets the next start say how many pictures were lost |
 //! | [`label`] | who the patient is, from a file and from flags |
@@ -13,6 +14,7 @@
 //! Sending writes to two files in the identity's folder and to nothing else. Neither holds anything of a picture or a patient.
 
 pub mod camera;
+mod folder;
 pub mod identity;
 pub mod in_flight;
 pub mod key;

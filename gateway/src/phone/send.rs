@@ -1,27 +1,25 @@
-//! Photograph in, verified receipt out.
+//! Photograph in, verified receipt out: the core's phone, one photograph at a time.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
-use safelight_core::capture::{self, CaptureError, SealedCapture, Setting};
-use safelight_core::client::queue::Queue;
-use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress, not_now};
+use safelight_core::capture::{CaptureError, SealedCapture};
+use safelight_core::client::device::Device;
+use safelight_core::client::phone::{KeepError, Listener, Opening, Phone, PhoneError, QUEUE_LEN};
+use safelight_core::client::{CancelToken, ClientError, Options};
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
 use safelight_core::strip::Report;
 use safelight_core::wire::RefusalCode;
+use zeroize::Zeroizing;
 
+use super::folder::Folder;
 use super::identity::{Identity, IdentityError};
-use super::key::FileKey;
 use crate::clock::Clock;
 use crate::keyfile::KeyFileError;
-
-/// What the queue of sealed pictures may hold, in bytes.
-const QUEUE_LEN: usize = 256 * 1024 * 1024;
 
 /// Why a photograph was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +33,9 @@ pub enum SendError {
     /// The gateway, or the way to it.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// What must be kept was not.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// Sealing was cut off.
     #[error("sealing was interrupted: try again")]
     Interrupted,
@@ -61,6 +62,17 @@ impl SendError {
                     | RefusalCode::DigestMismatch
             ),
             _ => false,
+        }
+    }
+
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Client(error) => error.code(),
+            Self::Identity(_) => "identity",
+            Self::Capture(_) => "photograph",
+            Self::Keep(_) => "not-kept",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -95,14 +107,10 @@ pub struct Sent {
 /// An enrolled device that sends.
 #[derive(Debug)]
 pub struct Sender {
-    identity: Identity,
-    client: Client,
-    key: Arc<FileKey>,
-    queue: Queue,
+    phone: Arc<Phone>,
+    folder: Arc<Folder>,
     clock: Clock,
     cancel: CancelToken,
-    lost: usize,
-    reserved: Option<u64>,
 }
 
 impl Sender {
@@ -112,27 +120,34 @@ impl Sender {
     /// [`SendError::Identity`].
     pub fn open(folder: &Path, clock: Clock, options: Options) -> Result<Self, SendError> {
         let (identity, device, key) = Identity::open(folder, clock.now())?;
-        let lost = identity.in_flight().lost()?;
-        let client = Client::new(device, key.clone(), options);
-        let queue = Queue::new(QUEUE_LEN);
-        Ok(Self { identity, client, key, queue, clock, cancel: CancelToken::new(), lost, reserved: None })
+        let in_flight = identity.in_flight().lost()?;
+        let folder = Arc::new(Folder::new(identity, key.clone(), clock.clone()));
+        let opening = Opening {
+            identity: &device.to_bytes(),
+            in_flight,
+            key,
+            keep: folder.clone(),
+            queue_len: QUEUE_LEN,
+            options,
+        };
+        let phone = Phone::open(opening, clock.now()).map_err(|error| explained(&folder, error))?;
+        Ok(Self { phone: Arc::new(phone), folder, clock, cancel: CancelToken::new() })
     }
 
     /// How many pictures an earlier run lost because it was killed. Forgets it when it has been asked.
     ///
     /// # Errors
     /// [`SendError::Identity`] if the counter cannot be set back.
-    pub fn take_lost(&mut self) -> Result<usize, SendError> {
-        let lost = std::mem::take(&mut self.lost);
-        if lost > 0 {
-            self.identity.in_flight().set(0)?;
-        }
-        Ok(lost)
+    pub fn take_lost(&self) -> Result<usize, SendError> {
+        self.phone.take_lost().map_err(|error| self.explained(error))
     }
 
-    /// The connection and what the device remembers.
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// What the device remembers.
+    ///
+    /// # Errors
+    /// None while it is open.
+    pub fn device(&self) -> Result<Device, SendError> {
+        self.phone.device().map_err(|error| self.explained(error))
     }
 
     /// Ends whatever is being sent.
@@ -145,29 +160,15 @@ impl Sender {
     /// # Errors
     /// [`SendError::Client`] if the gateway does not answer or does not let this device in.
     pub async fn get_ready(&self) -> Result<(), SendError> {
-        self.client.connect().await?;
-        // A clinic process that is busy or locked can renew next time: the certificate still holds, or the gateway will say that
-        // it does not.
-        if let Some(Some(renewed)) = not_now(self.client.renew_if_due(self.clock.now()).await)? {
-            let public = renewed.key.public_key().map_err(ClientError::from)?;
-            self.identity.take_over(&self.client.device(), &self.key, &public)?;
-        }
-        if not_now(self.client.update_key_set(self.clock.now()).await)? == Some(true) {
-            self.identity.save(&self.client.device())?;
-        }
-        Ok(())
+        self.phone.connect(self.clock.now()).await.map_err(|error| self.explained(error))
     }
 
-    /// Makes ready for the next shutter: the counter is up and the sequence number reserved on disk before there is a picture.
-    fn before_shutter(&mut self) -> Result<u64, SendError> {
-        self.identity.in_flight().set(self.queue.len().saturating_add(1))?;
-        if let Some(sequence) = self.reserved {
-            return Ok(sequence);
-        }
-        let sequence = self.client.update(|device| device.take_sequence());
-        self.identity.save(&self.client.device())?;
-        self.reserved = Some(sequence);
-        Ok(sequence)
+    /// Connects and takes the newest key set, but renews nothing.
+    ///
+    /// # Errors
+    /// As [`Sender::get_ready`].
+    pub async fn knock(&self) -> Result<(), SendError> {
+        self.phone.update_keys(self.clock.now()).await.map_err(|error| self.explained(error))
     }
 
     /// Sends one photograph. `shutter` gives its bytes, which are overwritten as soon as they are sealed.
@@ -175,82 +176,76 @@ impl Sender {
     /// # Errors
     /// Any [`SendError`]; nothing of the picture is held then.
     pub async fn send<E: From<SendError>>(
-        &mut self,
+        &self,
         shutter: impl FnOnce() -> Result<Vec<u8>, E>,
         label: &Arc<Label>,
         operator: Option<&OperatorId>,
-        progress: impl Fn(Progress) + Send + Sync,
+        progress: Listener,
     ) -> Result<Sent, E> {
-        let sequence = self.before_shutter()?;
-        let sent = match shutter() {
-            Ok(photo) => self.seal_and_upload(photo, sequence, label, operator, progress).await.map_err(E::from),
-            Err(error) => Err(error),
-        };
-        self.identity.in_flight().set(self.queue.len()).map_err(SendError::from)?;
-        sent
+        self.phone.ready_for_shutter().map_err(|error| self.explained(error))?;
+        let photo = Zeroizing::new(shutter()?);
+        Ok(self.seal_and_upload(photo, label.clone(), operator.cloned(), progress).await?)
     }
 
     async fn seal_and_upload(
-        &mut self,
-        photo: Vec<u8>,
-        sequence: u64,
-        label: &Arc<Label>,
-        operator: Option<&OperatorId>,
-        progress: impl Fn(Progress) + Send + Sync,
+        &self,
+        photo: Zeroizing<Vec<u8>>,
+        label: Arc<Label>,
+        operator: Option<OperatorId>,
+        progress: Listener,
     ) -> Result<Sent, SendError> {
         let begun = Instant::now();
-        let sealed = self.seal(photo, sequence, label.clone(), operator.cloned()).await?;
-        // From here on the number stands in a signature.
-        self.reserved = None;
-        let (id, removed, sealed_len) = (sealed.id(), *sealed.removed(), sealed.size());
-        let sealed = self.queue.push(sealed).map_err(|(error, _)| error)?;
-        let receipt = match self.client.upload(&sealed, progress, &self.cancel).await {
+        let sealed = self.seal(photo, label, operator).await?;
+        let id = sealed.id();
+        let receipt = match self.phone.send(id, Some(progress), &self.cancel).await {
             Ok(receipt) => receipt,
             Err(error) => {
-                self.queue.discard(id);
-                return Err(error.into());
+                // A run of this program holds no picture for a later try.
+                let _ = self.phone.discard(id);
+                return Err(self.explained(error));
             }
         };
-        let took = begun.elapsed();
-        self.queue.free(&receipt);
-        self.identity.save(&self.client.device())?;
-        Ok(Sent { id, receipt_index: receipt.index(), stored_at: receipt.stored_at(), removed, sealed_len, took })
+        Ok(Sent {
+            id,
+            receipt_index: receipt.index(),
+            stored_at: receipt.stored_at(),
+            removed: *sealed.removed(),
+            sealed_len: sealed.size(),
+            took: begun.elapsed(),
+        })
     }
 
     async fn seal(
         &self,
-        photo: Vec<u8>,
-        sequence: u64,
+        photo: Zeroizing<Vec<u8>>,
         label: Arc<Label>,
         operator: Option<OperatorId>,
-    ) -> Result<SealedCapture, SendError> {
-        let device = self.client.device();
-        let key = self.client.key();
-        let captured_at = self.clock.now();
-        let seal = move || {
-            let setting = Setting {
-                key_set: device.key_set.key_set(),
-                device_id: device.device_id,
-                operator: operator.as_ref().unwrap_or(&device.operator),
-                sequence,
-                captured_at,
-                workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            };
-            capture::capture_owned(photo, &label, &setting, key.as_ref(), &mut SysRng)
-        };
-        Ok(tokio::task::spawn_blocking(seal).await.map_err(|_| SendError::Interrupted)??)
+    ) -> Result<Arc<SealedCapture>, SendError> {
+        let (phone, taken_at) = (self.phone.clone(), self.clock.now());
+        let seal = move || phone.capture(&photo, &label, operator.as_ref(), taken_at, &mut SysRng);
+        let sealed = tokio::task::spawn_blocking(seal).await.map_err(|_| SendError::Interrupted)?;
+        sealed.map_err(|error| self.explained(error))
     }
 
-    /// Gives a reserved number back that no picture has used, and ends the connection.
+    /// Gives back a number that no picture has used, and ends the connection.
     ///
     /// # Errors
     /// [`SendError::Identity`]; the number is then missing in the device's sequence, which the clinic will report as a gap.
-    pub async fn close(mut self) -> Result<(), SendError> {
-        if let Some(sequence) = self.reserved.take() {
-            self.client.update(|device| device.next_sequence = sequence);
-            self.identity.save(&self.client.device())?;
-        }
-        self.client.disconnect().await;
-        Ok(())
+    pub async fn close(self) -> Result<(), SendError> {
+        self.phone.close().await.map(drop).map_err(|error| self.explained(error))
+    }
+
+    fn explained(&self, error: PhoneError) -> SendError {
+        explained(&self.folder, error)
+    }
+}
+
+fn explained(folder: &Folder, error: PhoneError) -> SendError {
+    match error {
+        PhoneError::Client(error) => error.into(),
+        PhoneError::Capture(error) => error.into(),
+        PhoneError::Keep(error) => folder.why().map_or(error.into(), SendError::Identity),
+        // Nobody else has this phone, so it is neither busy nor closed, and its key was looked at when the folder was opened.
+        _ => SendError::Interrupted,
     }
 }

@@ -40,10 +40,12 @@ impl Phone {
             teller.finish().await;
         }
         self.events.tell(Event::Stored { capture: id, index: receipt.index() });
-        // It is stored, whatever the app can keep of it.
-        if off_worker(|| self.freed().and_then(|()| self.keep_device())).is_err() {
-            self.events.tell(Event::NotKept);
-        }
+        off_worker(|| {
+            self.freed();
+            if self.keep_device().is_err() {
+                self.events.tell(Event::NotKept);
+            }
+        });
         Ok(receipt)
     }
 
@@ -70,11 +72,26 @@ impl Phone {
     /// Connects, renews the certificate if that is due, and takes the newest key set. An app does this when it comes to the front.
     ///
     /// # Errors
-    /// Any [`ClientError`] if the gateway does not answer or does not let this device in.
+    /// Any [`ClientError`] if the gateway does not answer or does not let this device in; [`PhoneError::Closed`].
     pub async fn connect(&self, now: UnixMillis) -> Result<(), PhoneError> {
-        drop(self.open_state()?);
+        self.unless_closed(self.connect_and_maintain(now)).await
+    }
+
+    async fn connect_and_maintain(&self, now: UnixMillis) -> Result<(), PhoneError> {
         self.client.connect().await?;
         self.renew(false, now).await?;
+        self.take_newest_keys(now).await
+    }
+
+    /// Connects and takes the newest key set: whether the gateway lets this device in is known then, since a connection alone does not say it.
+    ///
+    /// # Errors
+    /// As [`Phone::connect`].
+    pub async fn update_keys(&self, now: UnixMillis) -> Result<(), PhoneError> {
+        self.unless_closed(self.take_newest_keys(now)).await
+    }
+
+    async fn take_newest_keys(&self, now: UnixMillis) -> Result<(), PhoneError> {
         // A clinic process that is busy or locked can do it next time.
         if not_now(self.client.update_key_set(now).await)? == Some(true) {
             let number = self.client.device().key_set.key_set().number;
@@ -89,8 +106,7 @@ impl Phone {
     /// # Errors
     /// [`ClientError::Socket`], [`PhoneError::Closed`].
     pub async fn network_changed(&self) -> Result<(), PhoneError> {
-        drop(self.open_state()?);
-        Ok(self.client.rebind().await?)
+        self.unless_closed(async { Ok(self.client.rebind().await?) }).await
     }
 
     /// Renews the certificate, at most once at a time.

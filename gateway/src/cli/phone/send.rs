@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use safelight_core::client::Options;
+use safelight_core::client::{Options, Progress};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
 use serde::Serialize;
@@ -95,13 +95,14 @@ pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliErr
     let label = Arc::new(label(&mut args)?);
     let operator = args.operator.take();
     let options = Options { retry_for: args.timeout, ..Options::default() };
-    let mut sender = Sender::open(&args.identity, Clock::system(), options)?;
+    let sender = Sender::open(&args.identity, Clock::system(), options)?;
     match sender.take_lost()? {
         0 => {}
         1 => complain("1 picture was lost: an earlier run was ended while it was sending."),
         lost => complain(&format!("{lost} pictures were lost: an earlier run was ended while it was sending.")),
     }
-    let patience = Patience::new(sender.client().device().key_set.key_set().addresses.join(", "), args.timeout);
+    let addresses = sender.device()?.key_set.key_set().addresses.join(", ");
+    let patience = Arc::new(Patience::new(addresses, args.timeout));
     patience.wait_for(sender.get_ready(), None, complain).await??;
 
     let cancel = sender.cancel_token();
@@ -112,7 +113,7 @@ pub(super) async fn run(mut args: SendArgs, output: Output) -> Result<(), CliErr
     });
     let mut rows = Vec::with_capacity(args.photos.len());
     let job = Job { photos: &args.photos, label: &label, operator: operator.as_ref(), patience: &patience };
-    let outcome = send_all(&mut sender, &job, &mut rows, output).await;
+    let outcome = send_all(&sender, &job, &mut rows, output).await;
     interrupted.abort();
     let closed = sender.close().await;
     // What has been stored is told whatever came after it.
@@ -137,19 +138,22 @@ struct Job<'a> {
     photos: &'a [PathBuf],
     label: &'a Arc<Label>,
     operator: Option<&'a OperatorId>,
-    patience: &'a Patience,
+    patience: &'a Arc<Patience>,
 }
 
 /// Sends one after the other. Those that cannot be sent are named, and the others sent.
-async fn send_all(sender: &mut Sender, job: &Job<'_>, rows: &mut Vec<Row>, output: Output) -> Result<(), CliError> {
-    let bar = Bar::new(job.photos.len(), output);
+async fn send_all(sender: &Sender, job: &Job<'_>, rows: &mut Vec<Row>, output: Output) -> Result<(), CliError> {
+    let bar = Arc::new(Bar::new(job.photos.len(), output));
     let end = sender.cancel_token();
     for path in job.photos {
         let shutter = || camera::read(path).map_err(Trouble::File);
-        let sending = sender.send(shutter, job.label, job.operator, |progress| {
-            job.patience.heard();
-            bar.picture(progress.sent, progress.total);
-        });
+        let (drawn, patience) = (bar.clone(), job.patience.clone());
+        let progress = move |progress: Progress| {
+            patience.heard();
+            drawn.picture(progress.sent, progress.total);
+            true
+        };
+        let sending = sender.send(shutter, job.label, job.operator, Arc::new(progress));
         match job.patience.wait_for(sending, Some(&end), |line| bar.above(|| complain(line))).await? {
             Ok(sent) => rows.push(row(path, &sent)),
             Err(Trouble::File(error)) => bar.above(|| complain(&format!("{}: {error}", path.display()))),

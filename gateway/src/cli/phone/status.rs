@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::outcome::{CliError, Output};
 use crate::cli::time;
 use crate::clock::Clock;
-use crate::phone::send::Sender;
+use crate::phone::send::{SendError, Sender};
 
 /// Show the enrolled device.
 #[derive(Debug, Args)]
@@ -41,9 +41,9 @@ struct Status {
 
 pub(super) async fn run(args: StatusArgs, output: Output) -> Result<(), CliError> {
     let clock = Clock::system();
-    let mut sender = Sender::open(&args.identity, clock.clone(), Options::default())?;
-    let reached = knock(&sender, &clock).await;
-    let device = sender.client().device();
+    let sender = Sender::open(&args.identity, clock.clone(), Options::default())?;
+    let reached = knock(&sender).await;
+    let device = sender.device()?;
     let not_after = Validity::of_certificate(&device.certificate).map(|validity| validity.not_after);
     let keys = device.key_set.key_set();
     let status = Status {
@@ -58,7 +58,7 @@ pub(super) async fn run(args: StatusArgs, output: Output) -> Result<(), CliError
         next_sequence: device.next_sequence,
         addresses: keys.addresses.clone(),
         answers: reached.is_ok(),
-        problem: reached.as_ref().err().map(ClientError::code),
+        problem: reached.as_ref().err().map(SendError::code),
         lost: sender.take_lost()?,
     };
     sender.close().await?;
@@ -67,12 +67,9 @@ pub(super) async fn run(args: StatusArgs, output: Output) -> Result<(), CliError
 }
 
 /// Asks for something small: a connection alone does not yet say that the gateway lets this device in.
-async fn knock(sender: &Sender, clock: &Clock) -> Result<(), ClientError> {
-    let asked = async {
-        sender.client().connect().await?;
-        sender.client().update_key_set(clock.now()).await.map(drop)
-    };
-    tokio::time::timeout(Duration::from_secs(15), asked).await.unwrap_or(Err(ClientError::ConnectionLost))
+async fn knock(sender: &Sender) -> Result<(), SendError> {
+    let asked = tokio::time::timeout(Duration::from_secs(15), sender.knock());
+    asked.await.unwrap_or(Err(ClientError::ConnectionLost.into()))
 }
 
 fn human(status: &Status) -> String {
