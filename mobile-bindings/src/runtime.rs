@@ -1,6 +1,5 @@
 //! The threads that the core runs on, its clock, and what becomes of a panic.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,9 +15,6 @@ use crate::SafelightError;
 /// Threads that drive connections. One may be held up by the app's device key for a moment, so that one alone would not do.
 const WORKERS: usize = 2;
 
-/// What the library's own threads are called.
-const THREAD: &str = "safelight";
-
 /// Runs what waits, on the library's own threads, whatever the app polls it with. If the app forgets about it, it ends.
 pub(crate) async fn on_runtime<T: Send + 'static>(
     work: impl Future<Output = Result<T, SafelightError>> + Send + 'static,
@@ -31,7 +27,6 @@ pub(crate) async fn on_runtime<T: Send + 'static>(
 /// Runs what does not wait, on the caller's thread.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, SafelightError>) -> Result<T, SafelightError> {
     quiet_panics();
-    let _inside = Inside::enter();
     // What a panic may leave half done is behind locks that say so, or is dropped with it.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(SafelightError::bug()))
 }
@@ -40,51 +35,21 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, SafelightError>) -> Re
 pub(crate) fn runtime() -> Result<&'static Runtime, SafelightError> {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
     quiet_panics();
-    let build = || Builder::new_multi_thread().worker_threads(WORKERS).thread_name(THREAD).enable_all().build().ok();
+    let build = || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("safelight").enable_all().build().ok();
     RUNTIME.get_or_init(build).as_ref().ok_or_else(SafelightError::no_threads)
 }
 
-/// A panic's message may quote what it was about, and an app's standard error may end up in the system's log: of a panic of this library only the
-/// place is said. Those of other Rust code in the app are its own affair.
+/// A panic's message may quote what it was about, and an app's standard error may end up in the system's log: only the place is said. The library
+/// brings its own copy of Rust's standard library, so no other Rust code of the app is under this hook.
 fn quiet_panics() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
-        let of_others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !is_inside() {
-                return of_others(panic);
-            }
+        std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
             // Standard error may be closed, and `eprintln!` would panic for it.
             let _ = writeln!(std::io::stderr().lock(), "safelight: a fault of this library at {place}");
         }));
     });
-}
-
-thread_local! {
-    /// How deep this thread is in calls of the app to this library.
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-}
-
-/// A call of the app to this library, while it lasts.
-struct Inside;
-
-impl Inside {
-    fn enter() -> Self {
-        DEPTH.set(DEPTH.get().saturating_add(1));
-        Self
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        DEPTH.set(DEPTH.get().saturating_sub(1));
-    }
-}
-
-fn is_inside() -> bool {
-    // A thread that is ending has no such value any more.
-    DEPTH.try_with(Cell::get).unwrap_or(0) > 0 || std::thread::current().name() == Some(THREAD)
 }
 
 /// The device's clock. One before 1970 reads as 1970.

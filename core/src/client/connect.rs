@@ -143,6 +143,11 @@ impl Client {
         Ok(self.lock().next_key.get_or_insert(key).clone())
     }
 
+    /// The next renewal makes another one.
+    pub(super) fn give_up_key_to_come(&self) {
+        self.lock().next_key = None;
+    }
+
     /// Puts a renewed certificate and its key in the place of the old ones.
     pub(super) fn take_over(&self, certificate: &[u8], key: Arc<dyn DeviceKey>) {
         let mut identity = self.lock();

@@ -50,9 +50,12 @@ impl Client {
         let device = self.device();
         let message = renewal_message(device.clinic_id, device.device_id, &csr);
         let proof = Es256::from_der(&self.key().sign(&message)?).map_err(|_| DeviceKeyError::Failed)?.0;
-        let Response::Certificate { certificate } = self.ask(&Request::Renew { csr, proof }).await? else {
-            return Err(ClientError::Protocol);
-        };
+        let answer = self.ask(&Request::Renew { csr, proof }).await;
+        if matches!(answer, Err(ClientError::Refused(RefusalCode::BadCertificateRequest))) {
+            // It may have been certified by an attempt whose answer was lost, and no key is certified twice.
+            self.give_up_key_to_come();
+        }
+        let Response::Certificate { certificate } = answer? else { return Err(ClientError::Protocol) };
         // A certificate for another key would lock this device out at its next connection.
         if !is_for(&certificate, key.as_ref())? || Validity::of_certificate(&certificate).is_none() {
             return Err(ClientError::Refused(RefusalCode::BadCertificateRequest));

@@ -77,7 +77,7 @@ fn shoot(phone: &Phone) -> Result<Arc<SealedCapture>, PhoneError> {
 }
 
 #[tokio::test]
-async fn what_is_held_when_it_is_closed_is_counted_and_nothing_is_kept_after_that() {
+async fn x74_what_is_held_when_it_is_closed_is_counted_and_nothing_is_kept_after_that() {
     let (phone, kept) = open(0);
     phone.ready_for_shutter().unwrap();
     let id = shoot(&phone).unwrap().id();
@@ -112,7 +112,7 @@ async fn an_orderly_end_with_nothing_held_leaves_nothing_to_report() {
 }
 
 #[tokio::test]
-async fn a_phone_that_was_let_go_of_keeps_nothing() {
+async fn x74_a_phone_that_was_let_go_of_keeps_nothing() {
     let (phone, kept) = open(0);
     phone.ready_for_shutter().unwrap();
     shoot(&phone).unwrap();
@@ -148,7 +148,7 @@ impl DeviceKey for Hesitant {
 }
 
 #[test]
-fn a_picture_that_is_being_sealed_when_the_phone_is_closed_is_counted_and_not_held() {
+fn x74_a_picture_that_is_being_sealed_when_the_phone_is_closed_is_counted_and_not_held() {
     let ((asked, is_asked), (allow, may)) = (mpsc::channel(), mpsc::channel());
     let key = |key| Arc::new(Hesitant { key: SoftwareDeviceKey::new(key, SysRng), asked, may: may.into() }) as Arc<_>;
     let (phone, kept) = open_with(0, "192.0.2.1:4433", key);

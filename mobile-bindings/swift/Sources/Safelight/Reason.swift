@@ -11,7 +11,7 @@ extension SafelightError {
             .BadInvitation(let code, let advice), .NotApproved(let code, let advice), .QueueFull(let code, let advice),
             .Cancelled(let code, let advice), .Closed(let code, let advice), .Busy(let code, let advice),
             .NotHeld(let code, let advice), .NotKept(let code, let advice), .UpdateApp(let code, let advice),
-            .Device(let code, let advice), .Bug(let code, let advice):
+            .CheckClock(let code, let advice), .Device(let code, let advice), .Bug(let code, let advice):
             return (code, advice)
         }
     }

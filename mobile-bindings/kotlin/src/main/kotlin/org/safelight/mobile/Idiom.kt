@@ -109,6 +109,7 @@ val SafelightException.reason: Reason
         is SafelightException.NotHeld -> Reason(code, advice)
         is SafelightException.NotKept -> Reason(code, advice)
         is SafelightException.UpdateApp -> Reason(code, advice)
+        is SafelightException.CheckClock -> Reason(code, advice)
         is SafelightException.Device -> Reason(code, advice)
         is SafelightException.Bug -> Reason(code, advice)
     }
