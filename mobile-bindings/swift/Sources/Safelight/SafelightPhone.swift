@@ -19,7 +19,12 @@ public actor SafelightPhone {
         phone = try Phone.open(identity: identity, inFlight: inFlight, key: key, store: store, settings: settings)
     }
 
-    /// How many more pictures fit. To be asked before the shutter; throws `queueFull` and `notKept`.
+    /// How many more pictures fit. At 0 the shutter is to stay closed.
+    public nonisolated func room() throws -> UInt32 {
+        try phone.room()
+    }
+
+    /// Makes ready for the next shutter, and says how many more pictures fit; throws `QueueFull` and `NotKept`, which do not come after it.
     public nonisolated func readyForShutter() throws -> UInt32 {
         try phone.readyForShutter()
     }
@@ -52,28 +57,23 @@ public actor SafelightPhone {
         }
     }
 
-    /// Sends everything that is held, oldest first, one after the other; calls at the same time wait for each other. Ends with the first that fails.
-    public func sendAll(stored: (@Sendable (Receipt) -> Void)? = nil) async throws {
-        if let running = sendingAll {
-            return try await running.value
-        }
-        let phone = self
-        let task = Task { try await phone.sendOneByOne(stored) }
-        sendingAll = task
-        defer { sendingAll = nil }
-        try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
-    }
-
-    private var sendingAll: Task<Void, any Error>?
-
-    private nonisolated func sendOneByOne(_ stored: (@Sendable (Receipt) -> Void)?) async throws {
+    /// Sends everything that is held and not on its way already, oldest first, one after the other. Ends with the first that fails, and with the
+    /// task that called. A call beside a running one sends what that one has not come to.
+    public nonisolated func sendAll(stored: (@Sendable (Receipt) -> Void)? = nil) async throws {
         while let next = try phone.held().first(where: { !$0.sending }) {
-            let receipt = try await send(next.capture.id)
-            stored?(receipt)
+            try Task.checkCancellation()
+            do {
+                let receipt = try await send(next.capture.id)
+                stored?(receipt)
+            } catch SafelightError.Busy, SafelightError.NotHeld {
+                // Another call was faster with this one.
+                continue
+            }
         }
     }
 
-    /// Everything that happens, until the phone is shut. Each event goes to one reader.
+    /// Everything that happens, until the phone is shut. For one reader: each event goes to one of several, and one that is given up while it
+    /// waits may take an event with it. What holds now can always be asked for (`room`, `held`, `status`).
     public nonisolated var events: AsyncStream<Event> {
         let phone = phone
         return AsyncStream { try? await phone.nextEvent() }

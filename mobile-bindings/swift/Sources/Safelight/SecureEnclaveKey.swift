@@ -38,7 +38,7 @@ public final class SecureEnclaveKey: DeviceKey, @unchecked Sendable {
     public static func of(identity: Data, context: LAContext = LAContext()) throws -> SecureEnclaveKey {
         let certified = try certifiedPublicKey(identity: identity)
         let name = account(certified)
-        guard let blob = read(name) else { throw DeviceKeyError.Gone }
+        let blob = try read(name)
         let key = try mapped {
             try SecureEnclave.P256.Signing.PrivateKey(dataRepresentation: blob, authenticationContext: context)
         }
@@ -73,7 +73,8 @@ public final class SecureEnclaveKey: DeviceKey, @unchecked Sendable {
         SHA256.hash(data: publicKey).map { String(format: "%02x", $0) }.joined()
     }
 
-    private static func read(_ account: String) -> Data? {
+    /// `Gone` only where the keychain says that there is none: one that cannot be read because the device is locked is there all the same.
+    private static func read(_ account: String) throws -> Data {
         let query: [CFString: Any] = [
             kSecClass: kSecClassGenericPassword,
             kSecAttrService: service,
@@ -81,7 +82,17 @@ public final class SecureEnclaveKey: DeviceKey, @unchecked Sendable {
             kSecReturnData: true,
         ]
         var found: CFTypeRef?
-        return SecItemCopyMatching(query as CFDictionary, &found) == errSecSuccess ? found as? Data : nil
+        switch SecItemCopyMatching(query as CFDictionary, &found) {
+        case errSecSuccess:
+            guard let blob = found as? Data else { throw DeviceKeyError.Failed }
+            return blob
+        case errSecItemNotFound:
+            throw DeviceKeyError.Gone
+        case errSecInteractionNotAllowed, errSecAuthFailed:
+            throw DeviceKeyError.Locked
+        default:
+            throw DeviceKeyError.Failed
+        }
     }
 
     private static func accounts() -> [String] {
