@@ -57,8 +57,12 @@ class Bridge(
 private class Joining(private val enrolment: Enrolment, private val files: IdentityFiles) : Enrolling {
     override val words: List<String> = enrolment.words()
 
-    override suspend fun approved() = troubled {
-        enrolment.use { files.keepIdentity(it.waitForApproval()) }
+    override suspend fun approved(beforeKept: suspend () -> Unit) = troubled {
+        enrolment.use {
+            val identity = it.waitForApproval()
+            beforeKept()
+            files.keepIdentity(identity)
+        }
     }
 
     override fun cancel() = enrolment.cancel()

@@ -25,6 +25,9 @@ class App(
     private val states = MutableStateFlow(AppState())
     @Volatile private var phone: OpenPhone? = null
     private var listening: Job? = null
+
+    /** What the picture that is being exposed shows, and who takes it: as it was when the shutter was pressed, whatever is touched since. */
+    @Volatile private var pressed: Pair<Label, String>? = null
     private var enrolling: Job? = null
 
     val state: StateFlow<AppState> get() = states
@@ -44,7 +47,9 @@ class App(
      */
     suspend fun press(): Boolean {
         val mine = synchronized(this) {
-            val free = blocked(states.value) == null
+            val now = states.value
+            val free = blocked(now) == null
+            pressed = label(now)?.let { said -> now.person?.let { said to it } }
             if (free) tell(AppEvent.Capture(CaptureEvent.Pressed))
             free
         }
@@ -65,21 +70,31 @@ class App(
     suspend fun take(photo: ByteBuffer) {
         val now = states.value
         try {
-            val label = label(now) ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
-            val person = now.person ?: throw Trouble(Trouble.Kind.BAD_LABEL, "operator")
+            val (label, person) = pressed ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
+            pressed = null
             // Whoever locked the phone while the camera was exposing gets no picture.
             if (now.lock.phase != LockPhase.OPEN) throw Trouble(Trouble.Kind.CANCELLED, "locked")
             val held = open().capture(photo, label, person)
             tell(AppEvent.Capture(CaptureEvent.Sealed))
-            tell(AppEvent.Queue(QueueEvent.Captured(held, open().room())))
+            // It is held, whatever comes of asking how many more fit.
+            val room = try {
+                open().room()
+            } catch (_: Trouble) {
+                states.value.queue.room
+            }
+            tell(AppEvent.Queue(QueueEvent.Captured(held, room)))
         } catch (trouble: Trouble) {
             failed(trouble)
         }
     }
 
     /** Ends the phone. What is held is lost, and the next start says how many. */
-    suspend fun close(): Int = withContext(NonCancellable) {
+    suspend fun close(): Int {
         enrolling?.cancel()
+        return endPhone()
+    }
+
+    private suspend fun endPhone(): Int = withContext(NonCancellable) {
         listening?.cancel()
         val closing = phone
         phone = null
@@ -125,7 +140,7 @@ class App(
             tell(AppEvent.Enrol(EnrolEvent.Read(core.readInvitation(invitation))))
             asking = core.enrol(invitation)
             tell(AppEvent.Enrol(EnrolEvent.Words(asking.words)))
-            asking.approved()
+            asking.approved(::endPhone)
             tell(AppEvent.Enrol(EnrolEvent.Approved))
         } catch (trouble: Trouble) {
             tell(AppEvent.Enrol(EnrolEvent.Failed(trouble)))

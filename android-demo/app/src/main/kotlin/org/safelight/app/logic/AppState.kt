@@ -3,6 +3,8 @@ package org.safelight.app.logic
 /** All that the screens show. Whatever happens is an [AppEvent]; [app] is the only place where the state changes. */
 data class AppState(
     val starting: Boolean = true,
+    /** Whether an enrolment is kept, even one that could not be opened. */
+    val enrolled: Boolean = false,
     val wanted: Screen = Screen.PATIENT,
     val enrol: EnrolState? = null,
     val lock: LockState = LockState(),
@@ -20,8 +22,10 @@ enum class Screen { STARTING, ENROL, LOCK, SIGN_IN, PATIENT, CAPTURE, QUEUE, DEV
 /** The screen that is on: not always the one that was asked for. */
 fun screen(app: AppState): Screen = when {
     app.starting -> Screen.STARTING
-    app.enrol != null -> Screen.ENROL
+    // Who holds a phone that is enrolled shows who they are before they enrol it elsewhere.
+    app.enrol != null && !app.enrolled -> Screen.ENROL
     app.lock.phase != LockPhase.OPEN -> Screen.LOCK
+    app.enrol != null -> Screen.ENROL
     app.person == null && app.wanted in listOf(Screen.PATIENT, Screen.CAPTURE) -> Screen.SIGN_IN
     app.wanted == Screen.CAPTURE && !app.patient.confirmed -> Screen.PATIENT
     else -> app.wanted
@@ -95,7 +99,12 @@ fun app(app: AppState, event: AppEvent): Step<AppState> = when (event) {
     is AppEvent.Opened -> Step(
         app.copy(
             starting = false,
+            enrolled = true,
             enrol = null,
+            // Of an earlier enrolment nothing goes over to this one.
+            person = null,
+            patient = PatientState(),
+            capture = CaptureState(camera = app.capture.camera),
             device = DeviceState(event.card),
             queue = QueueState(room = event.room, lost = event.lost),
             wanted = if (event.lost > 0) Screen.QUEUE else Screen.PATIENT,
@@ -104,7 +113,7 @@ fun app(app: AppState, event: AppEvent): Step<AppState> = when (event) {
     )
     AppEvent.NotEnrolled -> Step(app.copy(starting = false, enrol = app.enrol ?: EnrolState.Scanning()))
     is AppEvent.OpenFailed ->
-        Step(app.copy(starting = false, enrol = EnrolState.Scanning(advice(event.trouble, app.network))))
+        Step(app.copy(starting = false, enrolled = true, enrol = EnrolState.Scanning(advice(event.trouble, app.network))))
     is AppEvent.Go -> Step(app.copy(wanted = event.screen))
     // Only who is in may throw an enrolment away.
     AppEvent.EnrolAgain -> Step(if (app.lock.phase == LockPhase.OPEN) app.copy(enrol = EnrolState.Scanning()) else app)
@@ -150,7 +159,14 @@ private fun locked(app: AppState, event: LockEvent): Step<AppState> {
     val step = lock(app.lock, event)
     val opened = step.state.phase == LockPhase.OPEN && app.lock.phase != LockPhase.OPEN
     val cleared = Effect.ClearQueue in step.effects
-    val next = app.copy(lock = step.state)
+    val shut = app.lock.phase == LockPhase.OPEN && step.state.phase != LockPhase.OPEN
+    // Whoever unlocks it next may be somebody else, before somebody else.
+    val next = if (!shut) app.copy(lock = step.state) else app.copy(
+        lock = step.state,
+        person = null,
+        patient = app.patient.copy(confirmed = false),
+        capture = app.capture.copy(consent = null, spot = null),
+    )
     return when {
         cleared -> Step(next.copy(person = null, patient = PatientState(), capture = CaptureState()), step.effects)
         opened -> {

@@ -5,8 +5,8 @@ import com.google.zxing.BinaryBitmap
 import com.google.zxing.DecodeHintType
 import com.google.zxing.LuminanceSource
 import com.google.zxing.MultiFormatReader
-import com.google.zxing.NotFoundException
 import com.google.zxing.PlanarYUVLuminanceSource
+import com.google.zxing.ReaderException
 import com.google.zxing.common.HybridBinarizer
 
 /** Codes that the camera may look for: the clinic's QR code, and what hospitals print on wristbands and badges. */
@@ -24,7 +24,10 @@ private val HINTS = mapOf(DecodeHintType.POSSIBLE_FORMATS to FORMATS, DecodeHint
 /** The text of a code in a picture, if there is one. */
 fun readCode(picture: LuminanceSource): String? = try {
     MultiFormatReader().apply { setHints(HINTS) }.decodeWithState(BinaryBitmap(HybridBinarizer(picture))).text
-} catch (_: NotFoundException) {
+} catch (_: ReaderException) {
+    null
+} catch (_: RuntimeException) {
+    // A code that is made to be read badly.
     null
 }
 

@@ -42,7 +42,7 @@ sealed interface PatientEvent {
 }
 
 fun patient(state: PatientState, event: PatientEvent): PatientState = when (event) {
-    is PatientEvent.Scanned -> readWristband(event.text) ?: state.copy(confirmed = false, unreadable = true)
+    is PatientEvent.Scanned -> readWristband(event.text) ?: PatientState(unreadable = true)
     is PatientEvent.Typed -> {
         val typed = PatientState(event.number.trim(), event.name.trim(), event.birthDate.trim())
         // A text field that is laid out again says what it holds once more: that takes no confirmation back.

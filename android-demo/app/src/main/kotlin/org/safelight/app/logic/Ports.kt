@@ -23,8 +23,11 @@ interface Enrolling {
     /** To be compared with the clinic's screen. */
     val words: List<String>
 
-    /** Waits until the clinic has said yes; what came of it is kept then. Throws [Trouble]. */
-    suspend fun approved()
+    /**
+     * Waits until the clinic has said yes; what came of it is kept then. Before that, [beforeKept] ends whatever still writes for an earlier enrolment.
+     * Throws [Trouble].
+     */
+    suspend fun approved(beforeKept: suspend () -> Unit = {})
 
     /** Gives up. */
     fun cancel()

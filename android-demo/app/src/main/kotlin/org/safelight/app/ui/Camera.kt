@@ -96,7 +96,11 @@ class Camera(
 
         fun start() {
             fill(preview, previewSize)
-            reader.setOnImageAvailableListener({ it.acquireNextImage()?.use(::seen) }, handler)
+            reader.setOnImageAvailableListener({
+                it.acquireNextImage()?.use(::seen)
+                // The buffer that held the picture goes back to the system now that it is free.
+                if (use is Use.Stills) it.discardFreeBuffers()
+            }, handler)
             try {
                 cameras.openCamera(id, executor, this)
             } catch (_: SecurityException) {
@@ -164,7 +168,7 @@ class Camera(
             val plane = image.planes[0]
             when (use) {
                 // The memory behind this buffer may be mapped to be read only: nobody is to write there. It goes back to the camera below.
-                is Use.Stills -> use.take(plane.buffer.asReadOnlyBuffer()).also { reader.discardFreeBuffers() }
+                is Use.Stills -> use.take(plane.buffer.asReadOnlyBuffer())
                 is Use.Codes -> {
                     val brightness = ByteArray(plane.buffer.remaining()).also(plane.buffer::get)
                     // The last row may end with its last pixel.
@@ -188,6 +192,9 @@ class Camera(
             told(CameraState.FAILED)
         } catch (_: IllegalStateException) {
             // The camera was closed under our hands.
+            told(CameraState.FAILED)
+        } catch (_: IllegalArgumentException) {
+            // And this is what it says if its surface was.
             told(CameraState.FAILED)
         }
     }

@@ -8,6 +8,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.dropWhile
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import org.safelight.app.core.Bridge
@@ -34,7 +35,8 @@ class SafelightApp : Application() {
         app = App(Bridge(KeystoreKeys(), files, name), SystemClock::elapsedRealtime, scope, blocking)
         NetworkWatch(this) { app.tell(AppEvent.Network(it)) }.start()
         scope.launch {
-            app.state.map { it.queue.pictures.size }.distinctUntilChanged().collect { UploadService.follow(this@SafelightApp, it) }
+            app.state.map { it.queue.pictures.size }.distinctUntilChanged().dropWhile { it == 0 }
+                .collect { UploadService.follow(this@SafelightApp, it) }
         }
         app.tell(AppEvent.Started)
     }

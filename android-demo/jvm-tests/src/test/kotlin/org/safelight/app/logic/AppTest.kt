@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test
 class AppTest {
     private class Answers(var unreachable: Int = 0) : Core, OpenPhone {
         val sends = mutableListOf<String>()
+        var last: Label? = null
         var refuses: Trouble? = null
         var thrown = 0
         override val news: Flow<News> = MutableSharedFlow()
@@ -40,7 +41,7 @@ class AppTest {
         override fun readyForShutter() = refuses?.let { throw it } ?: 3
 
         override suspend fun capture(photo: ByteBuffer, label: Label, operator: String) =
-            refuses?.let { throw it } ?: Held("a", 1, 1, 1, emptyList())
+            refuses?.let { throw it } ?: Held("a", 1, 1, 1, emptyList()).also { last = label }
 
         override suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit) {
             sends += id
@@ -114,6 +115,18 @@ class AppTest {
         assertFalse(app.press())
         assertEquals(Advice.STORAGE_REFUSES, app.state.value.capture.trouble)
         assertFalse(app.state.value.capture.sealing)
+    }
+
+    @Test
+    fun a_picture_is_labelled_as_it_was_when_the_shutter_was_pressed() = runTest {
+        val answers = Answers()
+        val app = ready(answers)
+        val site = checkNotNull(label(app.state.value)).site
+        assertTrue(app.press())
+        app.tell(AppEvent.Capture(CaptureEvent.Chosen(Spot(BodyPart.LOWER_LEG, Side.LEFT))))
+        app.tell(AppEvent.Capture(CaptureEvent.ConsentGiven(Consent.PUBLICATION)))
+        app.take(ByteBuffer.allocateDirect(1))
+        assertEquals(site to Consent.RECORD, answers.last?.let { it.site to it.consent })
     }
 
     @Test

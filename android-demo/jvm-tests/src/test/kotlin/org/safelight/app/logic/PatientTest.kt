@@ -37,7 +37,8 @@ class PatientTest {
         assertTrue(patient(confirmed, PatientEvent.Typed("4711", "Zoë Quittländer ", "1961-02-03")).confirmed)
         assertFalse(patient(confirmed, PatientEvent.Typed("4712", "Zoë Quittländer", "1961-02-03")).confirmed)
         assertFalse(patient(confirmed, PatientEvent.Scanned("4711|Zoë Quittländer|1961-02-03")).confirmed)
-        assertFalse(patient(confirmed, PatientEvent.Scanned("?|?")).confirmed)
+        // Whoever has scanned a wristband in vain does not see the patient of before any more.
+        assertEquals(PatientState(unreadable = true), patient(confirmed, PatientEvent.Scanned("?|?")))
         assertEquals(PatientState(), patient(confirmed, PatientEvent.Cleared))
     }
 
