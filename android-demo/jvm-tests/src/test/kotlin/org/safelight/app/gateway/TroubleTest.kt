@@ -91,9 +91,9 @@ class TroubleTest {
             // The old connection is lost, and a new one needs a signature.
             phone.await("it waits") { it.queue.pictures.singleOrNull()?.progress !is Progress.Waiting }
             gateway.relay.open()
-            val stopped = phone.await("it asks") {
-                (it.queue.pictures.firstOrNull()?.progress as? Progress.Stopped)?.advice == Advice.UNLOCK_PHONE || it.queue.stored == 1
-            }
+            val stopped = phone.await("it asks") { it.queue.pictures.firstOrNull()?.progress is Progress.Stopped || it.queue.stored == 1 }
+            val advice = (stopped.queue.pictures.firstOrNull()?.progress as? Progress.Stopped)?.advice
+            assertTrue(advice == null || advice == Advice.UNLOCK_PHONE, "$advice after ${phone.heard}")
             // A picture cannot be signed either.
             runBlocking { if (phone.app.press()) phone.app.take(Photograph.planted(seed = 4).buffer()) }
             assertEquals(Advice.UNLOCK_PHONE, phone.state.capture.trouble)
@@ -109,6 +109,9 @@ class TroubleTest {
             phone.enrol()
             phone.keys.forgetAll()
             phone.restart()
+            phone.await("opening fails") { !it.starting }
+            assertEquals(Screen.LOCK, screen(phone.state), "nobody enrols it elsewhere who has not unlocked it")
+            phone.unlock()
             val asked = phone.await("enrols anew") { screen(it) == Screen.ENROL }
             assertEquals(Advice.ENROL_AGAIN, (asked.enrol as EnrolState.Scanning).trouble)
             assertEquals(0, phone.keys.count, "no key was made instead")
