@@ -4,6 +4,7 @@ import java.nio.ByteBuffer
 import java.security.MessageDigest
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import org.safelight.app.logic.Core
 import org.safelight.app.logic.DeviceCard
@@ -50,7 +51,8 @@ class Bridge(
         val publicKey = certifiedPublicKey(identity)
         val key = keys.of(publicKey) ?: throw Trouble(Trouble.Kind.ENROL_AGAIN, "key-gone")
         keys.destroyAllBut(publicKey)
-        Opened(Phone.open(identity, files.inFlight(), key, files, settings), deviceName, keys.place(publicKey))
+        val store = StillToSay(files)
+        Opened(Phone.open(identity, store.lost, key, store, settings), store, deviceName, keys.place(publicKey))
     }
 }
 
@@ -68,12 +70,19 @@ private class Joining(private val enrolment: Enrolment, private val files: Ident
     override fun cancel() = enrolment.cancel()
 }
 
-private class Opened(private val phone: Phone, private val deviceName: String, private val place: KeyPlace) : OpenPhone {
+private class Opened(
+    private val phone: Phone,
+    private val store: StillToSay,
+    private val deviceName: String,
+    private val place: KeyPlace,
+) : OpenPhone {
     private val closed = AtomicBoolean()
 
-    override val news: Flow<News> = phone.events().mapNotNull(::news)
+    override val news: Flow<News> = flow { troubled { phone.events().mapNotNull(::news).collect(::emit) } }
 
-    override fun takeLost() = troubled { phone.takeLost().toInt() }
+    override fun lost() = store.lost.toInt()
+
+    override fun forgetLost() = troubled { store.said { phone.takeLost() } }
 
     override fun room() = troubled { phone.room().toInt() }
 

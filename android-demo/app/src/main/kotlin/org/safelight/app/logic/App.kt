@@ -6,7 +6,9 @@ import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.launch
@@ -21,6 +23,7 @@ class App(
     private val clock: Clock,
     private val scope: CoroutineScope,
     private val blocking: CoroutineDispatcher,
+    private val calendar: Calendar,
 ) {
     private val states = MutableStateFlow(AppState())
     @Volatile private var phone: OpenPhone? = null
@@ -34,8 +37,9 @@ class App(
 
     /** From any thread; events are taken one after the other. */
     fun tell(event: AppEvent) {
+        val today = calendar.today()
         val effects = synchronized(this) {
-            val step = app(states.value, event)
+            val step = app(states.value.copy(today = today), event)
             states.value = step.state
             step.effects
         }
@@ -104,13 +108,17 @@ class App(
     private fun perform(effect: Effect) {
         when (effect) {
             Effect.OpenPhone -> background { reopen() }
-            is Effect.Enrol -> enrolling = scope.launch { join(effect.invitation) }
+            is Effect.Enrol -> {
+                enrolling?.cancel()
+                enrolling = scope.launch(blocking) { join(effect.invitation) }
+            }
             Effect.CancelEnrolment -> enrolling?.cancel()
             Effect.Connect -> background({ tell(AppEvent.ConnectFailed(it)) }) { open().connect() }
             Effect.MoveConnection -> background { open().networkChanged() }
             is Effect.Send -> send(effect.id)
             is Effect.Discard -> background { open().discard(effect.id) }
             Effect.ClearQueue -> background { tell(AppEvent.Queue(QueueEvent.Cleared(open().clear()))) }
+            Effect.ForgetLost -> background { open().forgetLost() }
             is Effect.Remind -> scope.launch {
                 delay(effect.afterMs)
                 tell(effect.event)
@@ -127,27 +135,43 @@ class App(
             close()
             val opened = core.open() ?: return tell(AppEvent.NotEnrolled)
             phone = opened
-            listening = scope.launch { opened.news.collect { tell(AppEvent.Told(it)) } }
-            tell(AppEvent.Opened(opened.card(), opened.room(), opened.takeLost()))
+            listening = scope.launch { listen(opened) }
+            tell(AppEvent.Opened(opened.card(), opened.room(), opened.lost()))
         } catch (trouble: Trouble) {
             tell(AppEvent.OpenFailed(trouble))
+        }
+    }
+
+    /** Without news the screens are older than they could be; what is sent and what is held does not hang on them. */
+    private suspend fun listen(opened: OpenPhone) {
+        try {
+            opened.news.collect { tell(AppEvent.Told(it)) }
+        } catch (trouble: Trouble) {
+            if (phone === opened) tell(AppEvent.Told(News.Disconnected(trouble)))
         }
     }
 
     private suspend fun join(invitation: String) {
         var asking: Enrolling? = null
         try {
-            tell(AppEvent.Enrol(EnrolEvent.Read(core.readInvitation(invitation))))
+            say(EnrolEvent.Read(core.readInvitation(invitation)))
             asking = core.enrol(invitation)
-            tell(AppEvent.Enrol(EnrolEvent.Words(asking.words)))
+            say(EnrolEvent.Words(asking.words))
             asking.approved(::endPhone)
             tell(AppEvent.Enrol(EnrolEvent.Approved))
         } catch (trouble: Trouble) {
-            tell(AppEvent.Enrol(EnrolEvent.Failed(trouble)))
+            // If the phone of before has been ended for it already, that one has to be opened again.
+            if (states.value.device.card != null && phone == null) tell(AppEvent.OpenFailed(trouble)) else say(EnrolEvent.Failed(trouble))
         } catch (cancelled: CancellationException) {
             asking?.cancel()
             throw cancelled
         }
+    }
+
+    /** Of an enrolment that was given up nothing is said to the one that has begun since. */
+    private suspend fun say(event: EnrolEvent) {
+        currentCoroutineContext().ensureActive()
+        tell(AppEvent.Enrol(event))
     }
 
     private fun send(id: String) = background({ tell(AppEvent.Queue(QueueEvent.Failed(id, it))) }) {

@@ -38,8 +38,11 @@ interface OpenPhone {
     /** What happens, until it is closed. */
     val news: Flow<News>
 
-    /** How many pictures an earlier run lost. Forgotten once it has been asked. */
-    fun takeLost(): Int
+    /** How many pictures an earlier run lost: the same at every start, until it is forgotten. */
+    fun lost(): Int
+
+    /** Somebody has read it. */
+    fun forgetLost()
 
     fun room(): Int
 
@@ -70,6 +73,11 @@ interface OpenPhone {
 /** The clock that does not go back and is not set: milliseconds since some moment. */
 fun interface Clock {
     fun now(): Long
+}
+
+/** The calendar, which is set by hand: the latest day, as `YYYY-MM-DD`, that has begun anywhere on earth. */
+fun interface Calendar {
+    fun today(): String
 }
 
 /** What an invitation says. */

@@ -13,6 +13,7 @@ import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import org.safelight.app.core.Bridge
 import org.safelight.app.core.IdentityFiles
+import org.safelight.app.core.latestDay
 import org.safelight.app.keystore.KeystoreKeys
 import org.safelight.app.keystore.syncFolder
 import org.safelight.app.logic.App
@@ -32,7 +33,7 @@ class SafelightApp : Application() {
         val files = IdentityFiles(noBackupFilesDir, ::syncFolder)
         val name = "${Build.MANUFACTURER} ${Build.MODEL}".filterNot(Char::isISOControl).take(MAX_DEVICE_NAME)
         val blocking = Executors.newCachedThreadPool().asCoroutineDispatcher()
-        app = App(Bridge(KeystoreKeys(), files, name), SystemClock::elapsedRealtime, scope, blocking)
+        app = App(Bridge(KeystoreKeys(), files, name), SystemClock::elapsedRealtime, scope, blocking) { latestDay(System.currentTimeMillis()) }
         NetworkWatch(this) { app.tell(AppEvent.Network(it)) }.start()
         scope.launch {
             app.state.map { it.queue.pictures.size }.distinctUntilChanged().dropWhile { it == 0 }

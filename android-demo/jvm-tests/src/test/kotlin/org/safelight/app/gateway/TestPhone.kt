@@ -19,12 +19,13 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import org.safelight.app.core.Bridge
 import org.safelight.app.core.IdentityFiles
+import org.safelight.app.core.latestDay
+import org.safelight.app.logic.Answer
 import org.safelight.app.logic.App
 import org.safelight.app.logic.AppEvent
 import org.safelight.app.logic.AppState
 import org.safelight.app.logic.CameraState
 import org.safelight.app.logic.CaptureEvent
-import org.safelight.app.logic.Consent
 import org.safelight.app.logic.Core
 import org.safelight.app.logic.EnrolEvent
 import org.safelight.app.logic.EnrolState
@@ -33,6 +34,7 @@ import org.safelight.app.logic.NetworkKind
 import org.safelight.app.logic.NetworkState
 import org.safelight.app.logic.OpenPhone
 import org.safelight.app.logic.PatientEvent
+import org.safelight.app.logic.PatientState
 import org.safelight.app.logic.Screen
 import org.safelight.app.logic.SignInEvent
 import org.safelight.app.logic.Trouble
@@ -87,21 +89,21 @@ class TestPhone(
         app.tell(AppEvent.Lock(LockEvent.Passed))
     }
 
-    /** Unlocks, signs in, and sets all that a picture needs. */
+    /** Once it is connected: unlocks, signs in, and sets all that a picture needs. */
     fun ready(number: String = "4711"): TestPhone {
-        online()
+        await("a connection") { it.device.connected }
         unlock()
         app.tell(AppEvent.SignIn(SignInEvent.Owner))
-        app.tell(AppEvent.Patient(PatientEvent.Typed(number, "Zoë Quittländer", "1961-02-03")))
-        app.tell(AppEvent.Patient(PatientEvent.Confirmed))
-        app.tell(AppEvent.Capture(CaptureEvent.ConsentGiven(Consent.TEACHING)))
+        app.tell(AppEvent.Patient(PatientEvent.Typed(number, "Zoë Quittländer", "03.02.1961")))
+        app.tell(AppEvent.Patient(PatientEvent.Confirmed(PatientState(number, "Zoë Quittländer", "1961-02-03"))))
+        app.tell(AppEvent.Capture(CaptureEvent.Answered(Answer.TEACHING)))
         app.tell(AppEvent.Capture(CaptureEvent.Touched(.20f, .42f)))
         app.tell(AppEvent.Capture(CaptureEvent.Camera(CameraState.READY)))
         check(blocked(state) == null) { "blocked: ${blocked(state)}" }
         return this
     }
 
-    fun online(network: NetworkState = NetworkState(NetworkKind.WIFI, validated = true, id = 1)) = app.tell(AppEvent.Network(network))
+    fun online(network: NetworkState = WIFI) = app.tell(AppEvent.Network(network))
 
     /** Presses the shutter, and gives the camera's picture if it opens. The id of what is held then. */
     fun shoot(photograph: Photograph): String {
@@ -114,6 +116,15 @@ class TestPhone(
             // It may have been sent already.
             state.queue.pictures.map { it.held.id }.firstOrNull { it !in before } ?: ""
         }
+    }
+
+    /** A picture of another patient, and its receipt: whatever was sent before has arrived by then, or never will. */
+    fun sendOneMore(number: String): TestPhone {
+        ready(number)
+        val stored = state.queue.stored
+        shoot(Photograph.planted(seed = 99))
+        await("one more receipt") { it.queue.stored == stored + 1 && it.queue.pictures.isEmpty() }
+        return this
     }
 
     fun await(what: String, holds: (AppState) -> Boolean): AppState = runBlocking {
@@ -141,7 +152,11 @@ class TestPhone(
     private fun started(): App {
         scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
         val core = Bridge(keys, files, "Test phone", settings)
-        return App(Heard(core), { clock }, scope, blocking).also { it.tell(AppEvent.Started) }
+        return App(Heard(core), { clock }, scope, blocking) { latestDay(System.currentTimeMillis()) }.also {
+            // A phone knows its network before anything else.
+            it.tell(AppEvent.Network(WIFI))
+            it.tell(AppEvent.Started)
+        }
     }
 
     /** The core, with an ear on what goes wrong in it. */
@@ -163,6 +178,8 @@ class TestPhone(
     }
 
     companion object {
+        private val WIFI = NetworkState(NetworkKind.WIFI, validated = true, id = 1)
+
         /** The text of the code in a picture, by the app's own reader. */
         fun read(picture: File): String {
             val image = ImageIO.read(picture)

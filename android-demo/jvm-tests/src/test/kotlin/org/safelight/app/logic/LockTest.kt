@@ -5,7 +5,9 @@ import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 
+@Timeout(60)
 class LockTest {
     private val open = LockState(LockPhase.OPEN)
 
@@ -46,12 +48,12 @@ class LockTest {
         val app = AppState(
             lock = LockState(LockPhase.OPEN, 0), person = "clinician1",
             patient = PatientState("1", "x", "1961-02-03", confirmed = true),
-            capture = CaptureState(Consent.RECORD, spot = Spot(BodyPart.HAND, Side.LEFT)),
+            capture = CaptureState(Answer.RECORD, spot = Spot(BodyPart.HAND, Side.LEFT)),
         )
         val locked = app(app, AppEvent.Lock(LockEvent.Tick(LOCK_AFTER_MS))).state
         assertNull(locked.person)
         assertFalse(locked.patient.confirmed)
-        assertNull(locked.capture.consent)
+        assertNull(locked.capture.answer)
         assertNull(locked.capture.spot)
     }
 
@@ -60,6 +62,7 @@ class LockTest {
         assertEquals(Screen.ENROL, screen(app(AppState(), AppEvent.NotEnrolled).state))
         val failed = app(AppState(), AppEvent.OpenFailed(Trouble(Trouble.Kind.KEY_FAILED, "key-failed"))).state
         assertEquals(Screen.LOCK, screen(failed))
+        assertEquals(Screen.CLOSED, screen(failed.copy(lock = open)))
         val again = app(AppState(starting = false, enrolled = true, lock = open), AppEvent.EnrolAgain).state
         assertEquals(Screen.ENROL, screen(again))
         val away = app(again.copy(lock = LockState(LockPhase.OPEN, 0)), AppEvent.Lock(LockEvent.Tick(LOCK_AFTER_MS))).state
@@ -70,12 +73,12 @@ class LockTest {
     fun f08_when_the_queue_is_cleared_patient_and_person_go_with_it() {
         val app = AppState(
             lock = LockState(LockPhase.OPEN, 0), person = "clinician1",
-            patient = PatientState("1", "x", "1961-02-03", confirmed = true), capture = CaptureState(Consent.RECORD),
+            patient = PatientState("1", "x", "1961-02-03", confirmed = true), capture = CaptureState(Answer.RECORD),
         )
         val cleared = app(app, AppEvent.Lock(LockEvent.Tick(CLEAR_AFTER_MS)))
         assertEquals(listOf(Effect.ClearQueue), cleared.effects)
         assertNull(cleared.state.person)
         assertEquals(PatientState(), cleared.state.patient)
-        assertNull(cleared.state.capture.consent)
+        assertNull(cleared.state.capture.answer)
     }
 }
