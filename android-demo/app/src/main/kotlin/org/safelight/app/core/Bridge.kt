@@ -31,8 +31,11 @@ class Bridge(
     private val keys: DeviceKeys,
     private val files: IdentityFiles,
     private val deviceName: String,
-    private val settings: PhoneSettings = PhoneSettings(),
+    private val settings: PhoneSettings,
 ) : Core {
+    /** As it is meant for an app. Whoever makes it so needs no type of the bindings. */
+    constructor(keys: DeviceKeys, files: IdentityFiles, deviceName: String) : this(keys, files, deviceName, PhoneSettings())
+
     override fun readInvitation(text: String) = troubled {
         val summary = org.safelight.mobile.readInvitation(text)
         InvitationView(summary.addresses, summary.expiresAtMs.toLong())
