@@ -44,7 +44,11 @@ class AppTest {
         var opened = 0
         var forgotten = 0
 
+        /** What happens while an invitation is read. */
+        var reading: (String) -> Unit = {}
+
         override fun readInvitation(text: String): InvitationView {
+            reading(text)
             readOn.complete(Thread.currentThread())
             return InvitationView(listOf(text), 0)
         }
@@ -246,10 +250,14 @@ class AppTest {
         app.tell(AppEvent.Lock(LockEvent.Passed))
         runCurrent()
         app.tell(AppEvent.EnrolAgain)
+        answers.reading = { text ->
+            if (text == "first") {
+                app.tell(AppEvent.Enrol(EnrolEvent.Cancelled))
+                app.tell(AppEvent.EnrolAgain)
+                app.tell(AppEvent.Enrol(EnrolEvent.Scanned("second")))
+            }
+        }
         app.tell(AppEvent.Enrol(EnrolEvent.Scanned("first")))
-        app.tell(AppEvent.Enrol(EnrolEvent.Cancelled))
-        app.tell(AppEvent.EnrolAgain)
-        app.tell(AppEvent.Enrol(EnrolEvent.Scanned("second")))
         runCurrent()
         assertEquals(EnrolState.Asking(InvitationView(listOf("second"), 0)), app.state.value.enrol)
     }
