@@ -6,9 +6,11 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 import org.w3c.dom.Element
 
 /** The manifest as it was linked: what the system will read. */
+@Timeout(60)
 class ManifestTest {
     private val badging = File(Built.linked, "badging.txt").readLines()
     private val manifest = File(Built.linked, "manifest.txt").readText()

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer
 import java.security.MessageDigest
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.mapNotNull
 import org.safelight.app.logic.Core
 import org.safelight.app.logic.DeviceCard
@@ -30,8 +31,11 @@ class Bridge(
     private val keys: DeviceKeys,
     private val files: IdentityFiles,
     private val deviceName: String,
-    private val settings: PhoneSettings = PhoneSettings(),
+    private val settings: PhoneSettings,
 ) : Core {
+    /** As it is meant for an app. Whoever makes it so needs no type of the bindings. */
+    constructor(keys: DeviceKeys, files: IdentityFiles, deviceName: String) : this(keys, files, deviceName, PhoneSettings())
+
     override fun readInvitation(text: String) = troubled {
         val summary = org.safelight.mobile.readInvitation(text)
         InvitationView(summary.addresses, summary.expiresAtMs.toLong())
@@ -50,26 +54,38 @@ class Bridge(
         val publicKey = certifiedPublicKey(identity)
         val key = keys.of(publicKey) ?: throw Trouble(Trouble.Kind.ENROL_AGAIN, "key-gone")
         keys.destroyAllBut(publicKey)
-        Opened(Phone.open(identity, files.inFlight(), key, files, settings), deviceName, keys.place(publicKey))
+        val store = StillToSay(files)
+        Opened(Phone.open(identity, store.lost, key, store, settings), store, deviceName, keys.place(publicKey))
     }
 }
 
 private class Joining(private val enrolment: Enrolment, private val files: IdentityFiles) : Enrolling {
     override val words: List<String> = enrolment.words()
 
-    override suspend fun approved() = troubled {
-        enrolment.use { files.keepIdentity(it.waitForApproval()) }
+    override suspend fun approved(beforeKept: suspend () -> Unit) = troubled {
+        enrolment.use {
+            val identity = it.waitForApproval()
+            beforeKept()
+            files.keepIdentity(identity)
+        }
     }
 
     override fun cancel() = enrolment.cancel()
 }
 
-private class Opened(private val phone: Phone, private val deviceName: String, private val place: KeyPlace) : OpenPhone {
+private class Opened(
+    private val phone: Phone,
+    private val store: StillToSay,
+    private val deviceName: String,
+    private val place: KeyPlace,
+) : OpenPhone {
     private val closed = AtomicBoolean()
 
-    override val news: Flow<News> = phone.events().mapNotNull(::news)
+    override val news: Flow<News> = flow { troubled { phone.events().mapNotNull(::news).collect(::emit) } }
 
-    override fun takeLost() = troubled { phone.takeLost().toInt() }
+    override fun lost() = store.lost.toInt()
+
+    override fun forgetLost() = troubled { store.said { phone.takeLost() } }
 
     override fun room() = troubled { phone.room().toInt() }
 

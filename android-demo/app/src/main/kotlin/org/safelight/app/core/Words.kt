@@ -1,6 +1,9 @@
 package org.safelight.app.core
 
+import java.io.IOException
 import java.nio.charset.CharacterCodingException
+import java.security.GeneralSecurityException
+import java.security.ProviderException
 import kotlinx.coroutines.CancellationException
 import org.safelight.app.logic.Consent
 import org.safelight.app.logic.Held
@@ -11,6 +14,7 @@ import org.safelight.app.logic.Trouble
 import org.safelight.mobile.AppException
 import org.safelight.mobile.DeviceKeyException
 import org.safelight.mobile.Event
+import org.safelight.mobile.InternalException
 import org.safelight.mobile.PatientLabel
 import org.safelight.mobile.SafelightException
 import org.safelight.mobile.SealedCapture
@@ -25,7 +29,6 @@ internal fun patientLabel(label: Label) = PatientLabel(
     side = when (label.side) {
         Side.LEFT -> org.safelight.mobile.Side.LEFT
         Side.RIGHT -> org.safelight.mobile.Side.RIGHT
-        Side.BOTH -> org.safelight.mobile.Side.BOTH
         null -> null
     },
     view = label.view,
@@ -60,6 +63,15 @@ internal inline fun <T> troubled(work: () -> T): T = try {
 } catch (_: CharacterCodingException) {
     // Half a character, which no keyboard gives and no encoding has.
     throw Trouble(Trouble.Kind.BAD_LABEL, "text")
+} catch (_: IOException) {
+    // What is kept of the enrolment cannot be read.
+    throw Trouble(Trouble.Kind.DEVICE, "storage")
+} catch (_: GeneralSecurityException) {
+    throw Trouble(Trouble.Kind.KEY_FAILED, "keystore")
+} catch (_: ProviderException) {
+    throw Trouble(Trouble.Kind.KEY_FAILED, "keystore")
+} catch (_: InternalException) {
+    throw Trouble(Trouble.Kind.BUG, "bug")
 } catch (_: AppException) {
     throw Trouble(Trouble.Kind.NOT_KEPT, "not-kept")
 } catch (error: DeviceKeyException) {

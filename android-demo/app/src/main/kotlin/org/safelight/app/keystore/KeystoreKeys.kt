@@ -11,7 +11,9 @@ import java.security.GeneralSecurityException
 import java.security.KeyFactory
 import java.security.KeyPairGenerator
 import java.security.KeyStore
+import java.security.KeyStoreException
 import java.security.PrivateKey
+import java.security.ProviderException
 import java.security.UnrecoverableKeyException
 import java.security.interfaces.ECPublicKey
 import java.security.spec.ECGenParameterSpec
@@ -19,6 +21,7 @@ import java.util.UUID
 import org.safelight.app.core.DeviceKeys
 import org.safelight.app.core.FreshKey
 import org.safelight.app.core.JcaKey
+import org.safelight.app.core.KeyNames
 import org.safelight.app.core.sec1
 import org.safelight.app.logic.KeyPlace
 import org.safelight.mobile.DeviceKey
@@ -32,28 +35,35 @@ import org.safelight.mobile.DeviceKeyException
  * camera opens. There is no key in software instead if the Keystore fails.
  */
 class KeystoreKeys : DeviceKeys {
-    private val store = KeyStore.getInstance("AndroidKeyStore").apply { load(null) }
+    // Not before it is asked for: a keystore that does not answer is an opening that failed, and not an app that does not start.
+    private val store by lazy { KeyStore.getInstance("AndroidKeyStore").apply { load(null) } }
 
     override fun fresh(challenge: ByteArray): FreshKey {
         val alias = make(challenge)
         return FreshKey(key(alias) ?: throw DeviceKeyException.Failed(), attestation(alias))
     }
 
-    override fun of(publicKey: ByteArray): DeviceKey? = aliases().firstNotNullOfOrNull { alias ->
-        if (public(alias)?.contentEquals(publicKey) == true) key(alias) else null
-    }
+    override fun of(publicKey: ByteArray): DeviceKey? = names().of(publicKey)?.let(::key)
 
     override fun destroyAllBut(publicKey: ByteArray) {
-        aliases().filter { public(it)?.contentEquals(publicKey) != true }.forEach(store::deleteEntry)
+        for (alias in names().allBut(publicKey)) {
+            try {
+                store.deleteEntry(alias)
+            } catch (_: KeyStoreException) {
+                // It goes at the next start.
+            }
+        }
     }
 
     override fun place(publicKey: ByteArray): KeyPlace {
-        val alias = aliases().firstOrNull { public(it)?.contentEquals(publicKey) == true } ?: return KeyPlace.UNKNOWN
         return try {
+            val alias = names().of(publicKey) ?: return KeyPlace.UNKNOWN
             val private = store.getKey(alias, null) as PrivateKey
             val info = KeyFactory.getInstance(private.algorithm, store.provider).getKeySpec(private, KeyInfo::class.java)
             place(info)
         } catch (_: GeneralSecurityException) {
+            KeyPlace.UNKNOWN
+        } catch (_: ProviderException) {
             KeyPlace.UNKNOWN
         }
     }
@@ -95,7 +105,7 @@ class KeystoreKeys : DeviceKeys {
 
     private fun public(alias: String) = (store.getCertificate(alias)?.publicKey as? ECPublicKey)?.let(::sec1)
 
-    private fun aliases() = store.aliases().toList().filter { it.startsWith(PREFIX) }
+    private fun names() = KeyNames(store.aliases().toList().filter { it.startsWith(PREFIX) }, ::public)
 
     /** The chain, leaf first, as far as an enrolment request takes it. The root at its end is public knowledge and goes first. */
     private fun attestation(alias: String): ByteArray? {

@@ -6,7 +6,9 @@ import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.launch
@@ -21,18 +23,23 @@ class App(
     private val clock: Clock,
     private val scope: CoroutineScope,
     private val blocking: CoroutineDispatcher,
+    private val calendar: Calendar,
 ) {
     private val states = MutableStateFlow(AppState())
     @Volatile private var phone: OpenPhone? = null
     private var listening: Job? = null
+
+    /** What the picture that is being exposed shows, and who takes it: as it was when the shutter was pressed, whatever is touched since. */
+    @Volatile private var pressed: Pair<Label, String>? = null
     private var enrolling: Job? = null
 
     val state: StateFlow<AppState> get() = states
 
     /** From any thread; events are taken one after the other. */
     fun tell(event: AppEvent) {
+        val today = calendar.today()
         val effects = synchronized(this) {
-            val step = app(states.value, event)
+            val step = app(states.value.copy(today = today), event)
             states.value = step.state
             step.effects
         }
@@ -44,7 +51,9 @@ class App(
      */
     suspend fun press(): Boolean {
         val mine = synchronized(this) {
-            val free = blocked(states.value) == null
+            val now = states.value
+            val free = blocked(now) == null
+            pressed = label(now)?.let { said -> now.person?.let { said to it } }
             if (free) tell(AppEvent.Capture(CaptureEvent.Pressed))
             free
         }
@@ -65,21 +74,31 @@ class App(
     suspend fun take(photo: ByteBuffer) {
         val now = states.value
         try {
-            val label = label(now) ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
-            val person = now.person ?: throw Trouble(Trouble.Kind.BAD_LABEL, "operator")
+            val (label, person) = pressed ?: throw Trouble(Trouble.Kind.BAD_LABEL, "incomplete")
+            pressed = null
             // Whoever locked the phone while the camera was exposing gets no picture.
             if (now.lock.phase != LockPhase.OPEN) throw Trouble(Trouble.Kind.CANCELLED, "locked")
             val held = open().capture(photo, label, person)
             tell(AppEvent.Capture(CaptureEvent.Sealed))
-            tell(AppEvent.Queue(QueueEvent.Captured(held, open().room())))
+            // It is held, whatever comes of asking how many more fit.
+            val room = try {
+                open().room()
+            } catch (_: Trouble) {
+                states.value.queue.room
+            }
+            tell(AppEvent.Queue(QueueEvent.Captured(held, room)))
         } catch (trouble: Trouble) {
             failed(trouble)
         }
     }
 
     /** Ends the phone. What is held is lost, and the next start says how many. */
-    suspend fun close(): Int = withContext(NonCancellable) {
+    suspend fun close(): Int {
         enrolling?.cancel()
+        return endPhone()
+    }
+
+    private suspend fun endPhone(): Int = withContext(NonCancellable) {
         listening?.cancel()
         val closing = phone
         phone = null
@@ -89,13 +108,17 @@ class App(
     private fun perform(effect: Effect) {
         when (effect) {
             Effect.OpenPhone -> background { reopen() }
-            is Effect.Enrol -> enrolling = scope.launch { join(effect.invitation) }
+            is Effect.Enrol -> {
+                enrolling?.cancel()
+                enrolling = scope.launch(blocking) { join(effect.invitation) }
+            }
             Effect.CancelEnrolment -> enrolling?.cancel()
             Effect.Connect -> background({ tell(AppEvent.ConnectFailed(it)) }) { open().connect() }
             Effect.MoveConnection -> background { open().networkChanged() }
             is Effect.Send -> send(effect.id)
             is Effect.Discard -> background { open().discard(effect.id) }
             Effect.ClearQueue -> background { tell(AppEvent.Queue(QueueEvent.Cleared(open().clear()))) }
+            Effect.ForgetLost -> background { open().forgetLost() }
             is Effect.Remind -> scope.launch {
                 delay(effect.afterMs)
                 tell(effect.event)
@@ -112,27 +135,43 @@ class App(
             close()
             val opened = core.open() ?: return tell(AppEvent.NotEnrolled)
             phone = opened
-            listening = scope.launch { opened.news.collect { tell(AppEvent.Told(it)) } }
-            tell(AppEvent.Opened(opened.card(), opened.room(), opened.takeLost()))
+            listening = scope.launch { listen(opened) }
+            tell(AppEvent.Opened(opened.card(), opened.room(), opened.lost()))
         } catch (trouble: Trouble) {
             tell(AppEvent.OpenFailed(trouble))
+        }
+    }
+
+    /** Without news the screens are older than they could be; what is sent and what is held does not hang on them. */
+    private suspend fun listen(opened: OpenPhone) {
+        try {
+            opened.news.collect { tell(AppEvent.Told(it)) }
+        } catch (trouble: Trouble) {
+            if (phone === opened) tell(AppEvent.Told(News.Disconnected(trouble)))
         }
     }
 
     private suspend fun join(invitation: String) {
         var asking: Enrolling? = null
         try {
-            tell(AppEvent.Enrol(EnrolEvent.Read(core.readInvitation(invitation))))
+            say(EnrolEvent.Read(core.readInvitation(invitation)))
             asking = core.enrol(invitation)
-            tell(AppEvent.Enrol(EnrolEvent.Words(asking.words)))
-            asking.approved()
+            say(EnrolEvent.Words(asking.words))
+            asking.approved(::endPhone)
             tell(AppEvent.Enrol(EnrolEvent.Approved))
         } catch (trouble: Trouble) {
-            tell(AppEvent.Enrol(EnrolEvent.Failed(trouble)))
+            // If the phone of before has been ended for it already, that one has to be opened again.
+            if (states.value.device.card != null && phone == null) tell(AppEvent.OpenFailed(trouble)) else say(EnrolEvent.Failed(trouble))
         } catch (cancelled: CancellationException) {
             asking?.cancel()
             throw cancelled
         }
+    }
+
+    /** Of an enrolment that was given up nothing is said to the one that has begun since. */
+    private suspend fun say(event: EnrolEvent) {
+        currentCoroutineContext().ensureActive()
+        tell(AppEvent.Enrol(event))
     }
 
     private fun send(id: String) = background({ tell(AppEvent.Queue(QueueEvent.Failed(id, it))) }) {

@@ -3,6 +3,10 @@ package org.safelight.app.logic
 /** All that the screens show. Whatever happens is an [AppEvent]; [app] is the only place where the state changes. */
 data class AppState(
     val starting: Boolean = true,
+    /** Whether an enrolment is kept, even one that could not be opened. */
+    val enrolled: Boolean = false,
+    /** Why the enrolment that is kept could not be opened. */
+    val closed: Trouble? = null,
     val wanted: Screen = Screen.PATIENT,
     val enrol: EnrolState? = null,
     val lock: LockState = LockState(),
@@ -13,15 +17,20 @@ data class AppState(
     val queue: QueueState = QueueState(),
     val device: DeviceState = DeviceState(),
     val network: NetworkState = NetworkState(),
+    /** By the [Calendar]; until it was asked, no day is too late. */
+    val today: String = "9999-12-31",
 )
 
-enum class Screen { STARTING, ENROL, LOCK, SIGN_IN, PATIENT, CAPTURE, QUEUE, DEVICE }
+enum class Screen { STARTING, ENROL, LOCK, CLOSED, SIGN_IN, PATIENT, CAPTURE, QUEUE, DEVICE }
 
 /** The screen that is on: not always the one that was asked for. */
 fun screen(app: AppState): Screen = when {
     app.starting -> Screen.STARTING
-    app.enrol != null -> Screen.ENROL
+    // Who holds a phone that is enrolled shows who they are before they enrol it elsewhere.
+    app.enrol != null && !app.enrolled -> Screen.ENROL
     app.lock.phase != LockPhase.OPEN -> Screen.LOCK
+    app.enrol != null -> Screen.ENROL
+    app.closed != null -> Screen.CLOSED
     app.person == null && app.wanted in listOf(Screen.PATIENT, Screen.CAPTURE) -> Screen.SIGN_IN
     app.wanted == Screen.CAPTURE && !app.patient.confirmed -> Screen.PATIENT
     else -> app.wanted
@@ -50,6 +59,8 @@ sealed interface Effect {
 
     data object ClearQueue : Effect
 
+    data object ForgetLost : Effect
+
     data class Remind(val event: AppEvent, val afterMs: Long) : Effect
 
     /** [LockEvent.Tick], after a while. */
@@ -64,6 +75,9 @@ sealed interface AppEvent {
     data object NotEnrolled : AppEvent
 
     data class OpenFailed(val trouble: Trouble) : AppEvent
+
+    /** A person asks to open what could not be opened. */
+    data object OpenAgain : AppEvent
 
     data class Go(val screen: Screen) : AppEvent
 
@@ -95,29 +109,36 @@ fun app(app: AppState, event: AppEvent): Step<AppState> = when (event) {
     is AppEvent.Opened -> Step(
         app.copy(
             starting = false,
+            enrolled = true,
             enrol = null,
+            closed = null,
+            // Of an earlier enrolment nothing goes over to this one.
+            person = null,
+            patient = PatientState(),
+            capture = CaptureState(camera = app.capture.camera),
             device = DeviceState(event.card),
             queue = QueueState(room = event.room, lost = event.lost),
             wanted = if (event.lost > 0) Screen.QUEUE else Screen.PATIENT,
         ),
         listOf(Effect.Connect),
     )
-    AppEvent.NotEnrolled -> Step(app.copy(starting = false, enrol = app.enrol ?: EnrolState.Scanning()))
-    is AppEvent.OpenFailed ->
-        Step(app.copy(starting = false, enrol = EnrolState.Scanning(advice(event.trouble, app.network))))
+    AppEvent.NotEnrolled -> Step(app.copy(starting = false, enrol = app.enrol ?: EnrolState.Scanning))
+    is AppEvent.OpenFailed -> Step(app.copy(starting = false, enrolled = true, enrol = null, closed = event.trouble, device = DeviceState()))
+    AppEvent.OpenAgain -> openAgain(app)
     is AppEvent.Go -> Step(app.copy(wanted = event.screen))
     // Only who is in may throw an enrolment away.
-    AppEvent.EnrolAgain -> Step(if (app.lock.phase == LockPhase.OPEN) app.copy(enrol = EnrolState.Scanning()) else app)
+    AppEvent.EnrolAgain -> Step(if (app.lock.phase == LockPhase.OPEN) app.copy(enrol = EnrolState.Scanning) else app)
     AppEvent.ConnectAsked ->
         if (app.device.card == null) Step(app)
         else Step(app.copy(device = app.device.copy(connecting = true)), listOf(Effect.Connect))
     is AppEvent.ConnectFailed -> Step(app.copy(device = shutOut(app.device.copy(connecting = false, trouble = event.trouble), event.trouble)))
     is AppEvent.Network -> network(app, event.network)
     is AppEvent.Told -> told(app, event.news)
-    is AppEvent.Enrol -> {
-        val step = enrol(app.enrol ?: EnrolState.Scanning(), event.event, app.network)
+    // A camera that is being closed may see one more code.
+    is AppEvent.Enrol -> if (screen(app) != Screen.ENROL && event.event is EnrolEvent.Scanned) Step(app) else {
+        val step = enrol(app.enrol ?: EnrolState.Scanning, event.event, app.network)
         // Who is enrolled already and gives up goes back to what there was.
-        val back = event.event == EnrolEvent.Cancelled && app.device.card != null
+        val back = event.event == EnrolEvent.Cancelled && app.enrolled
         Step(app.copy(enrol = if (app.enrol == null || back) null else step.state), step.effects)
     }
     is AppEvent.SignIn -> {
@@ -125,10 +146,10 @@ fun app(app: AppState, event: AppEvent): Step<AppState> = when (event) {
         Step(app.copy(signIn = state, person = person))
     }
     is AppEvent.Patient -> {
-        val patient = patient(app.patient, event.event)
-        val same = patient.copy(confirmed = false, unreadable = false) == app.patient.copy(confirmed = false, unreadable = false)
-        // What a patient has agreed to, and where, is not the next one's.
-        val capture = if (same) app.capture else app.capture.copy(consent = null, spot = null, taken = 0, trouble = null)
+        val patient = patient(app.patient, event.event, app.today)
+        // What a patient has agreed to, and where and how near, is not the next one's.
+        val capture = if (patient.names(app.patient)) app.capture
+        else app.capture.copy(answer = null, spot = null, closeUp = false, taken = 0, trouble = null)
         val wanted = if (patient.confirmed && !app.patient.confirmed) Screen.CAPTURE else app.wanted
         Step(app.copy(patient = patient, capture = capture, wanted = wanted))
     }
@@ -150,16 +171,29 @@ private fun locked(app: AppState, event: LockEvent): Step<AppState> {
     val step = lock(app.lock, event)
     val opened = step.state.phase == LockPhase.OPEN && app.lock.phase != LockPhase.OPEN
     val cleared = Effect.ClearQueue in step.effects
-    val next = app.copy(lock = step.state)
+    val shut = app.lock.phase == LockPhase.OPEN && step.state.phase != LockPhase.OPEN
+    // Whoever unlocks it next may be somebody else, before somebody else.
+    val next = if (!shut) app.copy(lock = step.state) else app.copy(
+        lock = step.state,
+        person = null,
+        patient = app.patient.copy(confirmed = false),
+        capture = app.capture.copy(answer = null, spot = null, closeUp = false),
+    )
     return when {
         cleared -> Step(next.copy(person = null, patient = PatientState(), capture = CaptureState()), step.effects)
         opened -> {
+            // What could not be opened may have waited for this.
             val retry = inQueue(next, QueueEvent.RetryAll)
-            Step(retry.state, step.effects + retry.effects + Effect.Connect)
+            val open = openAgain(retry.state)
+            Step(open.state, step.effects + retry.effects + open.effects.ifEmpty { listOf(Effect.Connect) })
         }
         else -> Step(next, step.effects)
     }
 }
+
+/** One opening at a time. */
+private fun openAgain(app: AppState): Step<AppState> =
+    if (app.closed == null || app.starting) Step(app) else Step(app.copy(starting = true), listOf(Effect.OpenPhone))
 
 private fun network(app: AppState, network: NetworkState): Step<AppState> {
     val next = app.copy(network = network)

@@ -2,7 +2,7 @@ package org.safelight.app.logic
 
 /** What is set for the next picture. Consent, site and side belong to one patient and go with them. */
 data class CaptureState(
-    val consent: Consent? = null,
+    val answer: Answer? = null,
     val facing: Facing = Facing.FRONT,
     val spot: Spot? = null,
     val closeUp: Boolean = false,
@@ -15,8 +15,16 @@ data class CaptureState(
 
 enum class CameraState { CLOSED, READY, FAILED, NOT_ALLOWED }
 
+/** What came of asking the patient, once somebody has asked: nothing yet, or what the picture may be used for. */
+enum class Answer(val consent: Consent?) {
+    NOT_OBTAINED(null),
+    RECORD(Consent.RECORD),
+    TEACHING(Consent.TEACHING),
+    PUBLICATION(Consent.PUBLICATION),
+}
+
 sealed interface CaptureEvent {
-    data class ConsentGiven(val consent: Consent) : CaptureEvent
+    data class Answered(val answer: Answer) : CaptureEvent
 
     data class Turned(val facing: Facing) : CaptureEvent
 
@@ -36,12 +44,10 @@ sealed interface CaptureEvent {
     data object Sealed : CaptureEvent
 
     data class Failed(val advice: Advice) : CaptureEvent
-
-    data object Seen : CaptureEvent
 }
 
 fun capture(state: CaptureState, event: CaptureEvent): CaptureState = when (event) {
-    is CaptureEvent.ConsentGiven -> state.copy(consent = event.consent)
+    is CaptureEvent.Answered -> state.copy(answer = event.answer)
     // A side that was chosen on one drawing is not carried to the mirror image.
     is CaptureEvent.Turned -> if (event.facing == state.facing) state else state.copy(facing = event.facing, spot = null)
     is CaptureEvent.Touched -> state.copy(spot = BodyMap.at(state.facing, event.x, event.y) ?: state.spot)
@@ -52,17 +58,18 @@ fun capture(state: CaptureState, event: CaptureEvent): CaptureState = when (even
     CaptureEvent.Pressed -> state.copy(sealing = true, trouble = null)
     CaptureEvent.Sealed -> state.copy(sealing = false, taken = state.taken + 1)
     is CaptureEvent.Failed -> state.copy(sealing = false, trouble = event.advice)
-    CaptureEvent.Seen -> state.copy(trouble = null)
 }
 
 /** Why the shutter stays closed. The first that applies is what the screen says. */
 enum class Blocked {
     NOT_ENROLLED,
+    SHUT_OUT,
     LOCKED,
     NOBODY_SIGNED_IN,
     NO_PATIENT,
     NOT_CONFIRMED,
     NO_CONSENT,
+    CONSENT_NOT_OBTAINED,
     NO_SITE,
     QUEUE_FULL,
     NO_CAMERA,
@@ -71,12 +78,14 @@ enum class Blocked {
 
 /** The first reason against a picture now, or `null` if the shutter may work. */
 fun blocked(app: AppState): Blocked? = when {
-    app.device.card == null || app.device.shutOut != null -> Blocked.NOT_ENROLLED
+    app.device.card == null -> Blocked.NOT_ENROLLED
+    app.device.shutOut != null -> Blocked.SHUT_OUT
     app.lock.phase != LockPhase.OPEN -> Blocked.LOCKED
     app.person == null -> Blocked.NOBODY_SIGNED_IN
-    app.patient.faults.isNotEmpty() -> Blocked.NO_PATIENT
+    app.patient.faults(app.today).isNotEmpty() -> Blocked.NO_PATIENT
     !app.patient.confirmed -> Blocked.NOT_CONFIRMED
-    app.capture.consent == null -> Blocked.NO_CONSENT
+    app.capture.answer == null -> Blocked.NO_CONSENT
+    app.capture.answer.consent == null -> Blocked.CONSENT_NOT_OBTAINED
     app.capture.spot == null -> Blocked.NO_SITE
     app.queue.room == 0 -> Blocked.QUEUE_FULL
     app.capture.camera != CameraState.READY -> Blocked.NO_CAMERA
@@ -87,8 +96,8 @@ fun blocked(app: AppState): Blocked? = when {
 /** What the next picture is labelled with: `null` while something for it is missing. */
 fun label(app: AppState): Label? {
     val spot = app.capture.spot ?: return null
-    val consent = app.capture.consent ?: return null
-    if (!app.patient.confirmed || app.patient.faults.isNotEmpty()) return null
+    val consent = app.capture.answer?.consent ?: return null
+    if (!app.patient.confirmed || app.patient.faults(app.today).isNotEmpty()) return null
     return Label(
         number = app.patient.number,
         name = app.patient.name,

@@ -5,8 +5,8 @@ import com.google.zxing.BinaryBitmap
 import com.google.zxing.DecodeHintType
 import com.google.zxing.LuminanceSource
 import com.google.zxing.MultiFormatReader
-import com.google.zxing.NotFoundException
 import com.google.zxing.PlanarYUVLuminanceSource
+import com.google.zxing.ReaderException
 import com.google.zxing.common.HybridBinarizer
 
 /** Codes that the camera may look for: the clinic's QR code, and what hospitals print on wristbands and badges. */
@@ -21,11 +21,28 @@ private val FORMATS = listOf(
 
 private val HINTS = mapOf(DecodeHintType.POSSIBLE_FORMATS to FORMATS, DecodeHintType.TRY_HARDER to true)
 
-/** The text of a code in a picture, if there is one. */
-fun readCode(picture: LuminanceSource): String? = try {
+/**
+ * The text of a code in a picture, if there is one. Of a hundred QR codes that stand upright the reader takes something inside one for one of
+ * its corners and finds nothing; from the side it sees that one as well.
+ */
+fun readCode(picture: LuminanceSource): String? = read(picture) ?: read(turned(picture))
+
+private fun read(picture: LuminanceSource): String? = try {
     MultiFormatReader().apply { setHints(HINTS) }.decodeWithState(BinaryBitmap(HybridBinarizer(picture))).text
-} catch (_: NotFoundException) {
+} catch (_: ReaderException) {
     null
+} catch (_: RuntimeException) {
+    // A code that is made to be read badly.
+    null
+}
+
+/** By a quarter. */
+private fun turned(picture: LuminanceSource): LuminanceSource {
+    val (width, height) = picture.width to picture.height
+    val from = picture.matrix
+    val to = ByteArray(width * height)
+    for (y in 0 until height) for (x in 0 until width) to[x * height + height - 1 - y] = from[y * width + x]
+    return PlanarYUVLuminanceSource(to, height, width, 0, 0, height, width, false)
 }
 
 /** The same for the brightness plane of a camera's picture: one byte a pixel, [stride] bytes a row. */

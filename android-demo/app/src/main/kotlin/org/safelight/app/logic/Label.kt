@@ -4,7 +4,7 @@ package org.safelight.app.logic
 enum class Consent { RECORD, TEACHING, PUBLICATION }
 
 /** The patient's side, not the viewer's. */
-enum class Side { LEFT, RIGHT, BOTH }
+enum class Side { LEFT, RIGHT }
 
 /** Who a picture shows, and what. It is sealed with the picture and kept nowhere else. */
 data class Label(

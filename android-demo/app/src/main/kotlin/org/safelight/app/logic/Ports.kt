@@ -23,8 +23,11 @@ interface Enrolling {
     /** To be compared with the clinic's screen. */
     val words: List<String>
 
-    /** Waits until the clinic has said yes; what came of it is kept then. Throws [Trouble]. */
-    suspend fun approved()
+    /**
+     * Waits until the clinic has said yes; what came of it is kept then. Before that, [beforeKept] ends whatever still writes for an earlier enrolment.
+     * Throws [Trouble].
+     */
+    suspend fun approved(beforeKept: suspend () -> Unit = {})
 
     /** Gives up. */
     fun cancel()
@@ -35,8 +38,11 @@ interface OpenPhone {
     /** What happens, until it is closed. */
     val news: Flow<News>
 
-    /** How many pictures an earlier run lost. Forgotten once it has been asked. */
-    fun takeLost(): Int
+    /** How many pictures an earlier run lost: the same at every start, until it is forgotten. */
+    fun lost(): Int
+
+    /** Somebody has read it. */
+    fun forgetLost()
 
     fun room(): Int
 
@@ -67,6 +73,11 @@ interface OpenPhone {
 /** The clock that does not go back and is not set: milliseconds since some moment. */
 fun interface Clock {
     fun now(): Long
+}
+
+/** The calendar, which is set by hand: the latest day, as `YYYY-MM-DD`, that has begun anywhere on earth. */
+fun interface Calendar {
+    fun today(): String
 }
 
 /** What an invitation says. */

@@ -57,10 +57,9 @@ sealed interface QueueEvent {
 
     data object DiscardCancelled : QueueEvent
 
-    data class Lost(val pictures: Int) : QueueEvent
-
     data class Cleared(val pictures: Int) : QueueEvent
 
+    /** A person has read how many were lost or thrown away. */
     data object Seen : QueueEvent
 }
 
@@ -87,9 +86,8 @@ fun queue(state: QueueState, event: QueueEvent, network: NetworkState): Step<Que
         if (id == null) Step(state) else Step(rest.state, listOf(Effect.Discard(id)) + rest.effects)
     }
     QueueEvent.DiscardCancelled -> Step(state.copy(asking = null))
-    is QueueEvent.Lost -> Step(state.copy(lost = event.pictures))
     is QueueEvent.Cleared -> Step(state.copy(pictures = emptyList(), asking = null, thrown = state.thrown + event.pictures))
-    QueueEvent.Seen -> Step(state.copy(lost = 0, thrown = 0))
+    QueueEvent.Seen -> Step(state.copy(lost = 0, thrown = 0), if (state.lost > 0) listOf(Effect.ForgetLost) else emptyList())
 }
 
 private fun failed(state: QueueState, event: QueueEvent.Failed, network: NetworkState): Step<QueueState> {
@@ -120,8 +118,18 @@ private fun start(state: QueueState): Step<QueueState> {
 
 private fun Picture.waiting() = if (progress is Progress.Later || progress is Progress.Stopped) copy(progress = Progress.Waiting) else this
 
-private fun Picture.waitsForBetterTimes() =
-    progress is Progress.Later || (progress as? Progress.Stopped)?.advice == Advice.UNLOCK_PHONE
+/** Whether another network or an unlocked phone may help: what has to do with the picture, the clinic or this app stays stopped. */
+private fun Picture.waitsForBetterTimes() = progress is Progress.Later || (progress as? Progress.Stopped)?.advice in PASSING
+
+private val PASSING = setOf(
+    Advice.UNLOCK_PHONE,
+    Advice.KEY_FAILED,
+    // Somebody in between was met on the network of before.
+    Advice.NOT_THE_CLINIC,
+    // What was cancelled.
+    Advice.TRY_AGAIN_SOON,
+    Advice.NO_NETWORK,
+)
 
 private fun QueueState.with(id: String, change: (Picture) -> Picture) =
     copy(pictures = pictures.map { if (it.held.id == id) change(it) else it })

@@ -1,7 +1,7 @@
 package org.safelight.app.logic
 
 /** Who takes the pictures: it goes into each picture's manifest. On a shared phone that is not always the person it was enrolled for. */
-data class SignInState(val typed: String = "", val wrong: Boolean = false)
+data class SignInState(val wrong: Boolean = false)
 
 sealed interface SignInEvent {
     /** Typed, or read from a badge. */
@@ -17,7 +17,7 @@ sealed interface SignInEvent {
 fun signIn(person: String?, event: SignInEvent, owner: String?): Pair<SignInState, String?> = when (event) {
     is SignInEvent.Code -> {
         val code = event.text.trim()
-        if (isPerson(code)) SignInState() to code else SignInState(code, wrong = true) to person
+        if (isPerson(code)) SignInState() to code else SignInState(wrong = true) to person
     }
     SignInEvent.Owner -> SignInState() to (owner ?: person)
     SignInEvent.Out -> SignInState() to null

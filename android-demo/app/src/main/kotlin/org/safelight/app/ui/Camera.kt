@@ -26,6 +26,7 @@ import java.nio.ByteBuffer
 import java.util.concurrent.Executor
 import org.safelight.app.logic.CameraState
 import org.safelight.app.logic.readCode
+import org.safelight.app.logic.upright
 
 /**
  * The back camera, for a preview and either codes or still pictures. Pictures come as JPEG into a buffer in memory that is the system's;
@@ -41,11 +42,12 @@ class Camera(
         /** Each code that is seen, again and again. */
         class Codes(val read: (String) -> Unit) : Use
 
-        /** Each picture, as a buffer that is good until the call returns and that must not be written to. */
-        class Stills(val take: (ByteBuffer) -> Unit) : Use
+        /** Each picture, as a buffer that is good until the call returns and that must not be written to; or that one came to nothing. */
+        class Stills(val take: (ByteBuffer) -> Unit, val missed: () -> Unit) : Use
     }
 
     private val cameras = context.getSystemService(CameraManager::class.java)
+    private val turned = Turned(context)
     private var running: Running? = null
 
     fun open() {
@@ -61,6 +63,7 @@ class Camera(
         preview.surfaceTextureListener = null
         running?.close()
         running = null
+        turned.disable()
     }
 
     /** Takes one picture. */
@@ -70,6 +73,7 @@ class Camera(
         try {
             val id = cameras.cameraIdList.firstOrNull { facesAway(it) } ?: return told(CameraState.FAILED)
             running = Running(id).also { it.start() }
+            if (use is Use.Stills) turned.enable()
         } catch (_: CameraAccessException) {
             told(CameraState.FAILED)
         }
@@ -80,32 +84,52 @@ class Camera(
 
     /** Between open and close. */
     private inner class Running(private val id: String) : CameraDevice.StateCallback() {
+        private val characteristics = cameras.getCameraCharacteristics(id)
         private val thread = HandlerThread("camera").apply { start() }
         private val handler = Handler(thread.looper)
         private val executor = Executor { handler.post(it) }
-        private val characteristics = cameras.getCameraCharacteristics(id)
         private val sizes = characteristics[CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP]
         private val format = if (use is Use.Codes) ImageFormat.YUV_420_888 else ImageFormat.JPEG
         private val size = pick(sizes?.getOutputSizes(format), if (use is Use.Codes) CODE_PIXELS else STILL_PIXELS)
         private val previewSize = pick(sizes?.getOutputSizes(SurfaceTexture::class.java), PREVIEW_PIXELS)
         private val reader = ImageReader.newInstance(size.width, size.height, format, 2)
         private val surface = Surface(preview.surfaceTexture?.apply { setDefaultBufferSize(previewSize.width, previewSize.height) })
+
+        /** Until the camera has answered whether it opens: its answer comes to [thread], which has to be there. */
+        @Volatile private var opening = false
         private var device: CameraDevice? = null
         private var session: CameraCaptureSession? = null
         private var closed = false
 
         fun start() {
             fill(preview, previewSize)
-            reader.setOnImageAvailableListener({ it.acquireNextImage()?.use(::seen) }, handler)
+            reader.setOnImageAvailableListener({
+                it.acquireNextImage()?.use(::seen)
+                // The buffer that held the picture goes back to the system now that it is free.
+                if (use is Use.Stills) it.discardFreeBuffers()
+            }, handler)
+            opening = true
             try {
                 cameras.openCamera(id, executor, this)
             } catch (_: SecurityException) {
-                told(CameraState.NOT_ALLOWED)
+                unopened(CameraState.NOT_ALLOWED)
+            } catch (_: CameraAccessException) {
+                unopened(CameraState.FAILED)
             }
         }
 
+        private fun unopened(why: CameraState) {
+            opening = false
+            told(why)
+        }
+
         override fun onOpened(camera: CameraDevice) {
-            if (closed) return camera.close()
+            opening = false
+            if (closed) {
+                camera.close()
+                thread.quitSafely()
+                return
+            }
             device = camera
             val outputs = listOf(surface, reader.surface).map(::OutputConfiguration)
             val configured = object : CameraCaptureSession.StateCallback() {
@@ -132,7 +156,7 @@ class Camera(
             // Buffers that hold a picture go back to the system now, not when the next one is taken.
             reader.discardFreeBuffers()
             reader.close()
-            thread.quitSafely()
+            if (!opening) thread.quitSafely()
         }
 
         private fun look(session: CameraCaptureSession) {
@@ -152,19 +176,25 @@ class Camera(
             request.addTarget(reader.surface)
             request[CaptureRequest.CONTROL_AF_MODE] = CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE
             request[CaptureRequest.JPEG_QUALITY] = JPEG_QUALITY
-            request[CaptureRequest.JPEG_ORIENTATION] = characteristics[CameraCharacteristics.SENSOR_ORIENTATION] ?: 0
+            request[CaptureRequest.JPEG_ORIENTATION] = upright(characteristics[CameraCharacteristics.SENSOR_ORIENTATION] ?: 0, turned.degrees)
             val outcome = object : CameraCaptureSession.CaptureCallback() {
-                override fun onCaptureFailed(session: CameraCaptureSession, request: CaptureRequest, failure: CaptureFailure) =
-                    told(CameraState.FAILED)
+                override fun onCaptureFailed(session: CameraCaptureSession, request: CaptureRequest, failure: CaptureFailure) = missed()
+
+                override fun onCaptureBufferLost(session: CameraCaptureSession, request: CaptureRequest, target: Surface, frameNumber: Long) =
+                    missed()
             }
             session.capture(request.build(), outcome, handler)
+        }
+
+        private fun missed() {
+            if (use is Use.Stills) use.missed()
         }
 
         private fun seen(image: Image) {
             val plane = image.planes[0]
             when (use) {
                 // The memory behind this buffer may be mapped to be read only: nobody is to write there. It goes back to the camera below.
-                is Use.Stills -> use.take(plane.buffer.asReadOnlyBuffer()).also { reader.discardFreeBuffers() }
+                is Use.Stills -> use.take(plane.buffer.asReadOnlyBuffer())
                 is Use.Codes -> {
                     val brightness = ByteArray(plane.buffer.remaining()).also(plane.buffer::get)
                     // The last row may end with its last pixel.
@@ -176,10 +206,11 @@ class Camera(
         }
 
         private fun lost(camera: CameraDevice) {
+            opening = false
             camera.close()
             device = null
             session = null
-            if (!closed) told(CameraState.FAILED)
+            if (closed) thread.quitSafely() else told(CameraState.FAILED)
         }
 
         private fun asked(work: () -> Unit) = try {
@@ -188,6 +219,9 @@ class Camera(
             told(CameraState.FAILED)
         } catch (_: IllegalStateException) {
             // The camera was closed under our hands.
+            told(CameraState.FAILED)
+        } catch (_: IllegalArgumentException) {
+            // And this is what it says if its surface was.
             told(CameraState.FAILED)
         }
     }

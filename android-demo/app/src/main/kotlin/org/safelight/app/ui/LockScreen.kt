@@ -45,9 +45,9 @@ class LockScreen(activity: Activity, private val app: App) : ScreenView(activity
         }
         val signal = CancellationSignal().also { asking = it }
         val answer = object : BiometricPrompt.AuthenticationCallback() {
-            override fun onAuthenticationSucceeded(result: BiometricPrompt.AuthenticationResult) = answered(LockEvent.Passed)
+            override fun onAuthenticationSucceeded(result: BiometricPrompt.AuthenticationResult) = answered(signal, LockEvent.Passed)
 
-            override fun onAuthenticationError(errorCode: Int, errString: CharSequence) = answered(LockEvent.Refused)
+            override fun onAuthenticationError(errorCode: Int, errString: CharSequence) = answered(signal, LockEvent.Refused)
         }
         BiometricPrompt.Builder(activity)
             .setTitle(activity.getString(R.string.lock_prompt))
@@ -56,7 +56,9 @@ class LockScreen(activity: Activity, private val app: App) : ScreenView(activity
             .authenticate(signal, activity.mainExecutor, answer)
     }
 
-    private fun answered(event: LockEvent) {
+    /** A prompt that was taken away may still answer: neither for nor against the one that is up now. */
+    private fun answered(prompt: CancellationSignal, event: LockEvent) {
+        if (prompt !== asking) return
         asking = null
         tell(event)
     }

@@ -85,6 +85,7 @@ class MainActivity : Activity() {
         Screen.STARTING -> StartingScreen(this)
         Screen.ENROL -> EnrolScreen(this, safelight.app)
         Screen.LOCK -> LockScreen(this, safelight.app)
+        Screen.CLOSED -> ClosedScreen(this, safelight.app)
         Screen.SIGN_IN -> SignInScreen(this, safelight.app)
         Screen.PATIENT -> PatientScreen(this, safelight.app)
         Screen.CAPTURE -> CaptureScreen(this, safelight.app, safelight.scope)
@@ -110,6 +111,7 @@ class MainActivity : Activity() {
         shown?.second?.run {
             closed()
             opened()
+            show(safelight.app.state.value)
         }
     }
 }

@@ -84,7 +84,7 @@ class QueueScreen(activity: Activity, private val app: App) : ScreenView(activit
             .setPositiveButton(R.string.discard) { _, _ -> tell(QueueEvent.DiscardConfirmed) }
             .setNegativeButton(R.string.cancel) { _, _ -> tell(QueueEvent.DiscardCancelled) }
             .setOnCancelListener { tell(QueueEvent.DiscardCancelled) }
-            .show()
+            .showHidden()
         asking = id to dialog
     }
 

@@ -8,10 +8,12 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.dropWhile
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import org.safelight.app.core.Bridge
 import org.safelight.app.core.IdentityFiles
+import org.safelight.app.core.latestDay
 import org.safelight.app.keystore.KeystoreKeys
 import org.safelight.app.keystore.syncFolder
 import org.safelight.app.logic.App
@@ -31,10 +33,11 @@ class SafelightApp : Application() {
         val files = IdentityFiles(noBackupFilesDir, ::syncFolder)
         val name = "${Build.MANUFACTURER} ${Build.MODEL}".filterNot(Char::isISOControl).take(MAX_DEVICE_NAME)
         val blocking = Executors.newCachedThreadPool().asCoroutineDispatcher()
-        app = App(Bridge(KeystoreKeys(), files, name), SystemClock::elapsedRealtime, scope, blocking)
+        app = App(Bridge(KeystoreKeys(), files, name), SystemClock::elapsedRealtime, scope, blocking) { latestDay(System.currentTimeMillis()) }
         NetworkWatch(this) { app.tell(AppEvent.Network(it)) }.start()
         scope.launch {
-            app.state.map { it.queue.pictures.size }.distinctUntilChanged().collect { UploadService.follow(this@SafelightApp, it) }
+            app.state.map { it.queue.pictures.size }.distinctUntilChanged().dropWhile { it == 0 }
+                .collect { UploadService.follow(this@SafelightApp, it) }
         }
         app.tell(AppEvent.Started)
     }

@@ -5,6 +5,7 @@ import org.safelight.app.R
 import org.safelight.app.logic.Advice
 import org.safelight.app.logic.Blocked
 import org.safelight.app.logic.BodyPart
+import org.safelight.app.logic.CameraState
 import org.safelight.app.logic.ItNote
 import org.safelight.app.logic.KeyPlace
 import org.safelight.app.logic.NetworkKind
@@ -38,11 +39,13 @@ fun text(advice: Advice): Int = when (advice) {
 
 fun text(blocked: Blocked): Int = when (blocked) {
     Blocked.NOT_ENROLLED -> R.string.blocked_not_enrolled
+    Blocked.SHUT_OUT -> R.string.blocked_shut_out
     Blocked.LOCKED -> R.string.blocked_locked
     Blocked.NOBODY_SIGNED_IN -> R.string.blocked_nobody_signed_in
     Blocked.NO_PATIENT -> R.string.blocked_no_patient
     Blocked.NOT_CONFIRMED -> R.string.blocked_not_confirmed
     Blocked.NO_CONSENT -> R.string.blocked_no_consent
+    Blocked.CONSENT_NOT_OBTAINED -> R.string.blocked_consent_not_obtained
     Blocked.NO_SITE -> R.string.blocked_no_site
     Blocked.QUEUE_FULL -> R.string.blocked_queue_full
     Blocked.NO_CAMERA -> R.string.blocked_no_camera
@@ -53,6 +56,7 @@ fun text(fault: PatientFault): Int = when (fault) {
     PatientFault.NUMBER -> R.string.patient_fault_number
     PatientFault.NAME -> R.string.patient_fault_name
     PatientFault.BIRTH_DATE -> R.string.patient_fault_birth_date
+    PatientFault.BIRTH_DATE_AHEAD -> R.string.patient_fault_birth_date_ahead
 }
 
 fun text(place: KeyPlace): Int = when (place) {
@@ -62,12 +66,31 @@ fun text(place: KeyPlace): Int = when (place) {
     KeyPlace.UNKNOWN -> R.string.key_unknown
 }
 
+/** Why there is no picture from the camera. */
+fun Context.words(camera: CameraState): String? = when (camera) {
+    CameraState.NOT_ALLOWED -> getString(R.string.camera_not_allowed)
+    CameraState.FAILED -> getString(R.string.camera_failed)
+    CameraState.CLOSED, CameraState.READY -> null
+}
+
+/** A day, `YYYY-MM-DD`, as it is written where the phone's language is spoken. */
+fun Context.day(day: String): String {
+    val (year, month, date) = day.split('-').takeIf { it.size == 3 } ?: return day
+    val name = month.toIntOrNull()?.let { resources.getStringArray(R.array.months).getOrNull(it - 1) } ?: return day
+    return getString(R.string.day, year, name, date)
+}
+
+/** The same as it is typed there. */
+fun Context.typedDay(day: String): String {
+    val (year, month, date) = day.split('-').takeIf { it.size == 3 } ?: return day
+    return getString(R.string.day_typed, year, month, date)
+}
+
 fun Context.words(spot: Spot): String {
     val part = getString(part(spot.part))
     val side = when (spot.side) {
         Side.LEFT -> R.string.side_left
         Side.RIGHT -> R.string.side_right
-        Side.BOTH -> R.string.side_both
         null -> return part
     }
     return getString(R.string.spot_with_side, part, getString(side))

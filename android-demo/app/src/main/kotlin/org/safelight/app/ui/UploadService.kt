@@ -16,14 +16,19 @@ class UploadService : Service() {
     override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
         val pictures = (application as SafelightApp).app.state.value.queue.pictures.size
         channel(this)
-        startForeground(R.id.queue_notice, notice(this, pictures), ServiceInfo.FOREGROUND_SERVICE_TYPE_DATA_SYNC)
-        if (pictures == 0) stopSelf(startId)
+        try {
+            startForeground(R.id.queue_notice, notice(this, pictures), ServiceInfo.FOREGROUND_SERVICE_TYPE_DATA_SYNC)
+        } catch (_: IllegalStateException) {
+            // The system's time for it is used up: pictures are sent while the app is in sight.
+            stopSelf()
+        }
+        if (pictures == 0) stopSelf()
         // Whoever is killed has lost its pictures: there is nothing to start again for.
         return START_NOT_STICKY
     }
 
     /** The system lets it run for hours at most, and demands that it stops then. */
-    override fun onTimeout(startId: Int, fgsType: Int) = stopSelf(startId)
+    override fun onTimeout(startId: Int, fgsType: Int) = stopSelf()
 
     override fun onBind(intent: Intent?): IBinder? = null
 
@@ -33,11 +38,8 @@ class UploadService : Service() {
         /** Runs while [pictures] are held. */
         fun follow(context: Context, pictures: Int) {
             val service = Intent(context, UploadService::class.java)
-            if (pictures == 0) {
-                context.stopService(service)
-                return
-            }
             try {
+                // Also for none: a service that was promised to the system must come to the foreground before it may end, and ends itself.
                 context.startForegroundService(service)
             } catch (_: IllegalStateException) {
                 // Not from the background. Pictures are taken in the foreground only, so it runs already.

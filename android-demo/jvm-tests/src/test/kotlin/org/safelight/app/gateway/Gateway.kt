@@ -1,6 +1,7 @@
 package org.safelight.app.gateway
 
 import com.google.gson.JsonElement
+import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import java.io.File
 import java.net.DatagramSocket
@@ -58,10 +59,25 @@ class Gateway private constructor(private val folder: File) : AutoCloseable {
         check(run("device", "revoke", id, "--data", "D").asJsonObject["in_force"].asBoolean) { "not in force" }
     }
 
-    /** All pictures, once the clinic process has looked at those that are there; with what their labels say. */
-    fun pictures() = eventually("the clinic process looks at every picture") {
+    /** A patient's pictures, with what their labels say: exactly so many, once that many are there and the clinic process has looked at all. */
+    fun pictures(patient: String, count: Int): List<JsonObject> {
+        require(count > 0) { "what is not there yet looks like what never comes: see noneOf" }
+        val all = eventually("$count pictures of $patient") { looked().takeIf { all -> all.count { of(patient, it) } >= count } }
+        return all.filter { of(patient, it) }.also { check(it.size == count) { "${it.size} pictures of $patient and not $count" } }
+    }
+
+    /** There is no picture of a patient, now that there is one of [later], which was sent after everything that there could be of them. */
+    fun noneOf(patient: String, later: String) {
+        val all = eventually("a picture of $later") { looked().takeIf { all -> all.any { of(later, it) } } }
+        check(all.none { of(patient, it) }) { "there is a picture of $patient" }
+    }
+
+    private fun of(patient: String, picture: JsonObject) = picture["patient"]?.takeUnless { it.isJsonNull }?.asString == patient
+
+    /** All pictures; none while the clinic process has still to look at one. */
+    private fun looked(): List<JsonObject> {
         val listed = run("vault", "list", "--data", "D", "--passphrase-file", "P").asJsonArray.map { it.asJsonObject }
-        listed.takeIf { all -> all.none { it["state"].asString == "received" } }
+        return listed.takeIf { all -> all.none { it["state"].asString == "received" } }.orEmpty()
     }
 
     /** One picture, opened. */
@@ -73,9 +89,23 @@ class Gateway private constructor(private val folder: File) : AutoCloseable {
 
     override fun close() {
         relay.close()
+        stop()
+        folder.deleteRecursively()
+    }
+
+    /** Ends it in order: each connection is closed with a word. */
+    fun stop() {
         serving.destroy()
         if (!serving.waitFor(PATIENCE_S, TimeUnit.SECONDS)) serving.destroyForcibly()
-        folder.deleteRecursively()
+    }
+
+    /** The same gateway, at the same address, for the first time or again. */
+    fun serve() {
+        val log = ProcessBuilder.Redirect.appendTo(File(folder, "log"))
+        serving = ProcessBuilder(COMMAND, "serve", "--data", placed("D"), "--passphrase-file", placed("P"))
+            .redirectErrorStream(true).redirectOutput(log).redirectInput(File("/dev/null")).start()
+        val (code, _, error) = attempt("health", "--data", "D", "--wait", "${PATIENCE_S}s")
+        check(code == 0) { "the gateway does not come up: $error\n${File(folder, "log").readText()}" }
     }
 
     private fun placed(argument: String) = when (argument) {
@@ -100,10 +130,7 @@ class Gateway private constructor(private val folder: File) : AutoCloseable {
         check(listens in config.readText())
         config.writeText(config.readText().replaceFirst(listens, "phone_port = $known\nlisten = \"127.0.0.1:$behind\""))
         relay = Relay(known, behind)
-        serving = ProcessBuilder(COMMAND, "serve", "--data", placed("D"), "--passphrase-file", placed("P"))
-            .redirectErrorStream(true).redirectOutput(File(folder, "log")).redirectInput(File("/dev/null")).start()
-        val (code, _, error) = attempt("health", "--data", "D", "--wait", "${PATIENCE_S}s")
-        check(code == 0) { "the gateway does not come up: $error\n${File(folder, "log").readText()}" }
+        serve()
     }
 
     companion object {

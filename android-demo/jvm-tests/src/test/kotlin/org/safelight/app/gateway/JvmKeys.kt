@@ -25,6 +25,9 @@ class JvmKeys : DeviceKeys {
     /** What using any key throws. */
     @Volatile var trouble: (() -> DeviceKeyException)? = null
 
+    /** What asking for any key throws. */
+    @Volatile var broken: Exception? = null
+
     val count get() = keys.size
 
     /** A new fingerprint, or a phone that was restored from another's backup: the keys are gone. */
@@ -41,7 +44,10 @@ class JvmKeys : DeviceKeys {
 
     override fun fresh(challenge: ByteArray) = FreshKey(make(), null)
 
-    override fun of(publicKey: ByteArray): DeviceKey? = keys[publicKey.toHexString()]
+    override fun of(publicKey: ByteArray): DeviceKey? {
+        broken?.let { throw it }
+        return keys[publicKey.toHexString()]
+    }
 
     override fun destroyAllBut(publicKey: ByteArray) {
         keys.keys.retainAll(setOf(publicKey.toHexString()))

@@ -4,6 +4,8 @@ import java.io.File
 import java.nio.channels.FileChannel
 import java.nio.file.Files
 import java.nio.file.StandardOpenOption
+import java.util.Queue
+import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.Executors
 import javax.imageio.ImageIO
 import com.google.zxing.RGBLuminanceSource
@@ -17,20 +19,25 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import org.safelight.app.core.Bridge
 import org.safelight.app.core.IdentityFiles
+import org.safelight.app.core.latestDay
+import org.safelight.app.logic.Answer
 import org.safelight.app.logic.App
 import org.safelight.app.logic.AppEvent
 import org.safelight.app.logic.AppState
 import org.safelight.app.logic.CameraState
 import org.safelight.app.logic.CaptureEvent
-import org.safelight.app.logic.Consent
+import org.safelight.app.logic.Core
 import org.safelight.app.logic.EnrolEvent
 import org.safelight.app.logic.EnrolState
 import org.safelight.app.logic.LockEvent
 import org.safelight.app.logic.NetworkKind
 import org.safelight.app.logic.NetworkState
+import org.safelight.app.logic.OpenPhone
 import org.safelight.app.logic.PatientEvent
+import org.safelight.app.logic.PatientState
 import org.safelight.app.logic.Screen
 import org.safelight.app.logic.SignInEvent
+import org.safelight.app.logic.Trouble
 import org.safelight.app.logic.blocked
 import org.safelight.app.logic.readCode
 import org.safelight.app.logic.screen
@@ -48,6 +55,9 @@ class TestPhone(
 
     /** Moved by hand; the app's own clock. */
     @Volatile var clock = 0L
+
+    /** What did not work and why, in order, for the message of a test that fails. */
+    val heard: Queue<String> = ConcurrentLinkedQueue()
     private lateinit var scope: CoroutineScope
     var app = started()
         private set
@@ -73,22 +83,27 @@ class TestPhone(
         return this
     }
 
-    /** Unlocks, signs in, and sets all that a picture needs. */
-    fun ready(number: String = "4711"): TestPhone {
-        online()
+    /** Shows who holds it. */
+    fun unlock() {
         app.tell(AppEvent.Lock(LockEvent.Ask))
         app.tell(AppEvent.Lock(LockEvent.Passed))
+    }
+
+    /** Once it is connected: unlocks, signs in, and sets all that a picture needs. */
+    fun ready(number: String = "4711"): TestPhone {
+        await("a connection") { it.device.connected }
+        unlock()
         app.tell(AppEvent.SignIn(SignInEvent.Owner))
-        app.tell(AppEvent.Patient(PatientEvent.Typed(number, "Zoë Quittländer", "1961-02-03")))
-        app.tell(AppEvent.Patient(PatientEvent.Confirmed))
-        app.tell(AppEvent.Capture(CaptureEvent.ConsentGiven(Consent.TEACHING)))
+        app.tell(AppEvent.Patient(PatientEvent.Typed(number, "Zoë Quittländer", "03.02.1961")))
+        app.tell(AppEvent.Patient(PatientEvent.Confirmed(PatientState(number, "Zoë Quittländer", "1961-02-03"))))
+        app.tell(AppEvent.Capture(CaptureEvent.Answered(Answer.TEACHING)))
         app.tell(AppEvent.Capture(CaptureEvent.Touched(.20f, .42f)))
         app.tell(AppEvent.Capture(CaptureEvent.Camera(CameraState.READY)))
         check(blocked(state) == null) { "blocked: ${blocked(state)}" }
         return this
     }
 
-    fun online(network: NetworkState = NetworkState(NetworkKind.WIFI, validated = true, id = 1)) = app.tell(AppEvent.Network(network))
+    fun online(network: NetworkState = WIFI) = app.tell(AppEvent.Network(network))
 
     /** Presses the shutter, and gives the camera's picture if it opens. The id of what is held then. */
     fun shoot(photograph: Photograph): String {
@@ -103,11 +118,20 @@ class TestPhone(
         }
     }
 
+    /** A picture of another patient, and its receipt: whatever was sent before has arrived by then, or never will. */
+    fun sendOneMore(number: String): TestPhone {
+        ready(number)
+        val stored = state.queue.stored
+        shoot(Photograph.planted(seed = 99))
+        await("one more receipt") { it.queue.stored == stored + 1 && it.queue.pictures.isEmpty() }
+        return this
+    }
+
     fun await(what: String, holds: (AppState) -> Boolean): AppState = runBlocking {
         try {
             withTimeout(PATIENCE_S * 1000) { app.state.first(holds) }
         } catch (late: kotlinx.coroutines.TimeoutCancellationException) {
-            throw AssertionError("$what: not within $PATIENCE_S s; queue ${state.queue}, device ${state.device}, enrol ${state.enrol}", late)
+            throw AssertionError("$what: not within $PATIENCE_S s; queue ${state.queue}, device ${state.device}, enrol ${state.enrol}, heard $heard", late)
         }
     }
 
@@ -128,15 +152,42 @@ class TestPhone(
     private fun started(): App {
         scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
         val core = Bridge(keys, files, "Test phone", settings)
-        return App(core, { clock }, scope, blocking).also { it.tell(AppEvent.Started) }
+        return App(Heard(core), { clock }, scope, blocking) { latestDay(System.currentTimeMillis()) }.also {
+            // A phone knows its network before anything else.
+            it.tell(AppEvent.Network(WIFI))
+            it.tell(AppEvent.Started)
+        }
+    }
+
+    /** The core, with an ear on what goes wrong in it. */
+    private inner class Heard(private val core: Core) : Core by core {
+        override fun open(): OpenPhone? = core.open()?.let(::HeardPhone)
+    }
+
+    private inner class HeardPhone(private val phone: OpenPhone) : OpenPhone by phone {
+        override suspend fun send(id: String, progress: (sent: Long, total: Long) -> Unit) = noted("send") { phone.send(id, progress) }
+
+        override suspend fun connect() = noted("connect") { phone.connect() }
+    }
+
+    private inline fun <T> noted(what: String, work: () -> T): T = try {
+        work()
+    } catch (trouble: Trouble) {
+        heard += "$what: ${trouble.kind} ${trouble.code}"
+        throw trouble
     }
 
     companion object {
+        private val WIFI = NetworkState(NetworkKind.WIFI, validated = true, id = 1)
+
         /** The text of the code in a picture, by the app's own reader. */
         fun read(picture: File): String {
             val image = ImageIO.read(picture)
             val pixels = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
-            return checkNotNull(readCode(RGBLuminanceSource(image.width, image.height, pixels))) { "no code in the picture" }
+            return checkNotNull(readCode(RGBLuminanceSource(image.width, image.height, pixels))) {
+                val kept = picture.copyTo(File.createTempFile("unread-", ".png"), overwrite = true)
+                "no code in the picture, which is kept: $kept"
+            }
         }
 
         private val blocking = Executors.newCachedThreadPool { Thread(it).apply { isDaemon = true } }.asCoroutineDispatcher()

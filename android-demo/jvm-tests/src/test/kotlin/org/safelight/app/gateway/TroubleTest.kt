@@ -1,6 +1,8 @@
 package org.safelight.app.gateway
 
 import java.nio.ByteBuffer
+import java.security.KeyStoreException
+import java.security.ProviderException
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -9,6 +11,7 @@ import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 import org.safelight.app.core.Bridge
 import org.safelight.app.logic.Advice
 import org.safelight.app.logic.AppEvent
@@ -35,13 +38,14 @@ import org.safelight.mobile.ProgressListener
 import org.safelight.mobile.certifiedPublicKey
 
 /** What can go wrong with keys, gateways, arguments and callbacks, through the bindings. */
+@Timeout(300)
 class TroubleTest {
     @Test
     fun a_code_that_is_no_invitation_and_one_that_was_used_are_refused_with_words() {
         TestPhone(gateway, "Wrong codes").use { phone ->
             phone.await("not enrolled") { screen(it) == Screen.ENROL }
             phone.app.tell(AppEvent.Enrol(EnrolEvent.Scanned("https://example.org")))
-            phone.await("refused") { (it.enrol as? EnrolState.Scanning)?.trouble == Advice.BAD_INVITATION }
+            phone.await("refused") { (it.enrol as? EnrolState.Refused)?.trouble == Advice.BAD_INVITATION }
         }
         val invitation = gateway.invite("Once", "clinician1")
         TestPhone(gateway, "Once").use { first ->
@@ -53,7 +57,7 @@ class TroubleTest {
             TestPhone(gateway, "Once").use { second ->
                 second.await("not enrolled") { screen(it) == Screen.ENROL }
                 second.scan(invitation)
-                second.await("refused") { (it.enrol as? EnrolState.Scanning)?.trouble != null }
+                second.await("refused") { (it.enrol as? EnrolState.Refused)?.trouble != null }
                 assertEquals(null, second.files.identity())
             }
         }
@@ -72,12 +76,12 @@ class TroubleTest {
             phone.online(NetworkState(NetworkKind.WIFI, validated = true, id = 2))
             val shut = phone.await("shut out") { it.device.shutOut != null && it.queue.pictures.firstOrNull()?.progress is Progress.Stopped }
             assertEquals(Advice.REVOKED, (shut.queue.pictures.single().progress as Progress.Stopped).advice)
-            assertEquals(Blocked.NOT_ENROLLED, blocked(phone.state))
+            assertEquals(Blocked.SHUT_OUT, blocked(phone.state))
             assertFalse(runBlocking { phone.app.press() })
             // The way back: a new invitation.
             phone.app.tell(AppEvent.EnrolAgain)
             assertEquals(Screen.ENROL, screen(phone.state))
-            assertEquals(1, gateway.pictures().count { it["patient"].asString == "REV-1" })
+            gateway.pictures("REV-1", 1)
         }
     }
 
@@ -85,20 +89,19 @@ class TroubleTest {
     fun a_locked_key_holds_the_picture_until_it_is_unlocked() {
         TestPhone(gateway, "Locked key").use { phone ->
             phone.enrol().ready("LOCK-1")
-            gateway.relay.cut()
+            // The connection of before is lost, and a new one needs a signature.
+            gateway.stop()
+            phone.await("no connection") { !it.device.connected }
             phone.shoot(Photograph.planted(seed = 3))
             phone.keys.trouble = { DeviceKeyException.Locked() }
-            // The old connection is lost, and a new one needs a signature.
-            phone.await("it waits") { it.queue.pictures.singleOrNull()?.progress !is Progress.Waiting }
-            gateway.relay.open()
-            val stopped = phone.await("it asks") {
-                (it.queue.pictures.firstOrNull()?.progress as? Progress.Stopped)?.advice == Advice.UNLOCK_PHONE || it.queue.stored == 1
-            }
+            gateway.serve()
+            val stopped = phone.await("it asks") { it.queue.pictures.single().progress is Progress.Stopped }
+            assertEquals(Progress.Stopped(Advice.UNLOCK_PHONE), stopped.queue.pictures.single().progress, "${phone.heard}")
             // A picture cannot be signed either.
             runBlocking { if (phone.app.press()) phone.app.take(Photograph.planted(seed = 4).buffer()) }
             assertEquals(Advice.UNLOCK_PHONE, phone.state.capture.trouble)
             phone.keys.trouble = null
-            if (stopped.queue.stored == 0) phone.app.tell(AppEvent.Queue(QueueEvent.RetryAll))
+            phone.app.tell(AppEvent.Queue(QueueEvent.RetryAll))
             phone.await("a receipt") { it.queue.stored == 1 && it.queue.pictures.isEmpty() }
         }
     }
@@ -109,11 +112,38 @@ class TroubleTest {
             phone.enrol()
             phone.keys.forgetAll()
             phone.restart()
-            val asked = phone.await("enrols anew") { screen(it) == Screen.ENROL }
-            assertEquals(Advice.ENROL_AGAIN, (asked.enrol as EnrolState.Scanning).trouble)
+            phone.await("opening fails") { !it.starting }
+            assertEquals(Screen.LOCK, screen(phone.state), "nobody enrols it elsewhere who has not unlocked it")
+            phone.unlock()
+            // Unlocking tries once more, and it is said why it stays closed.
+            val closed = phone.await("closed") { !it.starting }
+            assertEquals(Screen.CLOSED, screen(closed))
+            assertEquals(Trouble(Trouble.Kind.ENROL_AGAIN, "key-gone"), closed.closed)
+            phone.app.tell(AppEvent.EnrolAgain)
+            assertEquals(Screen.ENROL, screen(phone.state))
             assertEquals(0, phone.keys.count, "no key was made instead")
             val other = TestPhone(gateway, "Gone key again")
             other.use { it.enrol() }
+        }
+    }
+
+    @Test
+    fun a_keystore_that_does_not_answer_keeps_the_phone_closed_until_it_is_opened_again() {
+        TestPhone(gateway, "Keystore").use { phone ->
+            phone.enrol()
+            for (failure in listOf(ProviderException("of Zoë Quittländer"), KeyStoreException("of Zoë Quittländer"))) {
+                phone.keys.broken = failure
+                phone.restart()
+                phone.await("opening fails") { !it.starting && it.closed != null }
+                phone.unlock()
+                val closed = phone.await("and fails once more") { !it.starting }
+                assertEquals(Screen.CLOSED, screen(closed))
+                assertEquals(Trouble(Trouble.Kind.KEY_FAILED, "keystore"), closed.closed)
+                phone.keys.broken = null
+                phone.app.tell(AppEvent.OpenAgain)
+                val opened = phone.await("open") { it.device.card != null }
+                assertEquals(null, opened.closed)
+            }
         }
     }
 

@@ -6,9 +6,11 @@ import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 import org.safelight.mobile.PatientLabel
 import org.safelight.mobile.checkLabel
 
+@Timeout(60)
 class BodyMapTest {
     @Test
     fun left_and_right_are_the_patients_own_from_both_sides() {

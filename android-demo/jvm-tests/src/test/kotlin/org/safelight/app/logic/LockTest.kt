@@ -5,7 +5,9 @@ import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 
+@Timeout(60)
 class LockTest {
     private val open = LockState(LockPhase.OPEN)
 
@@ -42,15 +44,41 @@ class LockTest {
     }
 
     @Test
+    fun f08_whoever_unlocks_a_shared_phone_signs_in_and_confirms_the_patient_anew() {
+        val app = AppState(
+            lock = LockState(LockPhase.OPEN, 0), person = "clinician1",
+            patient = PatientState("1", "x", "1961-02-03", confirmed = true),
+            capture = CaptureState(Answer.RECORD, spot = Spot(BodyPart.HAND, Side.LEFT)),
+        )
+        val locked = app(app, AppEvent.Lock(LockEvent.Tick(LOCK_AFTER_MS))).state
+        assertNull(locked.person)
+        assertFalse(locked.patient.confirmed)
+        assertNull(locked.capture.answer)
+        assertNull(locked.capture.spot)
+    }
+
+    @Test
+    fun a_phone_that_is_enrolled_is_enrolled_elsewhere_by_nobody_who_has_not_unlocked_it() {
+        assertEquals(Screen.ENROL, screen(app(AppState(), AppEvent.NotEnrolled).state))
+        val failed = app(AppState(), AppEvent.OpenFailed(Trouble(Trouble.Kind.KEY_FAILED, "key-failed"))).state
+        assertEquals(Screen.LOCK, screen(failed))
+        assertEquals(Screen.CLOSED, screen(failed.copy(lock = open)))
+        val again = app(AppState(starting = false, enrolled = true, lock = open), AppEvent.EnrolAgain).state
+        assertEquals(Screen.ENROL, screen(again))
+        val away = app(again.copy(lock = LockState(LockPhase.OPEN, 0)), AppEvent.Lock(LockEvent.Tick(LOCK_AFTER_MS))).state
+        assertEquals(Screen.LOCK, screen(away))
+    }
+
+    @Test
     fun f08_when_the_queue_is_cleared_patient_and_person_go_with_it() {
         val app = AppState(
             lock = LockState(LockPhase.OPEN, 0), person = "clinician1",
-            patient = PatientState("1", "x", "1961-02-03", confirmed = true), capture = CaptureState(Consent.RECORD),
+            patient = PatientState("1", "x", "1961-02-03", confirmed = true), capture = CaptureState(Answer.RECORD),
         )
         val cleared = app(app, AppEvent.Lock(LockEvent.Tick(CLEAR_AFTER_MS)))
         assertEquals(listOf(Effect.ClearQueue), cleared.effects)
         assertNull(cleared.state.person)
         assertEquals(PatientState(), cleared.state.patient)
-        assertNull(cleared.state.capture.consent)
+        assertNull(cleared.state.capture.answer)
     }
 }

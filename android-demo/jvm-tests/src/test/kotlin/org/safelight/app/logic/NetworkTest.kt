@@ -3,7 +3,9 @@ package org.safelight.app.logic
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 
+@Timeout(60)
 class NetworkTest {
     private val unreachable = Trouble(Trouble.Kind.UNREACHABLE, "unreachable")
 

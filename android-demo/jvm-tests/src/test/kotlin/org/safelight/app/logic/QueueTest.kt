@@ -4,7 +4,9 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 
+@Timeout(60)
 class QueueTest {
     private val wifi = NetworkState(NetworkKind.WIFI, validated = true, id = 1)
     private val unreachable = Trouble(Trouble.Kind.UNREACHABLE, "unreachable")
@@ -46,7 +48,21 @@ class QueueTest {
         assertEquals(Progress.Stopped(Advice.PICTURE_REFUSED), failed.state.of("a"))
         assertEquals(listOf(Effect.Send("c")), failed.effects)
         // A better network is no reason.
-        assertEquals(emptyList<Effect>(), failed.state.on(QueueEvent.RetryAll).effects)
+        for (kind in listOf(Trouble.Kind.PICTURE_REFUSED, Trouble.Kind.UPDATE_APP, Trouble.Kind.ENROL_AGAIN, Trouble.Kind.BUG)) {
+            val stopped = full("a").on(QueueEvent.Failed("a", Trouble(kind, ""))).state
+            assertEquals(emptyList<Effect>(), stopped.on(QueueEvent.RetryAll).effects, "$kind")
+        }
+    }
+
+    @Test
+    fun what_another_network_may_help_is_tried_on_it() {
+        for (kind in listOf(Trouble.Kind.NOT_THE_CLINIC, Trouble.Kind.KEY_FAILED, Trouble.Kind.CANCELLED, Trouble.Kind.UNREACHABLE)) {
+            for (network in listOf(wifi, NetworkState())) {
+                val stopped = queue(full("a"), QueueEvent.Failed("a", Trouble(kind, "")), network).state
+                val app = AppState(device = DeviceState(card()), queue = stopped, network = network)
+                assertTrue(Effect.Send("a") in app(app, AppEvent.Network(wifi.copy(id = 7))).effects, "$kind")
+            }
+        }
     }
 
     @Test
@@ -93,7 +109,7 @@ class QueueTest {
         val app = AppState(device = DeviceState(card()), queue = full("a"))
         val shut = app(app, AppEvent.Queue(QueueEvent.Failed("a", Trouble(Trouble.Kind.ENROL_AGAIN, "revoked")))).state
         assertEquals(Progress.Stopped(Advice.REVOKED), shut.queue.of("a"))
-        assertEquals(Blocked.NOT_ENROLLED, blocked(shut))
+        assertEquals(Blocked.SHUT_OUT, blocked(shut))
     }
 }
 

@@ -6,14 +6,17 @@ import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.Timeout
 
+@Timeout(60)
 class ShutterTest {
     private val ready = AppState(
         starting = false,
+        enrolled = true,
         lock = LockState(LockPhase.OPEN),
         person = "clinician1",
         patient = PatientState("1", "x", "1961-02-03", confirmed = true),
-        capture = CaptureState(Consent.RECORD, spot = Spot(BodyPart.HAND, Side.LEFT), camera = CameraState.READY),
+        capture = CaptureState(Answer.RECORD, spot = Spot(BodyPart.HAND, Side.LEFT), camera = CameraState.READY),
         queue = QueueState(room = 1),
         device = DeviceState(card()),
     )
@@ -23,11 +26,13 @@ class ShutterTest {
         assertNull(blocked(ready))
         val against = mapOf(
             Blocked.NOT_ENROLLED to ready.copy(device = DeviceState()),
+            Blocked.SHUT_OUT to ready.copy(device = ready.device.copy(shutOut = Trouble(Trouble.Kind.ENROL_AGAIN, "revoked"))),
             Blocked.LOCKED to ready.copy(lock = LockState()),
             Blocked.NOBODY_SIGNED_IN to ready.copy(person = null),
             Blocked.NO_PATIENT to ready.copy(patient = PatientState("1", "", "1961-02-03", confirmed = true)),
             Blocked.NOT_CONFIRMED to ready.copy(patient = ready.patient.copy(confirmed = false)),
-            Blocked.NO_CONSENT to ready.copy(capture = ready.capture.copy(consent = null)),
+            Blocked.NO_CONSENT to ready.copy(capture = ready.capture.copy(answer = null)),
+            Blocked.CONSENT_NOT_OBTAINED to ready.copy(capture = ready.capture.copy(answer = Answer.NOT_OBTAINED)),
             Blocked.NO_SITE to ready.copy(capture = ready.capture.copy(spot = null)),
             Blocked.QUEUE_FULL to ready.copy(queue = QueueState(room = 0)),
             Blocked.NO_CAMERA to ready.copy(capture = ready.capture.copy(camera = CameraState.CLOSED)),
@@ -58,6 +63,7 @@ class ShutterTest {
         val label = label(ready)
         assertNotNull(label)
         assertEquals(Label("1", "x", "1961-02-03", BodyPart.HAND, Side.LEFT, Consent.RECORD, null), label)
+        assertNull(label(ready.copy(capture = ready.capture.copy(answer = Answer.NOT_OBTAINED))))
         assertNull(label(ready.copy(patient = ready.patient.copy(confirmed = false))))
         assertEquals("close-up", label(ready.copy(capture = ready.capture.copy(closeUp = true)))?.view)
     }
@@ -78,5 +84,15 @@ class ShutterTest {
         assertNotNull(app(ready, AppEvent.EnrolAgain).state.enrol)
         val back = app(app(ready, AppEvent.EnrolAgain).state, AppEvent.Enrol(EnrolEvent.Cancelled))
         assertNull(back.state.enrol)
+        // A camera that is being closed sees one more code.
+        val late = app(ready, AppEvent.Enrol(EnrolEvent.Scanned("x")))
+        assertEquals(Step(ready), late)
+    }
+
+    @Test
+    fun a_picture_stands_upright_however_the_phone_is_held() {
+        // The sensor lies on its side; the phone stands, lies on its left side, on its head, on its right side.
+        assertEquals(listOf(90, 0, 270, 180), listOf(0, 270, 180, 90).map { upright(90, it) })
+        assertEquals(listOf(90, 90, 180, 90, 90), listOf(0, 44, 45, 316, 359).map { upright(90, it) })
     }
 }
