@@ -20,11 +20,12 @@ demo: ## The main job before your eyes: a phone, a gateway, a dozen photographs 
 	$(TARGET_DIR)/release/safelight demo $(DEMO_ARGS)
 
 test: ## All tests, and the proof that the core is pure
-	@scripts/setup.sh build test
+	@scripts/setup.sh build test jvm
 	scripts/core-purity.sh
 	cargo test --workspace --locked
+	scripts/test-jvm.sh
 
-test-jvm: ## The Android app and the Kotlin bindings on a plain JVM, against a running gateway
+test-jvm: ## Of these, the Android app and the Kotlin bindings on a plain JVM, against a running gateway
 	@scripts/setup.sh build jvm
 	scripts/test-jvm.sh
 

@@ -35,7 +35,8 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, SafelightError>) -> Re
 pub(crate) fn runtime() -> Result<&'static Runtime, SafelightError> {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
     quiet_panics();
-    let build = || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("safelight").enable_all().build().ok();
+    let build =
+        || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("safelight").enable_all().build().ok();
     RUNTIME.get_or_init(build).as_ref().ok_or_else(SafelightError::no_threads)
 }
 

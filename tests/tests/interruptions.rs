@@ -19,6 +19,7 @@ use safelight_core::client::{CancelToken, Client, ClientError, Options, Progress
 use safelight_core::device_key::{DeviceKey, DeviceKeyError, PublicKey, SoftwareKey};
 use safelight_core::receipt::VerifiedReceipt;
 use safelight_core::wire::{CloseReason, RefusalCode};
+use safelight_gateway::clock::Clock;
 use safelight_gateway::demo::photos::photograph;
 use safelight_gateway::phone::key::FileKey;
 use safelight_tests::gateway::phone::{Phone, seal, strip};
@@ -218,6 +219,32 @@ async fn t24_a_phone_that_changes_networks_finishes_on_the_same_connection() {
     assert!(relay.phones() > phones, "packets came from the old address alone");
     assert_eq!(relay.connections(), 1);
     stored_once(&gateway, &capture);
+}
+
+/// Packets of a handshake get lost just then, and may not be sent again from another address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_network_that_changes_while_a_phone_connects_is_only_another_network() {
+    let (gateway, relay, phone, _) = behind_relay();
+    for round in 0..24 {
+        let client = Arc::new(phone.client());
+        let asking = tokio::spawn({
+            let client = client.clone();
+            async move { client.update_key_set(Clock::system().now()).await }
+        });
+        tokio::time::sleep(Duration::from_millis(round * 2)).await;
+        relay.stop_after(0);
+        let moving = tokio::spawn({
+            let client = client.clone();
+            async move { client.rebind().await }
+        });
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        relay.open();
+        moving.await.expect("no panic").expect("another socket");
+        let asked = asking.await.expect("no panic");
+        assert!(matches!(asked, Ok(false)), "round {round}: {asked:?}");
+        client.disconnect().await;
+    }
+    drop(gateway);
 }
 
 /// The phone knows nothing of it: on the way, its packets come to have another port.

@@ -34,7 +34,7 @@ pub enum Congestion {
 pub struct Options {
     /// Congestion control.
     pub congestion: Congestion,
-    /// How long an upload goes on trying after its connection is lost.
+    /// How long an upload goes on trying after its connection is lost, counted anew whenever it has got further than before.
     pub retry_for: Duration,
     /// What time it is when the gateway's certificate is judged; the system's clock if nothing is given.
     pub time: Option<Arc<dyn TimeProvider>>,
@@ -205,15 +205,22 @@ impl Client {
         }
     }
 
-    /// Moves the connection to a new socket, when the phone has changed networks. Uploads go on.
+    /// Moves the connection to a new socket, when the phone has changed networks. Uploads go on; over a new connection if this one has only just
+    /// been made.
     ///
     /// # Errors
     /// [`ClientError::Socket`].
     pub async fn rebind(&self) -> Result<(), ClientError> {
-        let live = self.live.lock().await;
-        if let Some(open) = live.as_ref() {
+        let mut live = self.live.lock().await;
+        let Some(open) = live.as_ref() else { return Ok(()) };
+        if open.connection.stats().frame_rx.handshake_done > 0 {
             let socket = socket_for(open.connection.remote_address())?;
-            open.endpoint.rebind(socket).map_err(|_| ClientError::Socket)?;
+            return open.endpoint.rebind(socket).map_err(|_| ClientError::Socket);
+        }
+        // A connection may move once its handshake is confirmed, and not before (RFC 9000 section 9): what of the handshake was lost would come from
+        // another address, and the gateway would wait for it in vain. It is made anew.
+        if let Some(open) = live.take() {
+            open.connection.close(quinn::VarInt::from_u32(0), b"");
         }
         Ok(())
     }

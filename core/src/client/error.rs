@@ -205,6 +205,17 @@ impl From<quinn::ConnectionError> for ClientError {
                 Self::CertificateOutOfTime
             }
             E::ConnectionClosed(close) if u64::from(close.error_code) >= TLS_ALERT_BASE => Self::CertificateRefused,
+            // How a gateway ends a handshake that took too long, and one that is in trouble itself (RFC 9000 sections 10.2.3 and 20.1).
+            E::ConnectionClosed(close)
+                if matches!(
+                    close.error_code,
+                    quinn::TransportErrorCode::APPLICATION_ERROR
+                        | quinn::TransportErrorCode::NO_ERROR
+                        | quinn::TransportErrorCode::INTERNAL_ERROR
+                ) =>
+            {
+                Self::ConnectionLost
+            }
             E::VersionMismatch | E::TransportError(_) | E::ConnectionClosed(_) => Self::Protocol,
             E::Reset | E::TimedOut | E::LocallyClosed | E::CidsExhausted => Self::ConnectionLost,
         }

@@ -73,7 +73,13 @@ impl Client {
     pub async fn update_key_set(&self, now: UnixMillis) -> Result<bool, ClientError> {
         let device = self.device();
         let have = device.key_set.key_set().number;
-        let envelope = match self.ask(&Request::KeySet { have }).await? {
+        let request = Request::KeySet { have };
+        let answer = match self.ask(&request).await {
+            // Such as one that was given up because the phone came into another network.
+            Err(ClientError::ConnectionLost) => self.ask(&request).await?,
+            answer => answer?,
+        };
+        let envelope = match answer {
             Response::KeySet { envelope } => envelope,
             Response::KeySetCurrent => return Ok(false),
             _ => return Err(ClientError::Protocol),

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use getrandom::SysRng;
 use quinn::crypto::rustls::QuicServerConfig;
@@ -179,4 +180,37 @@ async fn x73_the_control_one_log_for_both_is_believed_and_its_end_is_kept() {
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(uploads, 3, "one of the two asked once more");
     assert_eq!(client.device().checkpoint, Some(end.unwrap().lock().unwrap().checkpoint()));
+}
+
+#[tokio::test]
+async fn an_upload_that_has_taken_long_goes_on_after_its_connection_is_lost() {
+    let retry_for = Duration::from_secs(1);
+    let mut world = World::new();
+    // Longer than what is handed over at once.
+    let captures = vec![world.capture(&photo(640))];
+    let genuine = named(&world, super::tls::ALPN_MAIN);
+    let endpoint = listen(genuine.tls);
+    let mut client = client(&world, &endpoint.local_addr().unwrap().to_string(), genuine.root);
+    client.options.retry_for = retry_for;
+    let capture = captures[0].clone();
+    tokio::spawn(async move {
+        let first = endpoint.accept().await.unwrap().await.unwrap();
+        let (mut send, mut recv) = first.accept_bi().await.unwrap();
+        send.write_all(&frame(&Response::Continue { offset: 0 }.to_bytes().unwrap())).await.unwrap();
+        let mut read = 0;
+        while read < 100_000 {
+            read += recv.read_chunk(usize::MAX, true).await.unwrap().unwrap().bytes.len();
+        }
+        // It has been under way for longer than a lost connection is tried for.
+        tokio::time::sleep(retry_for * 2).await;
+        first.close(crate::wire::CloseReason::ShuttingDown.number().into(), b"");
+        let gateway = Gateway {
+            captures,
+            logs: vec![Arc::new(Mutex::new(world))],
+            both_are_there: Barrier::new(1),
+            uploads: AtomicUsize::new(0),
+        };
+        Arc::new(gateway).serve(endpoint).await;
+    });
+    client.upload(&capture, |_| {}, &CancelToken::new()).await.unwrap();
 }

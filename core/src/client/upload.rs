@@ -1,6 +1,6 @@
 //! Sending one picture, through lost connections and changed networks, until its receipt holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,13 +59,17 @@ impl Client {
         capture: &Arc<SealedCapture>,
         progress: &(impl Fn(Progress) + std::marker::Send + Sync),
     ) -> Result<VerifiedReceipt, ClientError> {
-        let deadline = Instant::now() + self.options.retry_for;
+        let trying = Trying::default();
+        let watched = |step: Progress| {
+            trying.got_to(step.sent);
+            progress(step);
+        };
         let device_id = self.device().device_id;
         let mut pause = FIRST_PAUSE;
         let mut round = 0;
         let mut keys_asked = false;
         loop {
-            let error = match self.acknowledged(capture, progress).await {
+            let error = match self.acknowledged(capture, &watched).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
             };
@@ -74,7 +78,7 @@ impl Client {
             if unknown_key && !std::mem::replace(&mut keys_asked, true) && self.update_key_set(self.now()).await? {
                 continue;
             }
-            if !error.is_temporary() || Instant::now() + pause >= deadline {
+            if !error.is_temporary() || Instant::now() + pause >= trying.lost_since() + self.options.retry_for {
                 return Err(error);
             }
             sleep(pause / 2 + spread::place(device_id, round, pause / 2)).await;
@@ -123,6 +127,24 @@ impl Client {
         // A stream that broke because the connection was closed says so less well than the connection does.
         let sent = transfer(&live, capture, &manifest, trust, progress).await;
         sent.map_err(|error| live.connection.close_reason().map_or(error, ClientError::from))
+    }
+}
+
+/// How far an upload has got in all of its attempts, and since when it gets no further.
+#[derive(Debug, Default)]
+struct Trying(Mutex<(usize, Option<Instant>)>);
+
+impl Trying {
+    fn got_to(&self, sent: usize) {
+        let mut trying = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent > trying.0 {
+            *trying = (sent, None);
+        }
+    }
+
+    /// When the first attempt failed of those that have got no further.
+    fn lost_since(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).1.get_or_insert_with(Instant::now)
     }
 }
 

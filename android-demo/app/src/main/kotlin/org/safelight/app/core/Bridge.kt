@@ -54,8 +54,8 @@ class Bridge(
         val publicKey = certifiedPublicKey(identity)
         val key = keys.of(publicKey) ?: throw Trouble(Trouble.Kind.ENROL_AGAIN, "key-gone")
         keys.destroyAllBut(publicKey)
-        val store = StillToSay(files)
-        Opened(Phone.open(identity, store.lost, key, store, settings), store, deviceName, keys.place(publicKey))
+        val lost = files.inFlight()
+        Opened(Phone.open(identity, lost, key, files, settings), lost.toInt(), deviceName, keys.place(publicKey))
     }
 }
 
@@ -75,7 +75,7 @@ private class Joining(private val enrolment: Enrolment, private val files: Ident
 
 private class Opened(
     private val phone: Phone,
-    private val store: StillToSay,
+    private val lost: Int,
     private val deviceName: String,
     private val place: KeyPlace,
 ) : OpenPhone {
@@ -83,9 +83,10 @@ private class Opened(
 
     override val news: Flow<News> = flow { troubled { phone.events().mapNotNull(::news).collect(::emit) } }
 
-    override fun lost() = store.lost.toInt()
+    override fun lost() = lost
 
-    override fun forgetLost() = troubled { store.said { phone.takeLost() } }
+    // Until then the core counts them with what is held.
+    override fun forgetLost(): Unit = troubled { phone.takeLost() }
 
     override fun room() = troubled { phone.room().toInt() }
 

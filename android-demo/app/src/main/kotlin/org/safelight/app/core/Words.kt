@@ -108,6 +108,7 @@ internal fun trouble(error: SafelightException) = when (error) {
     is SafelightException.NotHeld -> Trouble(Trouble.Kind.NOT_HELD, error.code)
     is SafelightException.NotKept -> Trouble(Trouble.Kind.NOT_KEPT, error.code)
     is SafelightException.UpdateApp -> Trouble(Trouble.Kind.UPDATE_APP, error.code)
+    is SafelightException.CheckClock -> Trouble(Trouble.Kind.CHECK_CLOCK, error.code)
     is SafelightException.Device -> Trouble(Trouble.Kind.DEVICE, error.code)
     is SafelightException.Bug -> Trouble(Trouble.Kind.BUG, error.code)
 }

@@ -10,7 +10,8 @@ data class DeviceState(
 )
 
 fun device(state: DeviceState, news: News): DeviceState = when (news) {
-    News.Connected -> state.copy(connected = true, connecting = false, trouble = null)
+    // A gateway that lets this phone in has not shut it out, whatever was said before.
+    News.Connected -> state.copy(connected = true, connecting = false, trouble = null, shutOut = null)
     is News.Disconnected -> state.copy(connected = false, connecting = false, trouble = news.trouble)
     is News.ShutOut -> state.copy(connected = false, connecting = false, shutOut = news.trouble)
     is News.CertificateRenewed -> state.copy(card = state.card?.copy(certificateUntilMs = news.untilMs))

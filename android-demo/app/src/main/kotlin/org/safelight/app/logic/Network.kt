@@ -15,6 +15,9 @@ enum class Advice {
     NO_NETWORK,
     SIGN_IN_TO_NETWORK,
     UDP_BLOCKED,
+    GATEWAY_OFF,
+    NO_ANSWER,
+    CHECK_CLOCK,
     TRY_AGAIN_SOON,
     UNLOCK_PHONE,
     KEY_FAILED,
@@ -37,10 +40,12 @@ enum class Advice {
 fun advice(trouble: Trouble, network: NetworkState): Advice = when (trouble.kind) {
     Trouble.Kind.UNREACHABLE -> when {
         network.kind == NetworkKind.NONE -> Advice.NO_NETWORK
+        trouble.code == "nobody-listens" -> Advice.GATEWAY_OFF
+        trouble.code == "udp-does-not-pass" -> Advice.UDP_BLOCKED
         // A hotel's or a hospital's guest network that wants a sign-in page first. A clinic's own network may have no way to the
         // internet either, so this is said of the networks alone that the system could not vouch for, and says both.
         !network.validated && network.kind == NetworkKind.WIFI -> Advice.SIGN_IN_TO_NETWORK
-        else -> Advice.UDP_BLOCKED
+        else -> Advice.NO_ANSWER
     }
     Trouble.Kind.TRY_AGAIN, Trouble.Kind.BUSY, Trouble.Kind.CANCELLED ->
         if (network.kind == NetworkKind.NONE) Advice.NO_NETWORK else Advice.TRY_AGAIN_SOON
@@ -56,6 +61,7 @@ fun advice(trouble: Trouble, network: NetworkState): Advice = when (trouble.kind
     Trouble.Kind.QUEUE_FULL -> Advice.QUEUE_FULL
     Trouble.Kind.NOT_KEPT -> Advice.STORAGE_REFUSES
     Trouble.Kind.UPDATE_APP -> Advice.UPDATE_APP
+    Trouble.Kind.CHECK_CLOCK -> Advice.CHECK_CLOCK
     Trouble.Kind.DEVICE -> Advice.RESTART_PHONE
     Trouble.Kind.CLOSED, Trouble.Kind.NOT_HELD, Trouble.Kind.BUG -> Advice.FAULT
 }

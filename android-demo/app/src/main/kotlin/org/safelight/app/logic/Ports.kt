@@ -144,6 +144,7 @@ class Trouble(val kind: Kind, val code: String) : Exception(code) {
         NOT_HELD,
         NOT_KEPT,
         UPDATE_APP,
+        CHECK_CLOCK,
         DEVICE,
         BUG,
     }

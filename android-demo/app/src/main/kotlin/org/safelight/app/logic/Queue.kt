@@ -126,6 +126,7 @@ private val PASSING = setOf(
     Advice.KEY_FAILED,
     // Somebody in between was met on the network of before.
     Advice.NOT_THE_CLINIC,
+    Advice.CHECK_CLOCK,
     // What was cancelled.
     Advice.TRY_AGAIN_SOON,
     Advice.NO_NETWORK,

@@ -27,7 +27,7 @@ class DeviceScreen(activity: Activity, private val app: App) : ScreenView(activi
         val advice = (device.shutOut ?: device.trouble)?.let { advice(it, state.network) }
         val good = if (device.connected) activity.getString(R.string.device_connected) else null
         say(R.id.device_trouble, advice?.let { activity.getString(text(it)) } ?: good)
-        val blocked = advice == Advice.UDP_BLOCKED || advice == Advice.SIGN_IN_TO_NETWORK
+        val blocked = advice in listOf(Advice.UDP_BLOCKED, Advice.NO_ANSWER, Advice.SIGN_IN_TO_NETWORK)
         say(R.id.device_note, if (blocked) itNote(state)?.let { activity.words(it) } else null)
         find<Button>(R.id.device_connect).run {
             isEnabled = !device.connecting

@@ -19,6 +19,9 @@ fun text(advice: Advice): Int = when (advice) {
     Advice.NO_NETWORK -> R.string.advice_no_network
     Advice.SIGN_IN_TO_NETWORK -> R.string.advice_sign_in_to_network
     Advice.UDP_BLOCKED -> R.string.advice_udp_blocked
+    Advice.GATEWAY_OFF -> R.string.advice_gateway_off
+    Advice.NO_ANSWER -> R.string.advice_no_answer
+    Advice.CHECK_CLOCK -> R.string.advice_check_clock
     Advice.TRY_AGAIN_SOON -> R.string.advice_try_again_soon
     Advice.UNLOCK_PHONE -> R.string.advice_unlock_phone
     Advice.KEY_FAILED -> R.string.advice_key_failed

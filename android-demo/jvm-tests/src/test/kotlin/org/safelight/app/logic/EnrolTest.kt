@@ -27,7 +27,7 @@ class EnrolTest {
     fun what_fails_is_said_and_where_udp_stops_with_a_note_for_it() {
         val failed = enrol(EnrolState.Asking(invitation), EnrolEvent.Failed(Trouble(Trouble.Kind.UNREACHABLE, "unreachable")), wifi)
         val refused = failed.state as EnrolState.Refused
-        assertEquals(Advice.UDP_BLOCKED, refused.trouble)
+        assertEquals(Advice.NO_ANSWER, refused.trouble)
         assertEquals(listOf("192.0.2.1:4434"), refused.note?.addresses)
         // The code still lies before the camera: it is not tried again and again.
         assertEquals(Step(refused), enrol(refused, EnrolEvent.Scanned("x"), wifi))

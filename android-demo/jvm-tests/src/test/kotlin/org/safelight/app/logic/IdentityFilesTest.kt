@@ -10,7 +10,6 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.Timeout
 import org.safelight.app.core.IdentityFiles
-import org.safelight.app.core.StillToSay
 import org.safelight.mobile.AppException
 
 @Timeout(60)
@@ -42,22 +41,6 @@ class IdentityFilesTest {
         File(folder, "identity.next").mkdir()
         assertThrows(AppException.Refused::class.java) { files.keepIdentity(byteArrayOf(2)) }
         assertArrayEquals(byteArrayOf(1), files.identity())
-    }
-
-    @Test
-    fun what_was_lost_stays_counted_with_what_is_held_until_it_is_said() {
-        val files = IdentityFiles(folder) {}
-        files.keepInFlight(2u)
-        val store = StillToSay(files)
-        assertEquals(2u, store.lost)
-        store.keepInFlight(1u)
-        assertEquals(3u, files.inFlight())
-        assertThrows(IOException::class.java) { store.said { throw IOException() } }
-        assertEquals(2u, store.lost)
-        store.said { store.keepInFlight(1u) }
-        assertEquals(1u, files.inFlight())
-        store.keepInFlight(0u)
-        assertEquals(0u, files.inFlight())
     }
 
     @Test

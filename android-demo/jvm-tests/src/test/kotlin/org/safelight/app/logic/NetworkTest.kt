@@ -13,8 +13,13 @@ class NetworkTest {
     fun f12_no_network_a_sign_in_page_and_blocked_udp_are_three_things() {
         assertEquals(Advice.NO_NETWORK, advice(unreachable, NetworkState()))
         assertEquals(Advice.SIGN_IN_TO_NETWORK, advice(unreachable, NetworkState(NetworkKind.WIFI)))
-        assertEquals(Advice.UDP_BLOCKED, advice(unreachable, NetworkState(NetworkKind.WIFI, validated = true)))
-        assertEquals(Advice.UDP_BLOCKED, advice(unreachable, NetworkState(NetworkKind.CELLULAR)))
+        assertEquals(Advice.NO_ANSWER, advice(unreachable, NetworkState(NetworkKind.WIFI, validated = true)))
+        assertEquals(Advice.NO_ANSWER, advice(unreachable, NetworkState(NetworkKind.CELLULAR)))
+        // What the core has found out says more than what the system thinks of the network.
+        val wifi = NetworkState(NetworkKind.WIFI)
+        assertEquals(Advice.UDP_BLOCKED, advice(Trouble(Trouble.Kind.UNREACHABLE, "udp-does-not-pass"), wifi))
+        assertEquals(Advice.GATEWAY_OFF, advice(Trouble(Trouble.Kind.UNREACHABLE, "nobody-listens"), wifi))
+        assertEquals(Advice.NO_NETWORK, advice(Trouble(Trouble.Kind.UNREACHABLE, "udp-does-not-pass"), NetworkState()))
         assertEquals(Advice.NO_NETWORK, advice(Trouble(Trouble.Kind.TRY_AGAIN, "connection-lost"), NetworkState()))
     }
 
@@ -26,6 +31,14 @@ class NetworkTest {
         assertEquals(Advice.ENROL_AGAIN, said[Trouble.Kind.ENROL_AGAIN])
         assertEquals(Advice.UNLOCK_PHONE, said[Trouble.Kind.UNLOCK_KEY])
         assertEquals(Advice.NOT_THE_CLINIC, said[Trouble.Kind.NOT_THE_CLINIC])
+        assertEquals(Advice.CHECK_CLOCK, said[Trouble.Kind.CHECK_CLOCK])
+    }
+
+    @Test
+    fun a_phone_that_is_let_in_is_not_shut_out_any_more() {
+        val out = device(DeviceState(card()), News.ShutOut(Trouble(Trouble.Kind.ENROL_AGAIN, "revoked")))
+        assertEquals("revoked", out.shutOut?.code)
+        assertNull(device(out, News.Connected).shutOut)
     }
 
     @Test
