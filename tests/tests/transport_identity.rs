@@ -322,7 +322,7 @@ async fn t14_a_phone_that_meets_another_clinics_gateway_says_so_and_sends_nothin
     let path = gateway.path("photo.jpg");
     std::fs::write(&path, photo()).expect("a file");
     let said = phone.send(&[&path]).exits(7);
-    assert!(said.stderr.contains("not the clinic's gateway"), "{said}");
+    assert!(said.stderr.contains("does not show that it is the clinic's gateway"), "{said}");
     assert_eq!(text(&phone.status().json(), "problem"), "not-the-clinic");
     // It has not even shown who it is: the stranger knows of no device and of no certificate.
     assert_eq!((stranger.stored(), stranger.incoming()), (Vec::new(), 0));
