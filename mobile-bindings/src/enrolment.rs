@@ -69,7 +69,7 @@ pub fn read_invitation(text: String) -> Result<InvitationSummary, SafelightError
 }
 
 /// The public key that an identity is certified for, as SEC1 bytes (65: 4, x, y): which of its keys an app opens it with. The others are left
-/// over from renewals and may be destroyed.
+/// over from renewals and may be destroyed while no phone is open.
 ///
 /// # Errors
 /// `EnrolAgain` for an identity that is damaged.

@@ -133,14 +133,14 @@ impl Client {
         self.lock().key.clone()
     }
 
-    /// A key for a renewed certificate: the one that a renewal was left with, or a new one.
-    pub(super) fn key_to_come(&self) -> Result<Arc<dyn DeviceKey>, DeviceKeyError> {
+    /// A key for a renewed certificate, and whether an earlier renewal has left it.
+    pub(super) fn key_to_come(&self) -> Result<(Arc<dyn DeviceKey>, bool), DeviceKeyError> {
         if let Some(key) = self.lock().next_key.clone() {
-            return Ok(key);
+            return Ok((key, true));
         }
         // Made outside the lock: a keystore may take its time.
         let key = self.key().new_key()?;
-        Ok(self.lock().next_key.get_or_insert(key).clone())
+        Ok((self.lock().next_key.get_or_insert(key).clone(), false))
     }
 
     /// The next renewal makes another one.
@@ -183,7 +183,7 @@ impl Client {
             tokio::spawn(async move {
                 match connection.closed().await {
                     quinn::ConnectionError::LocallyClosed => {}
-                    reason => observer.disconnected(reason.into()),
+                    reason => observer.disconnected(why_ended(&connection, reason)),
                 }
             });
         }
@@ -213,7 +213,7 @@ impl Client {
     pub async fn rebind(&self) -> Result<(), ClientError> {
         let mut live = self.live.lock().await;
         let Some(open) = live.as_ref() else { return Ok(()) };
-        if open.connection.stats().frame_rx.handshake_done > 0 {
+        if is_confirmed(&open.connection) {
             let socket = socket_for(open.connection.remote_address())?;
             return open.endpoint.rebind(socket).map_err(|_| ClientError::Socket);
         }
@@ -253,6 +253,29 @@ impl Client {
         }
         let (endpoint, connection) = dialled?;
         Ok(Live { endpoint, connection, key: identity.key })
+    }
+}
+
+/// Whether the gateway has confirmed the handshake (RFC 9001 section 4.1.2).
+fn is_confirmed(connection: &quinn::Connection) -> bool {
+    connection.stats().frame_rx.handshake_done > 0
+}
+
+/// Why a connection that stood has ended. Before the handshake is confirmed the first packets' keys may still be in use, which everybody on the way
+/// knows: what closes a connection then may be anybody's word, and is no more than a lost connection.
+pub(super) fn why_ended(connection: &quinn::Connection, reason: quinn::ConnectionError) -> ClientError {
+    match reason {
+        quinn::ConnectionError::ApplicationClosed(_) if !is_confirmed(connection) => ClientError::ConnectionLost,
+        reason => reason.into(),
+    }
+}
+
+/// The reason of a failed request: what the gateway said outranks how the connection ended, and that outranks what became of the stream.
+pub(super) fn why_failed(connection: &quinn::Connection, error: ClientError) -> ClientError {
+    match (error, connection.close_reason()) {
+        (said @ (ClientError::Receipt(_) | ClientError::KeySet(_) | ClientError::Refused(_)), _) => said,
+        (_, Some(reason)) => why_ended(connection, reason),
+        (error, None) => error,
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::time_provider::TimeProvider;
 use tokio::time::{Instant, timeout_at};
 
 use super::ClientError;
-use super::connect::{Congestion, dial_any, quic_config};
+use super::connect::{Congestion, dial_any, quic_config, why_ended};
 use super::device::{Device, root_keys};
 use super::key::BlockingKey;
 use super::maintain::is_for;
@@ -78,7 +78,7 @@ pub async fn enrol<R: TryCryptoRng>(
             said @ (ClientError::EnrolmentRefused(_) | ClientError::EnrolmentMismatch | ClientError::NotApprovedInTime),
             _,
         ) => said,
-        (_, Some(reason)) => reason.into(),
+        (_, Some(reason)) => why_ended(&connection, reason),
         (error, None) => error,
     });
     connection.close(quinn::VarInt::from_u32(0), b"");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::ClientError;
-use super::connect::Client;
+use super::connect::{Client, why_failed};
 use super::device::root_keys;
 use super::tls::{self, CsrError, Validity};
 use crate::device_key::{DeviceKey, DeviceKeyError, Es256, PublicKey};
@@ -42,7 +42,22 @@ impl Client {
     /// # Errors
     /// As [`Client::renew_if_due`].
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
-        let key = self.key_to_come()?;
+        let (key, was_left) = self.key_to_come()?;
+        let renewed = self.renew_for(key).await;
+        let of_no_use = matches!(
+            renewed,
+            Err(ClientError::Refused(RefusalCode::BadCertificateRequest)
+                | ClientError::DeviceKey(DeviceKeyError::Invalidated | DeviceKeyError::Failed))
+        );
+        if !of_no_use {
+            return renewed;
+        }
+        self.give_up_key_to_come();
+        // One that was left may have been certified by an attempt whose answer was lost, and no key is certified twice; or the app has destroyed it.
+        if was_left { self.renew_for(self.key_to_come()?.0).await } else { renewed }
+    }
+
+    async fn renew_for(&self, key: Arc<dyn DeviceKey>) -> Result<Renewed, ClientError> {
         let csr = tls::make_csr(key.as_ref(), "renewal").map_err(|error| match error {
             CsrError::Key(error) => error,
             _ => DeviceKeyError::Failed,
@@ -50,12 +65,9 @@ impl Client {
         let device = self.device();
         let message = renewal_message(device.clinic_id, device.device_id, &csr);
         let proof = Es256::from_der(&self.key().sign(&message)?).map_err(|_| DeviceKeyError::Failed)?.0;
-        let answer = self.ask(&Request::Renew { csr, proof }).await;
-        if matches!(answer, Err(ClientError::Refused(RefusalCode::BadCertificateRequest))) {
-            // It may have been certified by an attempt whose answer was lost, and no key is certified twice.
-            self.give_up_key_to_come();
-        }
-        let Response::Certificate { certificate } = answer? else { return Err(ClientError::Protocol) };
+        let Response::Certificate { certificate } = self.ask(&Request::Renew { csr, proof }).await? else {
+            return Err(ClientError::Protocol);
+        };
         // A certificate for another key would lock this device out at its next connection.
         if !is_for(&certificate, key.as_ref())? || Validity::of_certificate(&certificate).is_none() {
             return Err(ClientError::Refused(RefusalCode::BadCertificateRequest));
@@ -118,7 +130,7 @@ impl Client {
         match answer {
             Ok(Response::Refused(refusal)) => Err(ClientError::Refused(refusal.code)),
             Ok(response) => Ok(response),
-            Err(error) => Err(live.connection.close_reason().map_or(error, ClientError::from)),
+            Err(error) => Err(why_failed(&live.connection, error)),
         }
     }
 }

@@ -83,6 +83,8 @@ pub struct Phone {
     state: Mutex<State>,
     maintaining: tokio::sync::Mutex<()>,
     closing: CancelToken,
+    /// Held by whoever closes, until nothing is kept any more.
+    ending: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +92,8 @@ struct State {
     closed: bool,
     /// Sequence numbers that are reserved on the app's disk and stand in no signature yet.
     unused: BTreeSet<u64>,
-    /// A shutter may open at any moment: its picture is counted already.
-    ready: bool,
+    /// A shutter may open at any moment: the place of its picture, which is counted already.
+    ready: Option<Place>,
     /// Uploads that run, and what ends them.
     sending: HashMap<CaptureId, CancelToken>,
     /// By an earlier run, and not told yet.
@@ -116,7 +118,7 @@ pub struct Opening<'a> {
 }
 
 /// The public key that an identity is certified for: which of its keys an app has to open it with. The others are left over from renewals
-/// and may be destroyed.
+/// and may be destroyed, but only while no phone is open: one of them may be that of a renewal under way.
 ///
 /// # Errors
 /// [`ClientError::DeviceDamaged`].
@@ -145,6 +147,7 @@ impl Phone {
             state: Mutex::new(State { lost: opening.in_flight, ..State::default() }),
             maintaining: tokio::sync::Mutex::default(),
             closing: CancelToken::new(),
+            ending: tokio::sync::Mutex::default(),
         })
     }
 
@@ -178,8 +181,7 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::Closed`].
     pub fn room(&self) -> Result<usize, PhoneError> {
-        drop(self.open_state()?);
-        Ok(self.queue.room())
+        Ok(self.open_state()?.room(&self.queue))
     }
 
     /// The captures that are held, oldest first, and whether each is being sent.
@@ -198,15 +200,15 @@ impl Phone {
     /// # Errors
     /// [`ClientError::QueueFull`], [`PhoneError::Keep`], [`PhoneError::Closed`].
     pub fn ready_for_shutter(&self) -> Result<usize, PhoneError> {
-        let room = self.room()?;
-        if room == 0 {
-            return Err(ClientError::QueueFull.into());
+        let mut state = self.open_state()?;
+        if state.ready.is_none() {
+            state.ready = Some(self.queue.place(0)?);
         }
-        if self.lock().unused.is_empty() {
-            let number = self.reserve()?;
-            self.lock().unused.insert(number);
+        let (room, reserved) = (state.room(&self.queue), !state.unused.is_empty());
+        drop(state);
+        if !reserved {
+            self.reserve()?;
         }
-        self.lock().ready = true;
         self.keep_in_flight()?;
         Ok(room)
     }
@@ -235,7 +237,7 @@ impl Phone {
         };
         let sealed = capture::capture(photo, label, &setting, self.client.key().as_ref(), rng)?;
         let capture = sealing.hold(sealed)?;
-        self.events.room(self.queue.room(), self.queue.len());
+        self.tell_room();
         Ok(capture)
     }
 
@@ -276,8 +278,10 @@ impl Phone {
     /// many that were; this says it too. When it returns the app is asked to keep nothing more. Whoever closes twice is told 0.
     ///
     /// # Errors
-    /// [`PhoneError::Keep`]; it is closed all the same.
+    /// [`PhoneError::Keep`], or [`PhoneError::Keeping`] if the app did not come to an end with what it was keeping; it is closed all the same.
     pub async fn close(&self) -> Result<usize, PhoneError> {
+        // Whoever closes beside another waits for it, but not from inside of what it waits for.
+        let _alone = tokio::time::timeout(keep::PATIENCE, self.ending.lock()).await;
         let Some(lost) = self.end() else { return Ok(0) };
         let kept = super::key::off_worker(|| self.keep_last(lost));
         self.client.close().await;
@@ -305,6 +309,8 @@ impl Phone {
         }
         state.sending.values().for_each(CancelToken::cancel);
         self.closing.cancel();
+        // A shutter that has not opened has taken no picture.
+        drop(state.ready.take());
         let lost = self.queue.in_flight();
         self.queue.clear();
         drop(state);
@@ -327,15 +333,17 @@ impl Phone {
         if state.closed { Err(PhoneError::Closed) } else { Ok(state) }
     }
 
-    /// A sequence number that no other capture will have, whatever happens after this.
-    fn reserve(&self) -> Result<u64, PhoneError> {
+    /// One more sequence number that no other capture will have, whatever happens after this.
+    fn reserve(&self) -> Result<(), PhoneError> {
         self.keeper.in_turn(|keep| {
             let number = self.client.update(Device::take_sequence);
             let kept = keep.keep_device(&self.client.device().to_bytes());
-            if kept.is_err() {
-                self.client.update(|device| device.next_sequence = number);
+            match kept {
+                // While it is still this one's turn, so that whoever closes next gives it back.
+                Ok(()) => _ = self.lock().unused.insert(number),
+                Err(_) => self.client.update(|device| device.next_sequence = number),
             }
-            kept.map(|()| number)
+            kept
         })
     }
 
@@ -345,8 +353,7 @@ impl Phone {
 
     /// How many pictures would be lost now, with those that were and that the app does not know of yet.
     fn in_flight(&self) -> usize {
-        let state = self.lock();
-        state.lost.saturating_add(usize::from(state.ready)).saturating_add(self.queue.in_flight())
+        self.lock().lost.saturating_add(self.queue.in_flight())
     }
 
     fn keep_in_flight(&self) -> Result<(), PhoneError> {
@@ -355,35 +362,42 @@ impl Phone {
 
     /// After something was freed: it is, whatever the app can keep of it.
     fn freed(&self) {
-        self.events.room(self.queue.room(), self.queue.len());
+        self.tell_room();
         if self.keep_in_flight().is_err() {
             self.events.tell(Event::NotKept);
         }
     }
 
+    fn tell_room(&self) {
+        self.events.room(self.lock().room(&self.queue), self.queue.len());
+    }
+
     /// Both things that an app keeps, as the next start is to find them.
     fn keep_last(&self, lost: usize) -> Result<(), PhoneError> {
         self.keeper.last(|keep| {
-            let device = match self.give_numbers_back() {
-                true => keep.keep_device(&self.client.device().to_bytes()),
-                false => Ok(()),
-            };
+            self.give_numbers_back();
+            // Also without numbers: a checkpoint or a certificate may not have been kept yet.
+            let device = keep.keep_device(&self.client.device().to_bytes());
             let lost = self.lock().lost.saturating_add(lost);
             keep.keep_in_flight(lost).and(device)
         })
     }
 
-    /// Numbers at the end of those that were given out, and that no picture has used, would look like pictures that are missing. Says whether
-    /// there were any.
-    fn give_numbers_back(&self) -> bool {
+    /// Numbers at the end of those that were given out, and that no picture has used, would look like pictures that are missing.
+    fn give_numbers_back(&self) {
         let mut unused = std::mem::take(&mut self.lock().unused);
         self.client.update(|device| {
-            let given_out = device.next_sequence;
             while device.next_sequence.checked_sub(1).is_some_and(|last| unused.remove(&last)) {
                 device.next_sequence -= 1;
             }
-            device.next_sequence != given_out
-        })
+        });
+    }
+}
+
+impl State {
+    /// How many more pictures fit, the one that a shutter was made ready for among them.
+    fn room(&self, queue: &Queue) -> usize {
+        queue.room().saturating_add(usize::from(self.ready.is_some()))
     }
 }
 
@@ -397,28 +411,24 @@ struct Sealing<'a> {
 
 impl<'a> Sealing<'a> {
     fn begin(phone: &'a Phone, len: usize) -> Result<Self, PhoneError> {
-        let unused = phone.open_state()?.unused.pop_first();
-        let number = match unused {
-            Some(number) => number,
-            None => phone.reserve()?,
+        let ready = phone.open_state()?.ready.take();
+        let was_ready = ready.is_some();
+        let place = match ready {
+            // The picture that the shutter was made ready for is this one.
+            Some(place) => place.promised(len),
+            None => phone.queue.place(len)?,
         };
-        let mut state = phone.lock();
-        let place = match state.closed {
-            true => Err(PhoneError::Closed),
-            false => phone.queue.place(len).map_err(PhoneError::from),
-        };
-        let place = match place {
-            Ok(place) => place,
-            Err(refused) => {
-                state.unused.insert(number);
-                return Err(refused);
+        let number = loop {
+            let unused = phone.open_state()?.unused.pop_first();
+            match unused {
+                Some(number) => break number,
+                None => phone.reserve()?,
             }
         };
-        // The picture that the shutter was made ready for is this one.
-        state.ready = false;
-        drop(state);
         let sealing = Self { phone, number, place: Some(place) };
-        phone.keep_in_flight()?;
+        if !was_ready {
+            phone.keep_in_flight()?;
+        }
         Ok(sealing)
     }
 

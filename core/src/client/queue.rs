@@ -145,6 +145,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// The same place for a picture that is about to be made of `len` bytes of photograph.
+    #[must_use]
+    pub fn promised(mut self, len: usize) -> Self {
+        let mut inner = self.queue.lock();
+        let more = len.saturating_sub(self.promised.unwrap_or(0));
+        inner.promised = inner.promised.saturating_add(more);
+        self.promised = self.promised.map(|promised| promised.saturating_add(more));
+        drop(inner);
+        self
+    }
+
     /// Takes the picture in.
     pub fn fill(mut self, capture: SealedCapture) -> Arc<SealedCapture> {
         let capture = Arc::new(capture);

@@ -14,11 +14,13 @@ use tokio::sync::Barrier;
 use super::testing::enrolled;
 use super::{CancelToken, Client, ClientError, Options};
 use crate::capture::SealedCapture;
-use crate::device_key::SoftwareDeviceKey;
+use crate::device_key::{SoftwareDeviceKey, SoftwareKey};
+use crate::enrol::CertificateRequest;
+use crate::enrol::der_for_tests::{EC_PUBLIC_KEY, P256, certificate, spki};
 use crate::receipt::ReceiptError;
 use crate::testing::{World, photo};
 use crate::wire::limits::MAX_REQUEST_LEN;
-use crate::wire::{FrameReader, Request, Response, UploadRequest, frame};
+use crate::wire::{FrameReader, RefusalCode, Request, Response, UploadRequest, frame};
 
 /// A TLS identity for the clinic's name, and the CA that it comes from.
 struct Named {
@@ -108,13 +110,7 @@ impl Gateway {
     }
 
     async fn upload(self: Arc<Self>, mut send: quinn::SendStream, mut recv: quinn::RecvStream) {
-        let mut reader = FrameReader::new(MAX_REQUEST_LEN);
-        let body = loop {
-            let chunk = recv.read_chunk(usize::MAX, true).await.unwrap().unwrap();
-            if let Some(body) = reader.read(&mut chunk.bytes.as_ref()).unwrap() {
-                break body;
-            }
-        };
+        let body = request(&mut recv).await;
         let Request::Upload(request) = Request::from_bytes(&body).unwrap() else { panic!("another request") };
         let UploadRequest { header, known_log_size, .. } = request;
         let at = self.captures.iter().position(|capture| capture.header() == header).unwrap();
@@ -129,6 +125,17 @@ impl Gateway {
         send.write_all(&frame(&Response::Stored { receipt, consistency }.to_bytes().unwrap())).await.unwrap();
         send.finish().unwrap();
         let _ = send.stopped().await;
+    }
+}
+
+/// The request that a stream begins with.
+async fn request(recv: &mut quinn::RecvStream) -> Vec<u8> {
+    let mut reader = FrameReader::new(MAX_REQUEST_LEN);
+    loop {
+        let chunk = recv.read_chunk(usize::MAX, true).await.unwrap().unwrap();
+        if let Some(body) = reader.read(&mut chunk.bytes.as_ref()).unwrap() {
+            return body;
+        }
     }
 }
 
@@ -160,12 +167,19 @@ async fn side_by_side(
 
 #[tokio::test]
 async fn x73_a_gateway_that_keeps_a_log_for_each_upload_is_found_out_by_uploads_side_by_side() {
-    let forked = |world: World| vec![Arc::new(Mutex::new(world.fork())), Arc::new(Mutex::new(world))];
-    let (outcomes, _, _) = side_by_side(World::new(), forked).await;
-    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
-    let rewritten =
-        |outcome: &&Result<(), ClientError>| matches!(outcome, Err(ClientError::Receipt(ReceiptError::Rewritten)));
-    assert_eq!(outcomes.iter().filter(rewritten).count(), 1, "{outcomes:?}");
+    // Logs of the same length, and of different lengths.
+    for more in [0, 1, 5] {
+        let forked = |mut world: World| {
+            let fork = world.fork();
+            (0..more).for_each(|_| world.grow());
+            vec![Arc::new(Mutex::new(fork)), Arc::new(Mutex::new(world))]
+        };
+        let (outcomes, _, _) = side_by_side(World::new(), forked).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        let rewritten =
+            |outcome: &&Result<(), ClientError>| matches!(outcome, Err(ClientError::Receipt(ReceiptError::Rewritten)));
+        assert_eq!(outcomes.iter().filter(rewritten).count(), 1, "{outcomes:?}");
+    }
 }
 
 #[tokio::test]
@@ -213,4 +227,47 @@ async fn an_upload_that_has_taken_long_goes_on_after_its_connection_is_lost() {
         Arc::new(gateway).serve(endpoint).await;
     });
     client.upload(&capture, |_| {}, &CancelToken::new()).await.unwrap();
+}
+
+/// Answers requests for certificates: the first gets none, although its key is certified; no key is certified twice.
+async fn certify(endpoint: quinn::Endpoint, authority: SoftwareKey) {
+    let connection = endpoint.accept().await.unwrap().await.unwrap();
+    let mut certified = Vec::new();
+    loop {
+        let Ok((mut send, mut recv)) = connection.accept_bi().await else {
+            // The client that has renewed comes again.
+            let _again = endpoint.accept().await;
+            return;
+        };
+        let body = request(&mut recv).await;
+        let Request::Renew { csr, .. } = Request::from_bytes(&body).unwrap() else { panic!("another request") };
+        let key = CertificateRequest::parse(&csr).unwrap().public_key().to_sec1();
+        let answer = match certified.contains(&key) {
+            true => Response::Refused(RefusalCode::BadCertificateRequest.into()),
+            false => {
+                Response::Certificate { certificate: certificate(spki(EC_PUBLIC_KEY, P256, &key), false, &authority) }
+            }
+        };
+        certified.push(key);
+        if certified.len() > 1 {
+            send.write_all(&frame(&answer.to_bytes().unwrap())).await.unwrap();
+        }
+        send.finish().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_was_lost_takes_another_key_and_leaves_no_further_ones() {
+    let world = World::new();
+    let genuine = named(&world, super::tls::ALPN_MAIN);
+    let endpoint = listen(genuine.tls);
+    let client = client(&world, &endpoint.local_addr().unwrap().to_string(), genuine.root);
+    tokio::spawn(certify(endpoint, SoftwareKey::generate(&mut SysRng).unwrap()));
+    client.renew().await.unwrap_err();
+    let left = client.key_to_come().unwrap();
+    assert!(left.1, "the key of the renewal that failed is kept for the next one");
+    let renewed = client.renew().await.unwrap().key.public_key().unwrap();
+    assert!(renewed != left.0.public_key().unwrap(), "it was certified already");
+    assert_eq!(client.key().public_key().unwrap(), renewed);
+    assert!(!client.key_to_come().unwrap().1, "nothing is left");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connect::{Client, Live};
+use super::connect::{Client, Live, why_failed};
 use super::device::Device;
 use super::{CancelToken, ClientError, spread};
 use crate::capture::SealedCapture;
@@ -28,6 +28,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 const MAX_PAUSE: Duration = Duration::from_secs(8);
+
+/// How often an upload may meet somebody who cannot show that it is the clinic, before it says so.
+const MAX_STRANGERS: usize = 3;
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,17 +71,29 @@ impl Client {
         let mut pause = FIRST_PAUSE;
         let mut round = 0;
         let mut keys_asked = false;
+        let mut strangers = 0;
         loop {
+            let keys = self.device().key_set.key_set().number;
             let error = match self.acknowledged(capture, &watched).await {
                 Ok(receipt) => return Ok(receipt),
                 Err(error) => error,
             };
             // The receipt key may have changed while this device was away. What the clinic says is believed, and nothing that the gateway says.
-            let unknown_key = matches!(error, ClientError::Receipt(ReceiptError::UnknownKey));
-            if unknown_key && !std::mem::replace(&mut keys_asked, true) && self.update_key_set(self.now()).await? {
-                continue;
+            if matches!(error, ClientError::Receipt(ReceiptError::UnknownKey)) {
+                if !std::mem::replace(&mut keys_asked, true) {
+                    self.update_key_set(self.now()).await?;
+                }
+                // Whoever has asked for them.
+                if self.device().key_set.key_set().number > keys {
+                    continue;
+                }
             }
-            if !error.is_temporary() || Instant::now() + pause >= trying.lost_since() + self.options.retry_for {
+            // Anybody on the way can be a stranger once, and a gateway that is being stopped looks like one.
+            let stranger = matches!(error, ClientError::NotTheClinic) && strangers < MAX_STRANGERS;
+            strangers += usize::from(stranger);
+            if !(error.is_temporary() || stranger)
+                || Instant::now() + pause >= trying.lost_since() + self.options.retry_for
+            {
                 return Err(error);
             }
             sleep(pause / 2 + spread::place(device_id, round, pause / 2)).await;
@@ -99,7 +114,9 @@ impl Client {
         let receipt = self.attempt(capture, &device, progress).await?;
         let _alone = self.believing.lock().await;
         let newest = self.device();
-        let receipt = match newest.checkpoint == device.checkpoint {
+        // Nor is a receipt believed that was held against keys which are not in force any more.
+        let same_keys = newest.key_set.key_set().number == device.key_set.key_set().number;
+        let receipt = match same_keys && newest.checkpoint == device.checkpoint {
             true => receipt,
             false => self.attempt(capture, &newest, &|_| {}).await?,
         };
@@ -124,9 +141,8 @@ impl Client {
             ManifestError::DeviceKey(error) => error,
             _ => DeviceKeyError::Failed,
         })?;
-        // A stream that broke because the connection was closed says so less well than the connection does.
         let sent = transfer(&live, capture, &manifest, trust, progress).await;
-        sent.map_err(|error| live.connection.close_reason().map_or(error, ClientError::from))
+        sent.map_err(|error| why_failed(&live.connection, error))
     }
 }
 

@@ -100,7 +100,7 @@ pub struct Sent {
     pub removed: Report,
     /// Bytes that were sealed and sent.
     pub sealed_len: usize,
-    /// From the moment when the photograph was in memory to the verified receipt.
+    /// From the moment when the photograph was in memory to the verified receipt, and until what must be kept of it was kept.
     pub took: Duration,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::PhoneError;
 
 /// How long one that keeps waits for another that does, before it gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The app could not keep something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

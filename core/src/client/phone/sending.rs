@@ -36,16 +36,17 @@ impl Phone {
         let receipt = sent?;
         self.queue.free(&receipt);
         drop(sending);
-        if let Some(teller) = teller {
-            teller.finish().await;
-        }
         self.events.tell(Event::Stored { capture: id, index: receipt.index() });
+        // Before anything is waited for: whoever asked may be gone by then.
         off_worker(|| {
             self.freed();
             if self.keep_device().is_err() {
                 self.events.tell(Event::NotKept);
             }
         });
+        if let Some(teller) = teller {
+            teller.finish().await;
+        }
         Ok(receipt)
     }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::super::Progress;
 
@@ -21,12 +21,16 @@ pub type Listener = Arc<dyn Fn(Progress) -> bool + Send + Sync>;
 /// Between an upload and its listener.
 pub(super) struct Teller {
     newest: Option<watch::Sender<Option<Progress>>>,
+    /// There is nothing to wait for between two calls any more.
+    ending: Arc<Notify>,
     telling: JoinHandle<()>,
 }
 
 impl Teller {
     pub(super) fn new(listener: Listener) -> Self {
         let (newest, mut news) = watch::channel(None);
+        let ending = Arc::new(Notify::new());
+        let ends = ending.clone();
         let telling = tokio::spawn(async move {
             while news.changed().await.is_ok() {
                 let Some(progress) = *news.borrow_and_update() else { continue };
@@ -37,11 +41,11 @@ impl Teller {
                     return;
                 }
                 if progress.sent < progress.total {
-                    sleep(EVERY).await;
+                    let _ = timeout(EVERY, ends.notified()).await;
                 }
             }
         });
-        Self { newest: Some(newest), telling }
+        Self { newest: Some(newest), ending, telling }
     }
 
     pub(super) fn tell(&self, progress: Progress) {
@@ -53,6 +57,7 @@ impl Teller {
     /// Has the last word said.
     pub(super) async fn finish(mut self) {
         self.newest = None;
+        self.ending.notify_one();
         let _ = timeout(LAST_CALL, &mut self.telling).await;
     }
 }
@@ -67,6 +72,8 @@ impl Drop for Teller {
 mod tests {
     use std::sync::Mutex;
     use std::time::Instant;
+
+    use tokio::time::sleep;
 
     use super::*;
 
