@@ -206,10 +206,12 @@ impl Phone {
         }
         let (room, reserved) = (state.room(&self.queue), !state.unused.is_empty());
         drop(state);
-        if !reserved {
-            self.reserve()?;
+        let kept = if reserved { Ok(()) } else { self.reserve() };
+        if let Err(error) = kept.and_then(|()| self.keep_in_flight()) {
+            // A place that was not counted on the app's disk is none.
+            drop(self.lock().ready.take());
+            return Err(error);
         }
-        self.keep_in_flight()?;
         Ok(room)
     }
 

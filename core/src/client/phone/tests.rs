@@ -185,6 +185,12 @@ fn a_number_that_could_not_be_kept_is_given_out_again() {
     assert!(matches!(phone.ready_for_shutter(), Err(PhoneError::Keep(_))));
     assert!(matches!(shoot(&phone), Err(PhoneError::Keep(_))));
     kept.refuses.store(false, Ordering::Release);
+    // The same where a number is there already, from a capture that came to nothing.
+    assert!(matches!(phone.capture(b"", &label(), None, NOW, &mut SysRng), Err(PhoneError::Capture(_))));
+    kept.refuses.store(true, Ordering::Release);
+    assert!(matches!(phone.ready_for_shutter(), Err(PhoneError::Keep(_))));
+    assert!(matches!(shoot(&phone), Err(PhoneError::Keep(_))), "what was not made ready is counted first");
+    kept.refuses.store(false, Ordering::Release);
     let numbers = [(); 3].map(|()| shoot(&phone).unwrap().manifest().manifest().sequence);
     assert_eq!(numbers, [1, 2, 3]);
 }
