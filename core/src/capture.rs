@@ -8,7 +8,6 @@ use std::num::NonZeroUsize;
 use bytes::Bytes;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroize;
 
 use crate::device_key::DeviceKey;
 use crate::ids::{CaptureId, DeviceId, UnixMillis};
@@ -114,7 +113,7 @@ impl SealedCapture {
     }
 }
 
-/// Strips, seals and signs. `photo` is borrowed: the caller must overwrite it afterwards. See [`capture_owned`].
+/// Strips, seals and signs. `photo` is borrowed: the caller must overwrite it afterwards.
 ///
 /// # Errors
 /// [`CaptureError`]; nothing of the picture is kept then.
@@ -175,22 +174,6 @@ fn strip_seal_and_sign<R: TryCryptoRng>(
     let stanza = Stanza::manifest(setting.key_set.number, &manifest.hash().0);
     let header = payload.header(&[stanza], &recipients, rng)?;
     Ok(SealedCapture { manifest, header, label, payload: payload.into_bytes(), removed: *stripped.report() })
-}
-
-/// The same for a buffer that this owns and overwrites, whatever comes of it.
-///
-/// # Errors
-/// As [`capture`].
-pub fn capture_owned<R: TryCryptoRng>(
-    mut photo: Vec<u8>,
-    label: &Label,
-    setting: &Setting<'_>,
-    key: &dyn DeviceKey,
-    rng: &mut R,
-) -> Result<SealedCapture, CaptureError> {
-    let sealed = capture(&photo, label, setting, key, rng);
-    photo.zeroize();
-    sealed
 }
 
 fn new_capture_id<R: TryCryptoRng>(now: UnixMillis, rng: &mut R) -> Result<CaptureId, CaptureError> {

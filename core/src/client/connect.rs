@@ -263,17 +263,26 @@ fn is_confirmed(connection: &quinn::Connection) -> bool {
 
 /// Why a connection that stood has ended. Before the handshake is confirmed the first packets' keys may still be in use, which everybody on the way
 /// knows: what closes a connection then may be anybody's word, and is no more than a lost connection.
-pub(super) fn why_ended(connection: &quinn::Connection, reason: quinn::ConnectionError) -> ClientError {
+fn why_ended(connection: &quinn::Connection, reason: quinn::ConnectionError) -> ClientError {
     match reason {
         quinn::ConnectionError::ApplicationClosed(_) if !is_confirmed(connection) => ClientError::ConnectionLost,
         reason => reason.into(),
     }
 }
 
-/// The reason of a failed request: what the gateway said outranks how the connection ended, and that outranks what became of the stream.
+/// The reason of a failed request: what the gateway said, and what this end made of it, outranks how the connection ended, and that outranks
+/// what became of the stream.
 pub(super) fn why_failed(connection: &quinn::Connection, error: ClientError) -> ClientError {
     match (error, connection.close_reason()) {
-        (said @ (ClientError::Receipt(_) | ClientError::KeySet(_) | ClientError::Refused(_)), _) => said,
+        (
+            said @ (ClientError::Receipt(_)
+            | ClientError::KeySet(_)
+            | ClientError::Refused(_)
+            | ClientError::EnrolmentRefused(_)
+            | ClientError::EnrolmentMismatch
+            | ClientError::NotApprovedInTime),
+            _,
+        ) => said,
         (_, Some(reason)) => why_ended(connection, reason),
         (error, None) => error,
     }

@@ -9,7 +9,7 @@ use rustls::time_provider::TimeProvider;
 use tokio::time::{Instant, timeout_at};
 
 use super::ClientError;
-use super::connect::{Congestion, dial_any, quic_config, why_ended};
+use super::connect::{Congestion, dial_any, quic_config, why_failed};
 use super::device::{Device, root_keys};
 use super::key::BlockingKey;
 use super::maintain::is_for;
@@ -72,15 +72,7 @@ pub async fn enrol<R: TryCryptoRng>(
     let (endpoint, connection) = dial_any(&invitation.addresses, &config, &tls.server_name).await?;
     let deadline = Instant::now() + request.wait;
     let outcome = converse(&connection, &request, &tls.authority, &csr, nonce, deadline, show).await;
-    let outcome = outcome.map_err(|error| match (error, connection.close_reason()) {
-        // What the clinic said outranks how the connection ended.
-        (
-            said @ (ClientError::EnrolmentRefused(_) | ClientError::EnrolmentMismatch | ClientError::NotApprovedInTime),
-            _,
-        ) => said,
-        (_, Some(reason)) => why_ended(&connection, reason),
-        (error, None) => error,
-    });
+    let outcome = outcome.map_err(|error| why_failed(&connection, error));
     connection.close(quinn::VarInt::from_u32(0), b"");
     let _ = tokio::time::timeout(Duration::from_millis(200), endpoint.wait_idle()).await;
     outcome

@@ -81,11 +81,6 @@ impl Queue {
         inner.captures.len().saturating_add(inner.places)
     }
 
-    /// The oldest that is still held.
-    pub fn next(&self) -> Option<Arc<SealedCapture>> {
-        self.lock().captures.front().cloned()
-    }
-
     /// The capture of that id, if it is held.
     pub fn get(&self, id: CaptureId) -> Option<Arc<SealedCapture>> {
         self.lock().captures.iter().find(|capture| capture.id() == id).cloned()
