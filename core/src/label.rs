@@ -47,12 +47,38 @@ pub enum LabelError {
     /// A version that this program does not know.
     #[error("the label has version {0}, which this program does not know: update it")]
     Version(u64),
-    /// Empty, too long, or with characters that do not show.
-    #[error("the {field} is empty, too long, or holds characters that do not show")]
-    Field {
-        /// Which.
+    /// Nothing stands in it.
+    #[error("the {field} is empty: enter it")]
+    Empty {
+        /// Which field.
         field: &'static str,
     },
+    /// Longer than its limit.
+    #[error(
+        "the {field} is longer than {max} bytes: shorten it (a letter with an accent takes two bytes, others up to four)"
+    )]
+    TooLong {
+        /// Which field.
+        field: &'static str,
+        /// Its limit in bytes of UTF-8.
+        max: usize,
+    },
+    /// Several lines where one is meant, spaces at an end, or characters that do not show and could make two texts look the same.
+    #[error(
+        "the {field} has a space at its beginning or end, a line break, or characters that do not show: type it anew"
+    )]
+    Characters {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Not a SNOMED CT identifier.
+    #[error(
+        "the body site's code is not a SNOMED CT code: its digits do not fit its check digit. Leave it out, or compare it"
+    )]
+    SiteCode,
+    /// The words of the body site name one side, and the side is another.
+    #[error("body site and side contradict each other: compare left and right")]
+    Sides,
     /// Not written as a date.
     #[error("the birth date is not a date of the form YYYY-MM-DD, from 1800 on")]
     BirthDate,
@@ -62,6 +88,22 @@ pub enum LabelError {
     /// A date that is still to come.
     #[error("the birth date lies in the future: compare it, and this device's clock")]
     BirthDateAhead,
+}
+
+impl LabelError {
+    /// A stable name for programs and logs: which field it is.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Malformed | Self::Version(_) => "label".to_owned(),
+            Self::Empty { field } | Self::TooLong { field, .. } | Self::Characters { field } => {
+                format!("label-{}", field.replace(' ', "-"))
+            }
+            Self::SiteCode => "label-body-site-code".to_owned(),
+            Self::Sides => "label-sides".to_owned(),
+            Self::BirthDate | Self::NoSuchDay | Self::BirthDateAhead => "label-birth-date".to_owned(),
+        }
+    }
 }
 
 /// What the patient has agreed that the picture may be used for; each includes the ones before.
@@ -153,7 +195,11 @@ impl Label {
         // Large enough from the beginning, so that growing leaves no copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LABEL_LEN));
         serde_json::to_writer(&mut *bytes, &json).map_err(|_| LabelError::Malformed)?;
-        if bytes.len() <= MAX_LABEL_LEN { Ok(bytes) } else { Err(LabelError::Field { field: "whole label" }) }
+        if bytes.len() <= MAX_LABEL_LEN {
+            Ok(bytes)
+        } else {
+            Err(LabelError::TooLong { field: "whole label", max: MAX_LABEL_LEN })
+        }
     }
 
     /// Reads the JSON of an opened label.
@@ -218,9 +264,7 @@ impl Label {
         }
         if let Some(note) = &self.note {
             let shows = note.split('\n').all(|part| part.trim().is_empty() || is_one_line(part.trim()));
-            if note.trim().is_empty() || note.len() > MAX_NOTE_LEN || !shows {
-                return Err(LabelError::Field { field: "note" });
-            }
+            text("note", note, MAX_NOTE_LEN, shows)?;
         }
         Ok(())
     }
@@ -242,8 +286,20 @@ fn folded_name(name: &str) -> Zeroizing<String> {
     folded
 }
 
-fn line(field: &'static str, text: &str, max: usize) -> Result<(), LabelError> {
-    if text.len() <= max && is_one_line(text) { Ok(()) } else { Err(LabelError::Field { field }) }
+fn line(field: &'static str, content: &str, max: usize) -> Result<(), LabelError> {
+    text(field, content, max, is_one_line(content))
+}
+
+fn text(field: &'static str, content: &str, max: usize, shows: bool) -> Result<(), LabelError> {
+    if content.trim().is_empty() {
+        Err(LabelError::Empty { field })
+    } else if content.len() > max {
+        Err(LabelError::TooLong { field, max })
+    } else if !shows {
+        Err(LabelError::Characters { field })
+    } else {
+        Ok(())
+    }
 }
 
 /// The label as it is spelled.
@@ -326,20 +382,24 @@ mod tests {
 
     #[test]
     fn limits_hold_both_ways() {
-        let refused = |field: &'static str, change: fn(&mut Label)| {
+        use LabelError::{Characters, Empty, TooLong};
+        let refused = |error: LabelError, change: fn(&mut Label)| {
             let mut label = example();
             change(&mut label);
-            assert_eq!(label.to_json_bytes().map(drop), Err(LabelError::Field { field }));
+            assert_eq!(label.to_json_bytes().map(drop), Err(error));
         };
-        refused("issuer", |label| label.issuer = String::new());
-        refused("issuer", |label| label.issuer = "a".repeat(MAX_ISSUER_LEN + 1));
-        refused("record number", |label| label.record_number = " 1".into());
-        refused("record number", |label| label.record_number = "1".repeat(MAX_RECORD_NUMBER_LEN + 1));
-        refused("name", |label| label.name = "a\u{202e}b".into());
-        refused("name", |label| label.name = "a".repeat(MAX_NAME_LEN + 1));
-        refused("view", |label| label.view = Some(String::new()));
-        refused("note", |label| label.note = Some("a\u{1b}[2J".into()));
-        refused("note", |label| label.note = Some("a".repeat(MAX_NOTE_LEN + 1)));
+        let long = |field, max| TooLong { field, max };
+        refused(Empty { field: "issuer" }, |label| label.issuer = String::new());
+        refused(long("issuer", MAX_ISSUER_LEN), |label| label.issuer = "a".repeat(MAX_ISSUER_LEN + 1));
+        refused(Characters { field: "record number" }, |label| label.record_number = " 1".into());
+        refused(Empty { field: "record number" }, |label| label.record_number = "  ".into());
+        refused(long("record number", MAX_RECORD_NUMBER_LEN), |label| label.record_number = "1".repeat(65));
+        refused(Characters { field: "name" }, |label| label.name = "a\u{202e}b".into());
+        refused(long("name", MAX_NAME_LEN), |label| label.name = "a".repeat(MAX_NAME_LEN + 1));
+        refused(Empty { field: "view" }, |label| label.view = Some(String::new()));
+        refused(Empty { field: "note" }, |label| label.note = Some(" \n ".into()));
+        refused(Characters { field: "note" }, |label| label.note = Some("a\u{1b}[2J".into()));
+        refused(long("note", MAX_NOTE_LEN), |label| label.note = Some("a".repeat(MAX_NOTE_LEN + 1)));
 
         let text = String::from_utf8(example().to_json_bytes().unwrap().to_vec()).unwrap();
         for (from, to) in [

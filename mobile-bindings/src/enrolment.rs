@@ -136,7 +136,7 @@ impl Enrolment {
     pub async fn wait_for_approval(&self) -> Result<Vec<u8>, SafelightError> {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
         on_runtime(async move {
-            let outcome = outcome.ok_or_else(SafelightError::closed)?;
+            let outcome = outcome.ok_or_else(SafelightError::asked_before)?;
             outcome.await.unwrap_or_else(|_| Err(SafelightError::bug()))
         })
         .await

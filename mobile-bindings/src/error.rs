@@ -83,6 +83,12 @@ impl SafelightError {
         PhoneError::Closed.into()
     }
 
+    /// An enrolment has one outcome, and gives it once.
+    pub(crate) fn asked_before() -> Self {
+        let advice = "the outcome of this enrolment has been asked for already: begin another one";
+        Self::Closed { code: "closed".to_owned(), advice: advice.to_owned() }
+    }
+
     pub(crate) fn bug() -> Self {
         let advice = "the app has a fault: close it and open it again, and tell your clinic's IT";
         Self::Bug { code: "bug".to_owned(), advice: advice.to_owned() }
@@ -216,12 +222,7 @@ impl From<CaptureError> for SafelightError {
 
 impl From<LabelError> for SafelightError {
     fn from(error: LabelError) -> Self {
-        let code = match error {
-            LabelError::Field { field } => format!("label-{}", field.replace(' ', "-")),
-            LabelError::BirthDate | LabelError::NoSuchDay | LabelError::BirthDateAhead => "label-birth-date".to_owned(),
-            _ => "label".to_owned(),
-        };
-        Self::of(bad_label, code, &error)
+        Self::of(bad_label, error.code(), &error)
     }
 }
 
@@ -246,3 +247,6 @@ impl From<ParseIdError> for SafelightError {
         PhoneError::NotHeld.into()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,7 @@ pub use phone::{CancelToken, Phone, PhoneSettings};
 pub use records::{
     Consent, DeviceStatus, Event, HeldCapture, PatientLabel, Receipt, SealedCapture, Side, check_label, version,
 };
+pub use runtime::end_threads;
 
 uniffi::setup_scaffolding!();
 

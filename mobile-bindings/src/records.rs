@@ -46,10 +46,10 @@ pub struct PatientLabel {
     pub birth_date: String,
     /// Where on the body, in words.
     pub site: String,
-    /// Its SNOMED CT code. Without one the words are looked up, and `left` and `right` in them are the side.
+    /// Its SNOMED CT code. Without one the words are looked up.
     #[uniffi(default = None)]
     pub site_code: Option<String>,
-    /// On which side.
+    /// On which side. Without it the one that the words of `site` name; another than they name is refused as `label-sides`.
     #[uniffi(default = None)]
     pub side: Option<Side>,
     /// From where it is seen, such as `close-up`.
@@ -68,17 +68,14 @@ pub struct PatientLabel {
 
 impl PatientLabel {
     pub(crate) fn into_label(self) -> Result<Label, LabelError> {
-        let (body_site, said) = match self.site_code {
-            Some(code) => (BodySite::new(Some(code), self.site)?, None),
-            None => BodySite::from_text(&self.site)?,
-        };
+        let (body_site, laterality) = BodySite::of_form(self.site_code, &self.site, self.side.map(laterality))?;
         let label = Label {
             issuer: self.issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
             record_number: self.record_number,
             name: self.name,
             birth_date: self.birth_date.parse()?,
             body_site,
-            laterality: self.side.map(laterality).or(said),
+            laterality,
             view: self.view,
             consent: self.consent.map(consent),
             note: self.note,

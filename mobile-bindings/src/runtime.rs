@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use safelight_core::ids::UnixMillis;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::SafelightError;
@@ -31,13 +31,41 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, SafelightError>) -> Re
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(SafelightError::bug()))
 }
 
+/// How long the end of the threads waits for what the app does in a callback.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// The library's threads: none before they are needed, and none again once they have been ended.
+enum Threads {
+    None,
+    Running(Runtime),
+    Ended,
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads::None);
+
 /// The runtime, for the one who spawns by himself.
-pub(crate) fn runtime() -> Result<&'static Runtime, SafelightError> {
-    static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+pub(crate) fn runtime() -> Result<Handle, SafelightError> {
     quiet_panics();
-    let build =
-        || Builder::new_multi_thread().worker_threads(WORKERS).thread_name("safelight").enable_all().build().ok();
-    RUNTIME.get_or_init(build).as_ref().ok_or_else(SafelightError::no_threads)
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Threads::None = &*threads {
+        let built = Builder::new_multi_thread().worker_threads(WORKERS).thread_name("safelight").enable_all().build();
+        *threads = Threads::Running(built.map_err(|_| SafelightError::no_threads())?);
+    }
+    match &*threads {
+        Threads::Running(runtime) => Ok(runtime.handle().clone()),
+        Threads::None | Threads::Ended => Err(SafelightError::closed()),
+    }
+}
+
+/// Ends the threads of this library, and waits until none of them is in the app any more, for ten seconds at most. For the end of a process whose
+/// language cannot bear a foreign thread that comes back to it then, which is Python (`atexit.register`); Kotlin and Swift need none of it. What is
+/// still under way ends without a word; afterwards everything that waits answers `Closed`. Shut phones first: what they hold is lost.
+#[uniffi::export]
+pub fn end_threads() {
+    let ended = std::mem::replace(&mut *THREADS.lock().unwrap_or_else(PoisonError::into_inner), Threads::Ended);
+    if let Threads::Running(runtime) = ended {
+        runtime.shutdown_timeout(ENDING);
+    }
 }
 
 /// A panic's message may quote what it was about, and an app's standard error may end up in the system's log: only the place is said. The library

@@ -1,6 +1,7 @@
 """What an app on a phone would bring along, for the scenarios: a key, a store, a clinic's admin on the other side."""
 
 import asyncio
+import atexit
 import json
 import os
 import subprocess
@@ -13,6 +14,9 @@ CONFIG = json.load(open(sys.argv[2]))
 sys.path.insert(0, CONFIG["bindings"])
 
 import safelight_mobile as safelight  # noqa: E402  (the path comes first)
+
+# Python ends threads of others that come back to it while it takes itself apart, and the process with them.
+atexit.register(safelight.end_threads)
 
 NAME = "Quittländer, Zoë"
 PATIENT = "MRN-77812-04"
@@ -167,5 +171,3 @@ def run(scenarios):
     """Runs the scenario that is named on the command line."""
     asyncio.run(scenarios[sys.argv[1]]())
     tell("done")
-    # The library's threads may be about to say something, and Python ends threads of others that come while it takes itself apart.
-    os._exit(0)

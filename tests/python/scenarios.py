@@ -152,6 +152,7 @@ async def wrong_arguments():
         ("label-birth-date", dict(birth_date="03.02.1961")),
         ("label-body-site", dict(site="a\nb")),
         ("label-body-site-code", dict(site_code="14975007")),
+        ("label-sides", dict(site="left forearm", side=safelight.Side.RIGHT)),
         ("label-note", dict(note="x" * 100_000)),
     ):
         await refused(Error.BadLabel, lambda: phone.capture(photo(), label(**change), None), code)
@@ -335,6 +336,9 @@ async def revoked():
     assert event.code == "revoked" and event.advice, event
     await refused(Error.EnrolAgain, lambda: phone.send(capture.id, None, None), "revoked")
     assert len(phone.held()) == 1
+    # A picture would be sealed for nobody: the shutter stays closed.
+    await refused(Error.EnrolAgain, phone.ready_for_shutter, "revoked")
+    await refused(Error.EnrolAgain, lambda: phone.capture(photo(), label(), None), "revoked")
     assert phone.clear() == 1
     # Enrolled again with a new key it may go on.
     again, _, _ = await enrol(name="again", store=Store(folder()))

@@ -61,7 +61,7 @@ pub enum ClientError {
     #[error("the gateway's answer was not understood: update the app")]
     Protocol,
     /// The caller cancelled.
-    #[error("cancelled")]
+    #[error("this was cancelled before it was done: a picture that was being sent is still held")]
     Cancelled,
     /// Enrolment: the device's name.
     #[error("the device's name must have 1 to 64 characters and no control characters: choose another")]

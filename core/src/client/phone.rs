@@ -66,7 +66,7 @@ pub enum PhoneError {
     #[error("this picture is being sent already: wait for its receipt")]
     AlreadySending,
     /// This picture is not held: sent, discarded or never taken.
-    #[error("this picture is not held any more: it has been sent or discarded")]
+    #[error("this picture is not held: it has been sent or discarded, or was never taken")]
     NotHeld,
     /// A callback that keeps something called what keeps something.
     #[error("the app is keeping something at the moment: do not call this from where it keeps")]
@@ -198,9 +198,11 @@ impl Phone {
     /// disk before there is a picture.
     ///
     /// # Errors
-    /// [`ClientError::QueueFull`], [`PhoneError::Keep`], [`PhoneError::Closed`].
+    /// [`ClientError::QueueFull`], [`PhoneError::Keep`], [`PhoneError::Closed`]; [`ClientError::Closed`] once the clinic has shut this device
+    /// out, since a picture would be sealed for nobody then.
     pub fn ready_for_shutter(&self) -> Result<usize, PhoneError> {
         let mut state = self.open_state()?;
+        self.not_shut_out()?;
         if state.ready.is_none() {
             state.ready = Some(self.queue.place(0)?);
         }
@@ -218,7 +220,8 @@ impl Phone {
     /// Strips, seals, signs and holds one picture, on the caller's thread. `photo` is the caller's to overwrite afterwards.
     ///
     /// # Errors
-    /// [`PhoneError::Capture`]; [`ClientError::QueueFull`] before anything is read. Nothing of the picture is held then.
+    /// [`PhoneError::Capture`]; [`ClientError::QueueFull`], and [`ClientError::Closed`] for a device that is shut out, before anything is read.
+    /// Nothing of the picture is held then.
     pub fn capture<R: TryCryptoRng>(
         &self,
         photo: &[u8],
@@ -326,6 +329,10 @@ impl Phone {
         self.closing.unless_cancelled(work).await.map_err(|_| PhoneError::Closed)?
     }
 
+    fn not_shut_out(&self) -> Result<(), PhoneError> {
+        self.events.shut_out().map_or(Ok(()), |reason| Err(ClientError::Closed(reason).into()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -418,7 +425,10 @@ impl<'a> Sealing<'a> {
         let place = match ready {
             // The picture that the shutter was made ready for is this one.
             Some(place) => place.promised(len),
-            None => phone.queue.place(len)?,
+            None => {
+                phone.not_shut_out()?;
+                phone.queue.place(len)?
+            }
         };
         let number = loop {
             let unused = phone.open_state()?.unused.pop_first();

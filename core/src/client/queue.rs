@@ -39,7 +39,11 @@ impl Inner {
     }
 
     fn room(&self, capacity: usize) -> usize {
-        capacity.saturating_sub(self.held.saturating_add(self.promised)) / self.expected()
+        let fit = capacity.saturating_sub(self.held.saturating_add(self.promised)) / self.expected();
+        // One picture fits into an empty queue of any size: a shutter that could never open again would be worse than a queue that is held to
+        // what one photograph may have at most.
+        let empty = self.captures.is_empty() && self.places == 0;
+        if empty { fit.max(1) } else { fit }
     }
 
     fn release(&mut self, promised: Option<usize>) {
@@ -50,7 +54,7 @@ impl Inner {
 }
 
 impl Queue {
-    /// A queue that holds at most `capacity` bytes.
+    /// A queue that holds at most `capacity` bytes, or one picture.
     pub fn new(capacity: usize) -> Self {
         Self { capacity, inner: Arc::default() }
     }
@@ -186,6 +190,21 @@ mod tests {
         assert!(matches!(queue.place(1), Err(ClientError::QueueFull)));
         drop(place);
         assert_eq!((queue.room(), queue.in_flight()), (2, 0));
+    }
+
+    #[test]
+    fn a_queue_that_is_smaller_than_a_picture_holds_one_at_a_time() {
+        let mut world = World::new();
+        let queue = Queue::new(1);
+        for _ in 0..2 {
+            assert_eq!(queue.room(), 1);
+            let place = queue.place(EXPECTED_LEN).unwrap();
+            assert_eq!(queue.room(), 0);
+            assert!(matches!(queue.place(1), Err(ClientError::QueueFull)));
+            place.fill(Arc::into_inner(world.capture(&photo(16))).unwrap());
+            assert_eq!(queue.room(), 0);
+            assert_eq!(queue.clear(), 1);
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl BodySite {
     pub fn new(code: Option<String>, text: String) -> Result<Self, LabelError> {
         line("body site", &text, MAX_SITE_LEN)?;
         if code.as_deref().is_some_and(|code| !is_snomed_id(code)) {
-            return Err(LabelError::Field { field: "body site code" });
+            return Err(LabelError::SiteCode);
         }
         Ok(Self { code, text })
     }
@@ -66,29 +66,44 @@ impl BodySite {
     /// DICOM's own wording; any other text is kept as it is, without a code.
     pub fn from_text(text: &str) -> Result<(Self, Option<Laterality>), LabelError> {
         line("body site", text, MAX_SITE_LEN)?;
-        let lower = text.to_lowercase();
-        let (mut sides, mut words) = (Vec::new(), Vec::new());
-        for word in lower.split(|c: char| c.is_whitespace() || ",;()".contains(c)) {
-            match word {
-                "" | "the" => {}
-                "left" => sides.push(Laterality::Left),
-                "right" => sides.push(Laterality::Right),
-                "both" | "bilateral" => sides.push(Laterality::Bilateral),
-                other => words.push(other),
-            }
-        }
+        let (sides, name) = sides_of(text);
         let side = match sides.as_slice() {
             [] => None,
             [side] => Some(*side),
             // `left and right hand`, `left arm, right side`: not for a program to settle.
             _ => return Self::new(None, text.to_owned()).map(|site| (site, None)),
         };
-        let name = words.join(" ");
         let site = match find(&name).or_else(|| find(name.strip_suffix('s')?)) {
             Some((code, meaning)) => Self::new(Some(code.to_owned()), meaning.to_owned()),
             None => Self::new(None, text.to_owned()),
         };
         site.map(|site| (site, side))
+    }
+
+    /// What an app's form holds: words, perhaps a code, perhaps a side. Without a code the words are looked up; without a side it is the one
+    /// that the words name.
+    ///
+    /// # Errors
+    /// [`LabelError::Sides`] if the words name another side than `side`: a picture of the wrong side is not for a program to settle.
+    pub fn of_form(
+        code: Option<String>,
+        text: &str,
+        side: Option<Laterality>,
+    ) -> Result<(Self, Option<Laterality>), LabelError> {
+        let (site, said) = match code {
+            Some(code) => {
+                let said = match sides_of(text).0.as_slice() {
+                    [side] => Some(*side),
+                    _ => None,
+                };
+                (Self::new(Some(code), text.to_owned())?, said)
+            }
+            None => Self::from_text(text)?,
+        };
+        match (side, said) {
+            (Some(side), Some(said)) if side != said => Err(LabelError::Sides),
+            (side, said) => Ok((site, side.or(said))),
+        }
     }
 
     /// The SNOMED CT code.
@@ -150,6 +165,22 @@ fn dihedral(a: u8, b: u8) -> u8 {
         (false, true) => 5 + (a - 5 + 5 - b) % 5,
         (false, false) => (a + 5 - b) % 5,
     }
+}
+
+/// The sides that a text names, and its other words.
+fn sides_of(text: &str) -> (Vec<Laterality>, String) {
+    let lower = text.to_lowercase();
+    let (mut sides, mut words) = (Vec::new(), Vec::new());
+    for word in lower.split(|c: char| c.is_whitespace() || ",;()".contains(c)) {
+        match word {
+            "" | "the" => {}
+            "left" => sides.push(Laterality::Left),
+            "right" => sides.push(Laterality::Right),
+            "both" | "bilateral" => sides.push(Laterality::Bilateral),
+            other => words.push(other),
+        }
+    }
+    (sides, words.join(" "))
 }
 
 fn find(name: &str) -> Option<(&'static str, &'static str)> {
@@ -260,6 +291,32 @@ mod tests {
         }
         for text in ["", " ", "a\nb", &"a".repeat(MAX_SITE_LEN + 1)] {
             assert!(BodySite::from_text(text).is_err());
+        }
+    }
+
+    #[test]
+    fn x75_a_side_that_contradicts_the_words_is_refused() {
+        use Laterality::{Bilateral, Left, Right};
+        let code = || Some("14975008".to_owned());
+        for (code, text, side) in [
+            (None, "left forearm", Right),
+            (None, "left third toe nail", Right),
+            (None, "both hands", Left),
+            (code(), "Forearm, LEFT", Right),
+        ] {
+            assert_eq!(BodySite::of_form(code, text, Some(side)), Err(LabelError::Sides), "{text}");
+        }
+        for (code, text, side, expected) in [
+            (None, "left forearm", Some(Left), Some(Left)),
+            (None, "forearm", Some(Right), Some(Right)),
+            (None, "left forearm", None, Some(Left)),
+            (code(), "left forearm", None, Some(Left)),
+            (code(), "forearm", None, None),
+            // Both are kept for people to read.
+            (None, "left and right hand", Some(Bilateral), Some(Bilateral)),
+        ] {
+            let (_, side) = BodySite::of_form(code, text, side).unwrap();
+            assert_eq!(side, expected, "{text}");
         }
     }
 

@@ -176,7 +176,8 @@ fn headline(text: &mut String, name: &str, person: &str, status: &str) {
 
 fn replayed(text: &mut String, replays: u64) {
     if replays > 0 {
-        let _ = writeln!(text, "  SOMEBODY ELSE CAME WITH ITS QR CODE, and was refused: {replays} times");
+        let times = if replays == 1 { "once".to_owned() } else { format!("{replays} times") };
+        let _ = writeln!(text, "  SOMEBODY ELSE CAME WITH ITS QR CODE, and was refused: {times}");
     }
 }
 
@@ -201,7 +202,10 @@ fn shown(text: &mut String, device: &Listed) {
         let _ = writeln!(text, "  its invitation was tried too often and is void: invite anew, unseen by others");
     }
     for missing in &device.missing {
-        let _ = writeln!(text, "  pictures that did not arrive: number {} to {}", missing.first, missing.last);
+        let _ = match missing.last.saturating_sub(missing.first) {
+            0 => writeln!(text, "  a picture did not arrive: number {}", missing.first),
+            _ => writeln!(text, "  pictures that did not arrive: number {} to {}", missing.first, missing.last),
+        };
     }
     if let (Some(until), "active") = (&device.certificate_until, device.status) {
         let _ = writeln!(text, "  certificate until {until}, renewed by itself");
@@ -314,7 +318,7 @@ mod tests {
             attempts: 3,
             replays: 2,
             void: true,
-            missing: vec![Missing { first: 3, last: 4 }],
+            missing: vec![Missing { first: 3, last: 4 }, Missing { first: 8, last: 8 }],
         }
     }
 
@@ -326,6 +330,7 @@ mod tests {
         assert_eq!(text.matches("apple river stone lamp").count(), 1);
         assert!(text.contains("device approve 09090909"));
         assert!(text.contains("began 3 times") && text.contains("QR CODE, and was refused: 2 times"));
+        assert!(text.contains("number 3 to 4\n") && text.contains("a picture did not arrive: number 8\n"));
         assert!(shown_list(&[], "devices", shown).contains("device invite"));
         let json = serde_json::to_value([listed("active", None)]).unwrap();
         assert!(json[0].get("words").is_none() && json[0]["status"] == "active");

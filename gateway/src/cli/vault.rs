@@ -214,7 +214,7 @@ fn table(rows: &[Row]) -> String {
             (Some(patient), Some(issuer), Some(name), Some(birth_date), Some(site)) => {
                 let view = row.view.as_ref().map(|view| format!(", {view}")).unwrap_or_default();
                 let consent = row.consent.map(|consent| format!("\n    consent: {consent}")).unwrap_or_default();
-                let note = row.note.as_ref().map(|note| format!("\n    note: {note}")).unwrap_or_default();
+                let note = row.note.as_deref().map(note).unwrap_or_default();
                 format!("{first}\n    {patient} ({issuer})  {name}, born {birth_date}\n    {site}{view}{consent}{note}")
             }
             _ => first,
@@ -225,6 +225,11 @@ fn table(rows: &[Row]) -> String {
         text.push_str("\nWho the patients are is sealed: give --passphrase-file to see it. The look is put on record.");
     }
     text
+}
+
+/// Every line of it says that it is of the note: whoever may send a picture could write lines that look like another's entry.
+fn note(text: &str) -> String {
+    text.split('\n').map(|line| format!("\n    note: {line}")).collect()
 }
 
 /// Before anything is put on record: a file that could not be written must not leave an entry that says it was.
@@ -244,5 +249,44 @@ impl From<ReadError> for CliError {
             ReadError::Reason => Exit::Usage,
         };
         Self::new(exit, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row_with(note: &str) -> Row {
+        Row {
+            id: "019ac000-0000-7000-8000-000000000001".to_owned(),
+            state: "verified",
+            reason: None,
+            flags: Vec::new(),
+            captured_at: "2026-11-28T10:00:00Z".to_owned(),
+            stored_at: "2026-11-28T10:00:01Z".to_owned(),
+            device: "device".to_owned(),
+            operator: "operator".to_owned(),
+            log_index: 1,
+            patient: Some("4711".to_owned()),
+            issuer: Some("clinic".to_owned()),
+            name: Some("Zoë Quittländer".to_owned()),
+            birth_date: Some("1961-02-03".to_owned()),
+            site: Some("Forearm, left".to_owned()),
+            view: None,
+            consent: None,
+            note: Some(note.to_owned()),
+        }
+    }
+
+    #[test]
+    fn x76_a_note_with_line_breaks_cannot_look_like_another_picture() {
+        let forged = "019ac000-0000-7000-8000-000000000002  verified";
+        let list =
+            table(&[row_with(&format!("one\n{forged}\n    0815 (clinic)  Somebody Else, born 1950-01-01\n\nlast"))]);
+        let entries = list.lines().filter(|line| !line.starts_with(' ')).count();
+        assert_eq!(entries, 1, "{list}");
+        assert!(list.contains(&format!("\n    note: {forged}")), "{list}");
+        assert!(list.lines().all(|line| !line.trim_start().starts_with("0815")), "{list}");
+        assert!(list.ends_with("\n    note: \n    note: last"), "{list}");
     }
 }

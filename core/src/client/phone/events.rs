@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::super::ClientError;
 use super::super::connect::Observer;
 use crate::ids::{CaptureId, UnixMillis};
+use crate::wire::CloseReason;
 
 /// Events that wait for an app which does not ask. Above that the oldest go: what holds now can be asked for.
 const MAX_WAITING: usize = 128;
@@ -44,7 +45,7 @@ pub enum Event {
         /// Its number.
         number: u64,
     },
-    /// The clinic has shut this device out, with the reason: it has to be enrolled again.
+    /// The clinic has shut this device out, with the reason: it has to be enrolled again. The shutter is made ready no more.
     ShutOut(ClientError),
     /// The app could not keep what the device remembers. What was done is done; the next time it keeps will do.
     NotKept,
@@ -60,6 +61,8 @@ pub(super) struct Events {
 struct Waiting {
     events: VecDeque<Event>,
     closed: bool,
+    /// The clinic's last word on this device, if that was a no.
+    shut_out: Option<CloseReason>,
 }
 
 impl Events {
@@ -78,6 +81,16 @@ impl Events {
         waiting.events.push_back(event);
         drop(waiting);
         self.news.notify_waiters();
+    }
+
+    /// Why the clinic has shut this device out, as far as is known.
+    pub(super) fn shut_out(&self) -> Option<CloseReason> {
+        self.lock().shut_out
+    }
+
+    /// The gateway has done what this device asked of it. A connection alone does not say it: the gateway looks at a device after its handshake.
+    pub(super) fn let_in(&self) {
+        self.lock().shut_out = None;
     }
 
     pub(super) fn room(&self, room: usize, held: usize) {
@@ -123,7 +136,13 @@ impl Observer for Events {
     }
 
     fn disconnected(&self, reason: ClientError) {
-        self.tell(if reason.is_shut_out() { Event::ShutOut(reason) } else { Event::Disconnected(reason) });
+        let ClientError::Closed(why) = reason else { return self.tell(Event::Disconnected(reason)) };
+        if reason.is_shut_out() {
+            self.lock().shut_out = Some(why);
+            self.tell(Event::ShutOut(reason));
+        } else {
+            self.tell(Event::Disconnected(reason));
+        }
     }
 }
 

@@ -34,6 +34,7 @@ impl Phone {
             receipt = self.transmit(&sending.capture, teller.as_ref(), cancel) => receipt,
         };
         let receipt = sent?;
+        self.events.let_in();
         self.queue.free(&receipt);
         drop(sending);
         self.events.tell(Event::Stored { capture: id, index: receipt.index() });
@@ -94,7 +95,9 @@ impl Phone {
 
     async fn take_newest_keys(&self, now: UnixMillis) -> Result<(), PhoneError> {
         // A clinic process that is busy or locked can do it next time.
-        if not_now(self.client.update_key_set(now).await)? == Some(true) {
+        let updated = not_now(self.client.update_key_set(now).await)?;
+        self.events.let_in();
+        if updated == Some(true) {
             let number = self.client.device().key_set.key_set().number;
             self.events.tell(Event::KeySetUpdated { number });
             off_worker(|| self.keep_device())?;

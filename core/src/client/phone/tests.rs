@@ -6,9 +6,11 @@ use std::sync::mpsc;
 use getrandom::SysRng;
 
 use super::*;
+use crate::client::Observer;
 use crate::client::testing::enrolled;
 use crate::device_key::{DeviceKeyError, SoftwareDeviceKey, SoftwareKey};
 use crate::testing::{NOW, World, label, photo};
+use crate::wire::CloseReason;
 
 /// An app's store that remembers everything that it was given, and refuses when told to.
 #[derive(Debug, Default)]
@@ -55,21 +57,30 @@ fn open_with(
     address: &str,
     key: impl FnOnce(SoftwareKey) -> Arc<dyn DeviceKey>,
 ) -> (Phone, Arc<Kept>) {
-    let world = World::new();
     let kept = Arc::new(Kept::default());
-    let opening = Opening {
-        identity: &enrolled(&world, address, None).to_bytes(),
-        in_flight,
-        key: key(world.device),
-        keep: kept.clone(),
-        queue_len: QUEUE_LEN,
-        options: Options::default(),
-    };
-    (Phone::open(opening, NOW).unwrap(), kept)
+    (open_over(kept.clone(), in_flight, address, key, QUEUE_LEN), kept)
+}
+
+fn open_over(
+    keep: Arc<dyn Keep>,
+    in_flight: usize,
+    address: &str,
+    key: impl FnOnce(SoftwareKey) -> Arc<dyn DeviceKey>,
+    queue_len: usize,
+) -> Phone {
+    let world = World::new();
+    let identity = enrolled(&world, address, None).to_bytes();
+    let options = Options::default();
+    let opening = Opening { identity: &identity, in_flight, key: key(world.device), keep, queue_len, options };
+    Phone::open(opening, NOW).unwrap()
+}
+
+fn software(key: SoftwareKey) -> Arc<dyn DeviceKey> {
+    Arc::new(SoftwareDeviceKey::new(key, SysRng))
 }
 
 fn open(in_flight: usize) -> (Phone, Arc<Kept>) {
-    open_with(in_flight, "192.0.2.1:4433", |key| Arc::new(SoftwareDeviceKey::new(key, SysRng)))
+    open_with(in_flight, "192.0.2.1:4433", software)
 }
 
 fn shoot(phone: &Phone) -> Result<Arc<SealedCapture>, PhoneError> {
@@ -215,12 +226,83 @@ async fn what_is_thrown_away_is_gone_even_if_the_counter_cannot_be_kept() {
     }
 }
 
+/// Comes to an end with what it keeps when it is told to.
+#[derive(Debug)]
+struct Slow {
+    asked: mpsc::Sender<()>,
+    may: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Keep for Slow {
+    fn keep_device(&self, _: &[u8]) -> Result<(), KeepError> {
+        self.asked.send(()).unwrap();
+        self.may.lock().unwrap().recv().map_err(|_| KeepError)
+    }
+
+    fn keep_in_flight(&self, _: usize) -> Result<(), KeepError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn x74_whoever_closes_beside_another_returns_once_nothing_is_kept_any_more() {
+    let ((asked, is_asked), (allow, may)) = (mpsc::channel(), mpsc::channel());
+    let keep = Arc::new(Slow { asked, may: may.into() });
+    let phone = Arc::new(open_over(keep, 0, "192.0.2.1:4433", software, QUEUE_LEN));
+    let first = std::thread::spawn({
+        let phone = phone.clone();
+        move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(phone.close())
+    });
+    is_asked.recv().unwrap();
+    let mut second = std::pin::pin!(phone.close());
+    let polled = std::future::poll_fn(|context| std::task::Poll::Ready(second.as_mut().poll(context))).await;
+    assert!(polled.is_pending(), "the app may still be keeping what the first one gave it");
+    allow.send(()).unwrap();
+    assert_eq!(second.await.unwrap(), 0);
+    assert_eq!(first.join().unwrap().unwrap(), 0);
+}
+
+#[test]
+fn a_place_that_a_shutter_was_made_ready_for_is_its_own() {
+    let kept = Arc::new(Kept::default());
+    let phone = open_over(kept, 0, "192.0.2.1:4433", software, 1);
+    for _ in 0..2 {
+        assert_eq!(phone.room().unwrap(), 1);
+        assert_eq!(phone.ready_for_shutter().unwrap(), 1);
+        assert_eq!(phone.ready_for_shutter().unwrap(), 1, "it is ready already");
+        assert_eq!(phone.room().unwrap(), 1, "the one that it was made ready for");
+        let id = shoot(&phone).unwrap().id();
+        assert_eq!(phone.room().unwrap(), 0);
+        assert!(matches!(phone.ready_for_shutter(), Err(PhoneError::Client(ClientError::QueueFull))));
+        assert!(matches!(shoot(&phone), Err(PhoneError::Client(ClientError::QueueFull))));
+        phone.discard(id).unwrap();
+    }
+}
+
+#[test]
+fn once_shut_out_the_shutter_stays_closed_until_the_gateway_has_done_something_for_it() {
+    let (phone, kept) = open(0);
+    assert!(phone.ready_for_shutter().is_ok());
+    phone.events.disconnected(ClientError::Closed(CloseReason::Revoked));
+    let before = kept.how_often();
+    let revoked = |refused| matches!(refused, Err(PhoneError::Client(ClientError::Closed(CloseReason::Revoked))));
+    assert!(revoked(phone.ready_for_shutter()));
+    // The shutter may have opened before the word came.
+    assert!(shoot(&phone).is_ok());
+    assert!(revoked(shoot(&phone).map(|_| 0)));
+    assert_eq!(kept.how_often(), before, "no number and no count for a picture that cannot be");
+    phone.events.disconnected(ClientError::Closed(CloseReason::ShuttingDown));
+    assert!(revoked(phone.ready_for_shutter()), "a gateway that restarts has said nothing new");
+    phone.events.let_in();
+    assert!(phone.ready_for_shutter().is_ok());
+}
+
 #[tokio::test]
 async fn closing_does_not_wait_for_a_gateway_that_does_not_answer() {
     // Takes what comes and says nothing.
     let deaf = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = deaf.local_addr().unwrap().to_string();
-    let (phone, _) = open_with(0, &address, |key| Arc::new(SoftwareDeviceKey::new(key, SysRng)));
+    let (phone, _) = open_with(0, &address, software);
     let phone = Arc::new(phone);
     let connecting = tokio::spawn({
         let phone = phone.clone();

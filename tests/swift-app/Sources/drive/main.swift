@@ -97,8 +97,11 @@ func lockedKey(_ gateway: Gateway) async throws {
 
 func fullQueue(_ gateway: Gateway) async throws {
     let (phone, store, key) = try await enrolled(gateway, "Full", PhoneSettings(queueBytes: 1))
-    try check(await code { _ = try phone.readyForShutter() } == "queue-full", "a queue of one byte has room")
-    _ = try await phone.shut()
+    try check(try phone.readyForShutter() == 1, "an empty queue has no room for one")
+    var photo = try photograph()
+    _ = try phone.capture(&photo, label: label("SW-5"))
+    try check(await code { _ = try phone.readyForShutter() } == "queue-full", "a queue of one byte has room for two")
+    try check(try await phone.shut() == 1, "what was held is not lost")
     let again = try SafelightPhone(identity: store.identity, inFlight: 2, key: key, store: store)
     try check(try again.takeLost() == 2 && again.takeLost() == 0, "what was lost is said once")
     _ = try await again.shut()
