@@ -252,7 +252,7 @@ impl Label {
     /// Whether `name` and `birth_date` are this patient's, too: case and spaces in a name do not count.
     #[must_use]
     pub fn is_same_person(&self, name: &str, birth_date: &str) -> bool {
-        self.birth_date.as_str() == birth_date && folded_name(&self.name) == folded_name(name)
+        self.birth_date.as_str() == birth_date && folded(&self.name) == folded(name)
     }
 
     fn check(&self) -> Result<(), LabelError> {
@@ -276,7 +276,9 @@ impl fmt::Debug for Label {
     }
 }
 
-fn folded_name(name: &str) -> Zeroizing<String> {
+/// A name as it is compared and searched: NFKC, lower case, one space between its words and after the last.
+#[must_use]
+pub fn folded(name: &str) -> Zeroizing<String> {
     let spelled = Zeroizing::new(name.nfkc().flat_map(char::to_lowercase).collect::<String>());
     let mut folded = Zeroizing::new(String::with_capacity(spelled.len()));
     for part in spelled.split_whitespace() {

@@ -19,6 +19,9 @@ pub const DEFAULT_PORT: u16 = 4433;
 /// UDP port for enrolment, unless configured.
 pub const DEFAULT_ENROL_PORT: u16 = 4434;
 
+/// TCP port for the console, unless configured.
+pub const DEFAULT_CONSOLE_PORT: u16 = 8443;
+
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -64,6 +67,9 @@ pub struct Config {
     pub phone_port: Option<u16>,
     /// Where phones are enrolled while an invitation is open (UDP).
     pub enrol_listen: SocketAddr,
+    /// Where the console is served (TCP, HTTPS). Not at all where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_listen: Option<SocketAddr>,
     /// User id of the clinic process, where the two processes run as two users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clinic_uid: Option<u32>,
@@ -119,6 +125,7 @@ impl Config {
                 "LISTEN" => self.listen = value.parse().map_err(|_| wrong())?,
                 "PHONE_PORT" => self.phone_port = Some(value.parse().map_err(|_| wrong())?),
                 "ENROL_LISTEN" => self.enrol_listen = value.parse().map_err(|_| wrong())?,
+                "CONSOLE_LISTEN" => self.console_listen = Some(value.parse().map_err(|_| wrong())?),
                 "CLINIC_UID" => self.clinic_uid = Some(value.parse().map_err(|_| wrong())?),
                 "DATA" | "PASSPHRASE_FILE" | "IDENTITY" | "LOG" | "SHARED" => {}
                 _ => return Err(wrong()),
@@ -144,6 +151,9 @@ impl Config {
             return Err(ConfigError::Value(
                 "listen, enrol_listen: a port is expected; `init` chooses one where it is given 0",
             ));
+        }
+        if self.console_listen.is_some_and(|listen| listen.port() == 0) {
+            return Err(ConfigError::Value("console_listen: a port is expected; `init` chooses one where it is given 0"));
         }
         if self.listen == self.enrol_listen {
             return Err(ConfigError::Value("listen, enrol_listen: two different ports are expected"));

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clinic;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod enrol;
 pub mod ingest;

@@ -8,6 +8,7 @@ use super::stop::StopSignals;
 use super::{DataArgs, harden, panics};
 use crate::clinic;
 use crate::clock::Clock;
+use crate::console;
 use crate::vault::Passphrase;
 
 /// Flags.
@@ -41,9 +42,16 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
         }
     };
     let passphrase = passphrase(&args)?;
-    clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, until, || {
-        tracing::info!("linked to ingest");
-    })
+    let console = config.clone();
+    clinic::run(
+        &args.data.layout(),
+        &config,
+        Clock::system(),
+        passphrase,
+        until,
+        || tracing::info!("linked to ingest"),
+        |desk| console::run(desk, console),
+    )
     .await?;
     panics::verdict()
 }

@@ -5,6 +5,7 @@ use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
 use safelight_core::log::entry::{Entry, EntryError, Field};
 use safelight_core::manifest::OperatorId;
 
+use super::people::Role;
 use crate::log::{LogError, MerkleLog};
 use crate::store::catalog::WriteTx;
 
@@ -28,6 +29,8 @@ pub enum Actor {
     Shell(u32),
     /// A device, through its signature.
     Device(DeviceId),
+    /// Somebody who is logged in to the console.
+    Person(OperatorId),
 }
 
 impl Actor {
@@ -41,6 +44,7 @@ impl Actor {
             Self::Gateway => "gateway".to_owned(),
             Self::Shell(uid) => format!("uid:{uid}"),
             Self::Device(id) => format!("device:{id}"),
+            Self::Person(id) => format!("person:{}", id.as_str()),
         }
     }
 }
@@ -131,11 +135,48 @@ pub enum Event<'a> {
     RewrapBegun(u64),
     /// So many headers were.
     Rewrapped(u64, u64),
+    /// The vault was locked while the process ran.
+    VaultLocked,
+    /// The console got a TLS certificate.
+    ConsoleCertified([u8; 16]),
+    /// The console's first run made its first admin.
+    FirstAdmin(&'a OperatorId),
+    /// A person was added.
+    PersonAdded(&'a OperatorId),
+    /// A code was made with which a person sets password and authenticator.
+    JoinCodeMade(&'a OperatorId),
+    /// A person has a role from here on.
+    RoleGranted(&'a OperatorId, Role),
+    /// And not any more.
+    RoleWithdrawn(&'a OperatorId, Role),
+    /// A person may not log in any more.
+    PersonDisabled(&'a OperatorId),
+    /// And may again.
+    PersonEnabled(&'a OperatorId),
+    /// A person has set password and authenticator.
+    CredentialsSet(&'a OperatorId),
+    /// A person logged in, in this way.
+    LoggedIn(&'a str),
+    /// Somebody gave a wrong password or code for a person that there is, under this code: at most one a minute of each person.
+    LogInFailed(&'a OperatorId, &'a str),
+    /// A person logged out, or a session was ended.
+    LoggedOut,
+    /// Names of patients were searched for: so many were shown.
+    Searched(u64),
+    /// A patient's page is about to be shown.
+    PatientViewed([u8; 32]),
+    /// A picture is about to be shown.
+    PictureViewed(CaptureId, [u8; 32]),
+    /// The log is about to be read.
+    LogRead,
+    /// Something was asked for that this person may not have, under this code.
+    Denied(&'a str),
 }
 
 impl Event<'_> {
     fn entry(&self, actor: &Actor, at: UnixMillis) -> Result<Entry, EntryError> {
         let id = |bytes: &[u8]| Field::Bytes(bytes.to_vec());
+        let code = |text: &str| Field::Code(text.to_owned());
         let (kind, mut fields) = match self {
             Self::Initialised => ("initialised", vec![]),
             Self::Invited(invitation, person) => {
@@ -195,6 +236,24 @@ impl Event<'_> {
             }
             Self::RewrapBegun(epoch) => ("rewrap-begun", vec![Field::Number(*epoch)]),
             Self::Rewrapped(epoch, headers) => ("rewrapped", vec![Field::Number(*epoch), Field::Number(*headers)]),
+            Self::VaultLocked => ("vault-locked", vec![]),
+            Self::ConsoleCertified(serial) => ("console-certified", vec![id(serial)]),
+            Self::FirstAdmin(person) => ("first-admin", vec![code(person.as_str())]),
+            Self::PersonAdded(person) => ("person-added", vec![code(person.as_str())]),
+            Self::JoinCodeMade(person) => ("join-code-made", vec![code(person.as_str())]),
+            Self::RoleGranted(person, role) => ("role-granted", vec![code(person.as_str()), code(role.name())]),
+            Self::RoleWithdrawn(person, role) => ("role-withdrawn", vec![code(person.as_str()), code(role.name())]),
+            Self::PersonDisabled(person) => ("person-disabled", vec![code(person.as_str())]),
+            Self::PersonEnabled(person) => ("person-enabled", vec![code(person.as_str())]),
+            Self::CredentialsSet(person) => ("credentials-set", vec![code(person.as_str())]),
+            Self::LoggedIn(how) => ("logged-in", vec![code(how)]),
+            Self::LogInFailed(person, why) => ("log-in-failed", vec![code(person.as_str()), code(why)]),
+            Self::LoggedOut => ("logged-out", vec![]),
+            Self::Searched(count) => ("searched", vec![Field::Number(*count)]),
+            Self::PatientViewed(patient) => ("patient-viewed", vec![id(patient)]),
+            Self::PictureViewed(capture, patient) => ("picture-viewed", vec![id(capture.as_bytes()), id(patient)]),
+            Self::LogRead => ("log-read", vec![]),
+            Self::Denied(what) => ("denied", vec![code(what)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -190,6 +190,45 @@ pub async fn patients_after(catalog: &Catalog, after: Option<Handle>, limit: u32
     rows.iter().map(|row| fixed(row, 0)).collect()
 }
 
+/// Patients in the order of their coming, each with its number: up to `limit` after `number`.
+pub async fn patients_numbered_after(
+    catalog: &Catalog,
+    number: u64,
+    limit: u32,
+) -> Result<Vec<(u64, Handle)>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let rows = sqlx::query("SELECT number, handle FROM patient WHERE number > $1 ORDER BY number LIMIT $2")
+        .bind(int(number)?)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+    rows.iter().map(|row| Ok((count(row.try_get(0)?)?, fixed(row, 1)?))).collect()
+}
+
+/// A patient's verified pictures, newest first: up to `limit` before the one of this time and name, or from the newest on.
+pub async fn timeline(
+    catalog: &Catalog,
+    patient: &Handle,
+    before: Option<(UnixMillis, CaptureId)>,
+    limit: u32,
+) -> Result<Vec<Picture>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!(
+        "{COLUMNS} WHERE patient = $1 AND state = 'verified' AND (captured_at < $2 OR (captured_at = $3 AND capture < $4))
+         ORDER BY captured_at DESC, capture DESC LIMIT $5"
+    );
+    let (time, capture) = before.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), CaptureId::from_bytes([0; 16])));
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(patient.to_vec())
+        .bind(int(time.0)?)
+        .bind(int(time.0)?)
+        .bind(capture.as_bytes().to_vec())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+    rows.iter().map(picture_of).collect()
+}
+
 /// How many verified pictures and patients there are, together.
 pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
     let mut tx = catalog.read().await?;
@@ -218,7 +257,8 @@ pub async fn verified(
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
     sqlx::query(
-        "INSERT INTO patient (handle, identity, created_at) VALUES ($1, $2, $3) ON CONFLICT (handle) DO NOTHING",
+        "INSERT INTO patient (handle, identity, created_at, number)
+         SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1 FROM patient WHERE TRUE ON CONFLICT (handle) DO NOTHING",
     )
     .bind(judged.patient.to_vec())
     .bind(judged.identity.to_vec())

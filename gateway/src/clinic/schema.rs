@@ -116,5 +116,64 @@ CREATE TABLE revoked_device (
 ",
         },
         Migration { number: 5, name: "flags", sql: "ALTER TABLE picture ADD COLUMN flags TEXT NOT NULL DEFAULT ''" },
+        // Whoever took a picture before there were care teams is on its patient's.
+        Migration {
+            number: 6,
+            name: "people",
+            sql: "
+ALTER TABLE person ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE person ADD COLUMN disabled_at BIGINT;
+CREATE TABLE person_role (
+    person TEXT NOT NULL REFERENCES person (id),
+    role TEXT NOT NULL,
+    granted_at BIGINT NOT NULL,
+    PRIMARY KEY (person, role)
+);
+CREATE TABLE password (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    phc TEXT NOT NULL,
+    totp BYTEA NOT NULL,
+    last_step BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+CREATE TABLE recovery_code (
+    person TEXT NOT NULL REFERENCES person (id),
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (person, hash)
+);
+CREATE TABLE join_code (
+    hash BYTEA PRIMARY KEY,
+    person TEXT REFERENCES person (id),
+    until BIGINT NOT NULL
+);
+CREATE TABLE session (
+    id BYTEA PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (id),
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL
+);
+CREATE INDEX session_person ON session (person);
+CREATE TABLE care (
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    person TEXT NOT NULL REFERENCES person (id),
+    since BIGINT NOT NULL,
+    until BIGINT,
+    PRIMARY KEY (patient, person)
+);
+CREATE INDEX care_person ON care (person, patient);
+INSERT INTO care (patient, person, since)
+    SELECT picture.patient, picture.operator, MIN(picture.judged_at) FROM picture
+    JOIN person ON person.id = picture.operator
+    WHERE picture.state = 'verified' AND picture.patient IS NOT NULL AND picture.judged_at IS NOT NULL
+    GROUP BY picture.patient, picture.operator;
+ALTER TABLE patient ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+UPDATE patient SET number = (SELECT COUNT(*) FROM patient older
+    WHERE older.created_at < patient.created_at
+       OR (older.created_at = patient.created_at AND older.handle <= patient.handle));
+CREATE UNIQUE INDEX patient_number ON patient (number);
+DROP INDEX picture_patient;
+CREATE INDEX picture_timeline ON picture (patient, captured_at, capture)
+",
+        },
     ]
 }

@@ -1,0 +1,81 @@
+//! The console: where staff see the patients whom they treat, phones are enrolled, and every look is on record. It runs in the clinic process.
+//!
+//! | file | does |
+//! |---|---|
+//! | `server` | TLS, connections, their limits |
+//! | `tls` | the console's certificate |
+//! | `guards` | what every answer carries and every request must: host, origin, headers |
+//! | `login`, `throttle` | passwords, authenticator codes, guesses |
+//! | `session` | who is asking: cookie, time-outs, the token of a form |
+//! | [`permit`] | the only place that says who may do what, and puts it on record |
+//! | `records` | patients and pictures, for whoever brings a [`permit::Grant`] |
+//! | `tickets` | which pictures a page that was granted may show |
+//! | `pages` | one file a page: what is asked, what is shown |
+//! | `text` | every word that is shown |
+//!
+//! **Attackers.** Somebody on the clinic's network without an account; another web site in a browser that is logged in; a member of staff who asks for what
+//! is not theirs; a phone that puts markup into a label. A handler reaches pictures and names through `records` alone, which wants a grant, which
+//! [`permit`] alone makes once it is in the log: so a handler that forgets to ask does not compile.
+
+mod guards;
+mod login;
+mod pages;
+pub mod permit;
+mod records;
+mod server;
+mod session;
+mod text;
+mod throttle;
+mod tickets;
+mod tls;
+
+pub use pages::{ROUTES, Route, Who};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::clinic::desk::Desk;
+use crate::config::Config;
+
+/// What every handler has.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    desk: Desk,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    clinic_name: String,
+    /// `host:port` and `host` as a browser may name this console.
+    names: Vec<String>,
+    /// The first of them: what is written down for people.
+    first_name: String,
+    passwords: login::Passwords,
+    throttle: throttle::Throttle,
+    tickets: tickets::Tickets,
+}
+
+/// Serves the console for as long as the process runs. One that cannot be served is said in the log: pictures must not wait for it.
+pub async fn run(desk: Desk, config: Config) {
+    let Some(listen) = config.console_listen else { return std::future::pending().await };
+    let console = Console::new(desk, &config, listen);
+    if let Err(error) = server::serve(console, listen).await {
+        tracing::error!(code = "console-not-served", %error, "the console is not served");
+    }
+    std::future::pending().await
+}
+
+impl Console {
+    fn new(desk: Desk, config: &Config, listen: SocketAddr) -> Self {
+        let inner = Inner {
+            clinic_name: config.clinic_name.clone(),
+            names: guards::names(&config.hosts, listen.port()),
+            first_name: guards::first_name(&config.hosts, listen.port()),
+            passwords: login::Passwords::default(),
+            throttle: throttle::Throttle::default(),
+            tickets: tickets::Tickets::default(),
+        };
+        Self { desk, inner: Arc::new(inner) }
+    }
+}

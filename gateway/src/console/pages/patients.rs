@@ -1,0 +1,142 @@
+//! Whom one treats, and each one's pictures by body site.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+
+use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::care;
+use crate::clinic::directory::Found;
+use crate::clinic::identity::PatientIdentity;
+use crate::console::permit::{self, SearchPatients, ViewPatient};
+use crate::console::records::{self, Shown};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+
+struct Row {
+    reference: String,
+    name: String,
+    record_number: String,
+    birth_date: String,
+}
+
+#[derive(Template)]
+#[template(path = "patients.html")]
+struct Patients {
+    frame: Frame,
+    query: String,
+    found: Vec<Row>,
+    more: bool,
+}
+
+#[derive(Template)]
+#[template(path = "found.html")]
+struct FoundRows {
+    query: String,
+    found: Vec<Row>,
+    more: bool,
+}
+
+pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+    whole(&console, &who, String::new()).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Search {
+    query: String,
+}
+
+/// Without script. What is searched for is somebody's name, so it is never part of an address.
+pub(super) async fn searched(State(console): State<Console>, posted: Posted<Search>) -> Page {
+    whole(&console, &posted.by, posted.form.query).await
+}
+
+/// The list alone, as somebody types.
+pub(super) async fn found(State(console): State<Console>, posted: Posted<Search>) -> Page {
+    let (found, more) = rows(&console, &posted.by, &posted.form.query).await?;
+    html(&FoundRows { query: posted.form.query, found, more })
+}
+
+async fn whole(console: &Console, who: &LoggedIn, query: String) -> Page {
+    let (found, more) = rows(console, who, &query).await?;
+    html(&Patients { frame: Frame::new(console, who, "/patients"), query, found, more })
+}
+
+async fn rows(console: &Console, who: &LoggedIn, query: &str) -> Result<(Vec<Row>, bool), Failure> {
+    let grant = permit::ask(console, who, SearchPatients).await?;
+    let (found, more) = records::search(console, &grant, query).await?;
+    Ok((found.iter().map(row).collect(), more))
+}
+
+fn row(Found { handle, identity }: &Found) -> Row {
+    Row {
+        reference: shown::reference(handle),
+        name: identity.name.clone(),
+        record_number: identity.record_number.clone(),
+        birth_date: identity.birth_date.clone(),
+    }
+}
+
+struct Site {
+    name: String,
+    pictures: Vec<Thumbnail>,
+}
+
+struct Thumbnail {
+    id: String,
+    taken: String,
+    by: String,
+    has_thumbnail: bool,
+    look: bool,
+}
+
+#[derive(Template)]
+#[template(path = "patient.html")]
+struct Patient {
+    frame: Frame,
+    patient: PatientIdentity,
+    team: String,
+    ticket: String,
+    sites: Vec<Site>,
+}
+
+pub(super) async fn patient(State(console): State<Console>, Path(reference): Path<String>, who: LoggedIn) -> Page {
+    let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
+    let grant = permit::ask(&console, &who, ViewPatient(handle)).await?;
+    let patient = records::identity(&console, &grant).await?;
+    let pictures = records::timeline(&console, &grant).await?;
+    let team = care::team_of(&console.desk.clinic().catalog, grant.subject(), grant.at()).await?;
+    html(&Patient {
+        frame: Frame::new(&console, &who, "/patients"),
+        patient,
+        team: team.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        ticket: console.inner.tickets.for_patient(&who, &grant)?,
+        sites: by_site(pictures),
+    })
+}
+
+/// Sites in the order of their newest picture, and pictures newest first.
+fn by_site(pictures: Vec<Shown>) -> Vec<Site> {
+    let mut sites: Vec<Site> = Vec::new();
+    for Shown { picture, label } in pictures {
+        let name = site_words(&label);
+        let thumbnail = Thumbnail {
+            id: picture.capture.to_string(),
+            taken: shown::time(picture.captured_at),
+            by: picture.operator,
+            has_thumbnail: picture.thumbnail.is_some(),
+            look: !picture.flags.is_empty(),
+        };
+        match sites.iter_mut().find(|site| site.name == name) {
+            Some(site) => site.pictures.push(thumbnail),
+            None => sites.push(Site { name, pictures: vec![thumbnail] }),
+        }
+    }
+    sites
+}
+
+/// `Forearm, left`.
+pub(super) fn site_words(label: &safelight_core::label::Label) -> String {
+    let side = label.laterality.map(|side| format!(", {}", side.as_str())).unwrap_or_default();
+    format!("{}{side}", label.body_site.text())
+}

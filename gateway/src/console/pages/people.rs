@@ -1,0 +1,158 @@
+//! People: who works here, as what, and codes for whoever begins.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::join::is_name;
+use super::login::Nothing;
+use super::{Failure, Frame, Page, html, role_words, roles_words};
+use crate::clinic::access::Event;
+use crate::clinic::people::{self, Changed, Person, Role};
+use crate::clinic::{joining, sessions};
+use crate::console::permit::{self, Grant, ManagePeople};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+
+struct Row {
+    id: String,
+    name: String,
+    roles: String,
+    disabled: bool,
+}
+
+struct NewCode {
+    person: String,
+    text: Zeroizing<String>,
+    place: String,
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct People {
+    frame: Frame,
+    problem: Option<&'static str>,
+    code: Option<NewCode>,
+    people: Vec<Row>,
+    roles: Vec<(&'static str, &'static str)>,
+}
+
+pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ManagePeople).await?;
+    shown(&console, &who, &grant, None, None).await
+}
+
+async fn shown(
+    console: &Console,
+    who: &LoggedIn,
+    _: &Grant<ManagePeople>,
+    problem: Option<&'static str>,
+    code: Option<NewCode>,
+) -> Page {
+    let row = |person: Person| Row {
+        id: person.id.to_string(),
+        roles: roles_words(person.roles),
+        disabled: !person.is_active(),
+        name: person.name,
+    };
+    html(&People {
+        frame: Frame::new(console, who, "/people"),
+        problem,
+        code,
+        people: people::list(&console.desk.clinic().catalog).await?.into_iter().map(row).collect(),
+        roles: Role::ALL.into_iter().map(|role| (role.name(), role_words(role))).collect(),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Add {
+    id: String,
+    name: String,
+    role: String,
+}
+
+pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> Page {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let form = &posted.form;
+    let (id, name, role) = (form.id.trim().parse::<OperatorId>(), form.name.trim(), Role::parse(&form.role));
+    let (Ok(id), true, Some(role)) = (id, is_name(name), role) else {
+        return shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await;
+    };
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if people::add(&mut tx, &id, name, grant.at()).await? != Changed::Done {
+        drop(tx);
+        return shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await;
+    }
+    let _ = people::grant(&mut tx, &id, role, grant.at()).await?;
+    let code = joining::for_person(&mut tx, &id, grant.at()).await?;
+    let events = [Event::PersonAdded(&id), Event::RoleGranted(&id, role), Event::JoinCodeMade(&id)];
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
+    tx.commit().await?;
+    let code = new_code(&console, &id, code.text());
+    shown(&console, &posted.by, &grant, None, Some(code)).await
+}
+
+fn new_code(console: &Console, id: &OperatorId, text: Zeroizing<String>) -> NewCode {
+    let host = console.inner.first_name.clone();
+    NewCode { person: id.to_string(), text, place: format!("https://{host}/join") }
+}
+
+pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>, posted: Posted<Nothing>) -> Page {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if people::find_in(&mut tx, &id).await?.is_none() {
+        return Err(Failure::NotFound);
+    }
+    let code = joining::for_person(&mut tx, &id, grant.at()).await?;
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::JoinCodeMade(&id)]).await?;
+    tx.commit().await?;
+    let code = new_code(&console, &id, code.text());
+    shown(&console, &posted.by, &grant, None, Some(code)).await
+}
+
+pub(super) async fn disable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    match people::disable(&mut tx, &id, grant.at()).await? {
+        Changed::LastAdmin => {
+            drop(tx);
+            let page = shown(&console, &posted.by, &grant, Some(text::PEOPLE_LAST_ADMIN), None).await?;
+            return Ok(page.into_response());
+        }
+        Changed::Nothing => {}
+        Changed::Done => {
+            sessions::end_all(&mut tx, &id).await?;
+            clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonDisabled(&id)]).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(Redirect::to("/people").into_response())
+}
+
+pub(super) async fn enable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if people::enable(&mut tx, &id).await? == Changed::Done {
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonEnabled(&id)]).await?;
+        tx.commit().await?;
+    }
+    Ok(Redirect::to("/people"))
+}

@@ -1,0 +1,2 @@
+// Nothing here decides anything: pages work without it.
+"use strict";
