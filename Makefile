@@ -22,8 +22,9 @@ demo: ## The main job before your eyes: a phone, a gateway, a dozen photographs 
 test: ## All tests, and the proof that the core is pure
 	@scripts/setup.sh build test jvm
 	scripts/core-purity.sh
+	cargo build --workspace --lib --bins --tests --locked
 	cargo test --workspace --locked
-	scripts/test-jvm.sh
+	scripts/test-jvm.sh --built
 
 test-jvm: ## Of these, the Android app and the Kotlin bindings on a plain JVM, against a running gateway
 	@scripts/setup.sh build jvm

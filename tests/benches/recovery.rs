@@ -57,9 +57,10 @@ async fn main() {
 
 /// A gateway that runs and is killed again and again.
 struct Killed {
+    /// Ends before its folder goes.
+    running: Option<Running>,
     gateway: Gateway,
     devices: Vec<Arc<Client>>,
-    running: Option<Running>,
     times: Vec<Duration>,
 }
 
@@ -68,7 +69,7 @@ impl Killed {
         let gateway = Gateway::make();
         let devices: Vec<_> = gateway.enrol(DEVICES).await.into_iter().map(Arc::new).collect();
         let running = gateway.start(false, first(&devices)).await;
-        Self { gateway, devices, running: Some(running), times: Vec::new() }
+        Self { running: Some(running), gateway, devices, times: Vec::new() }
     }
 
     /// Sends until `count` pictures are stored, and the clinic process has taken them over; how many a second ingest took.

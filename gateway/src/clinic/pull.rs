@@ -71,21 +71,23 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut boo
         }
         // What is settled is not shown again.
         settle(&mut link, &inbox).await?;
+        let mut says = Vec::with_capacity(relay.len());
         for message in relay {
             relay_after = relay_after.max(message.seq);
-            let say = answer(running, &mut enrolments, &mut pushed, &mut link, message).await?;
+            says.push(answer(running, &mut enrolments, message).await?);
+        }
+        // A phone connects as soon as it has its certificate: ingest must know it before. Once for all, since it is told of every device each time,
+        // and after an outage all of them ask.
+        if !says.is_empty() {
+            pushed.bring_up_to_date(&running.clinic, &mut link).await?;
+        }
+        for say in says {
             tell(&mut link, &mut enrolments, say).await?;
         }
     }
 }
 
-async fn answer(
-    running: &Running,
-    enrolments: &mut Enrolments,
-    pushed: &mut Pushed,
-    link: &mut Link,
-    message: RelayMessage,
-) -> Result<Say, ClinicError> {
+async fn answer(running: &Running, enrolments: &mut Enrolments, message: RelayMessage) -> Result<Say, ClinicError> {
     let now = running.clock.now();
     match message.kind {
         ConversationKind::Enrol => {
@@ -94,7 +96,6 @@ async fn answer(
         ConversationKind::Renew(device) => {
             let shown = message.shown.as_deref().unwrap_or_default();
             let response = renewals::renew(&running.clinic, device, shown, &message.message, now).await?;
-            pushed.bring_up_to_date(&running.clinic, link).await?;
             Ok(Say { conversation: message.conversation, message: response, last: true })
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use safelight_core::cbor::CborError;
 use safelight_core::client::Silence;
 use safelight_core::keyset::KeySetError;
+use safelight_core::label::MAX_LABEL_LEN;
 use safelight_core::photo::PhotoError;
 use safelight_core::receipt::ReceiptError;
 use safelight_core::strip::StripError;
@@ -53,9 +54,10 @@ fn of_client() -> Vec<ClientError> {
 }
 
 fn of_label() -> Vec<LabelError> {
-    let fields = ["record number", "name", "body site", "view", "note", "issuer", "whole label"];
+    let fields = ["record number", "name", "body site", "view", "note", "issuer"];
     let mut all: Vec<_> = fields.map(|field| LabelError::Empty { field }).into();
     all.extend([
+        LabelError::TooLong { field: "whole label", max: MAX_LABEL_LEN },
         LabelError::SiteCode,
         LabelError::Sides,
         LabelError::BirthDate,
