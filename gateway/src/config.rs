@@ -174,6 +174,13 @@ impl Config {
         with_port(&self.hosts, self.phone_port.unwrap_or(self.listen.port()))
     }
 
+    /// `https://host:port` of the console, as people are told it. `None` where there is none.
+    pub fn console_address(&self) -> Option<String> {
+        let listen = self.console_listen?;
+        let host = with_port(self.hosts.get(..1).unwrap_or_default(), listen.port()).pop()?;
+        Some(format!("https://{}", host.strip_suffix(":443").unwrap_or(&host)))
+    }
+
     /// `host:port` of the enrolment listener, for invitations.
     pub fn enrol_addresses(&self) -> Vec<String> {
         with_port(&self.hosts, self.enrol_listen.port())

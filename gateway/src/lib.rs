@@ -17,6 +17,7 @@ pub mod inspector;
 pub mod keyfile;
 pub mod link;
 pub mod log;
+pub mod network;
 pub mod owner;
 pub mod phone;
 pub mod setup;

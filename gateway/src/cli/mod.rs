@@ -5,6 +5,7 @@ mod ca;
 mod clinic;
 mod clock;
 mod config;
+mod console;
 mod device;
 mod doctor;
 pub mod duration;
@@ -89,6 +90,9 @@ enum Command {
     /// The key that signs receipts, and its successor
     #[command(subcommand)]
     ReceiptKey(receipt_key::ReceiptKeyCommand),
+    /// The console's first admin
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
     /// Look for what is wrong or unwise, and say what to do
     Doctor(doctor::DoctorArgs),
     /// The configuration
@@ -105,7 +109,7 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
-            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) => true,
+            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) | Self::Console(_) => true,
             Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
@@ -244,6 +248,7 @@ async fn run(command: Command, output: Output) -> Result<(), CliError> {
         Command::Clock(command) => clock::run(command, output).await,
         Command::Ca(command) => ca::run(command, output).await,
         Command::ReceiptKey(command) => receipt_key::run(command, output).await,
+        Command::Console(command) => console::run(command, output).await,
         Command::Doctor(args) => doctor::run(args, output).await,
         Command::Config(command) => config::run(command, output),
         Command::Inspect => Ok(()),

@@ -40,13 +40,6 @@ pub(super) fn names(hosts: &[String], port: u16) -> Vec<String> {
     names
 }
 
-/// How people are told where the console is.
-pub(super) fn first_name(hosts: &[String], port: u16) -> String {
-    let host = hosts.first().map_or("localhost", String::as_str);
-    let host = if host.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() };
-    if port == 443 { host } else { format!("{host}:{port}") }
-}
-
 /// The hosts of [`names`], for a certificate.
 pub(super) fn certified(names: &[String]) -> Vec<String> {
     let host = |name: &String| {

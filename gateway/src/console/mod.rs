@@ -49,8 +49,8 @@ struct Inner {
     clinic_name: String,
     /// `host:port` and `host` as a browser may name this console.
     names: Vec<String>,
-    /// The first of them: what is written down for people.
-    first_name: String,
+    /// Where people are told that it is.
+    address: String,
     passwords: login::Passwords,
     throttle: throttle::Throttle,
     tickets: tickets::Tickets,
@@ -71,7 +71,7 @@ impl Console {
         let inner = Inner {
             clinic_name: config.clinic_name.clone(),
             names: guards::names(&config.hosts, listen.port()),
-            first_name: guards::first_name(&config.hosts, listen.port()),
+            address: config.console_address().unwrap_or_default(),
             passwords: login::Passwords::default(),
             throttle: throttle::Throttle::default(),
             tickets: tickets::Tickets::default(),

@@ -9,6 +9,8 @@ use std::time::Duration;
 use safelight_core::ids::UnixMillis;
 use sha2::{Digest, Sha256};
 
+use crate::network::network;
+
 /// Wrong tries that cost nothing: people mistype.
 const FREE: u32 = 4;
 
@@ -84,17 +86,6 @@ impl Throttle {
 
 fn person(name: &str) -> Key {
     Key::Person(Sha256::digest(name.trim().to_lowercase()).into())
-}
-
-/// An IPv6 network of 64 bits is one household or one attacker.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 => v4,
-    }
 }
 
 #[cfg(test)]

@@ -64,17 +64,6 @@ impl Handshakes {
     }
 }
 
-/// What one household, clinic or hoster can have many addresses of counts as one: a /64 of IPv6.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
-}
-
 /// A place, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {

@@ -97,8 +97,7 @@ pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> 
 }
 
 fn new_code(console: &Console, id: &OperatorId, text: Zeroizing<String>) -> NewCode {
-    let host = console.inner.first_name.clone();
-    NewCode { person: id.to_string(), text, place: format!("https://{host}/join") }
+    NewCode { person: id.to_string(), text, place: format!("{}/join", console.inner.address) }
 }
 
 pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>, posted: Posted<Nothing>) -> Page {

@@ -1,0 +1,12 @@
+//! The console against whoever should not get through: strangers, other web sites, colleagues. Through the running gateway and over TLS.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
+
+mod access;
+mod requests;
+mod sessions;
+mod stage;
