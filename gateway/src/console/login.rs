@@ -102,7 +102,7 @@ impl Passwords {
         let mut salt = [0; 16];
         SysRng.try_fill_bytes(&mut salt).map_err(|_| ClinicError::Randomness)?;
         self.work(move || {
-            let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+            let hash: Result<PasswordHash, _> = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
             hash.map(|hash| hash.to_string()).map_err(|_| ClinicError::Randomness)
         })
         .await?

@@ -1,11 +1,9 @@
 //! Connections: TLS 1.3, HTTP/1.1, and limits that hold before anybody has said who they are.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::{Request, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,6 +14,10 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::{Console, pages, tls};
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// Connections at once. A browser opens up to six.
 const MAX_CONNECTIONS: usize = 512;
@@ -71,9 +73,8 @@ async fn talk(acceptor: TlsAcceptor, router: axum::Router, stream: TcpStream, ad
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await else { return };
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(address));
-        let router = router.clone();
-        async move { router.oneshot(request.map(axum::body::Body::new)).await.or_else(|never: Infallible| match never {}) }
+        request.extensions_mut().insert(Peer(address.ip()));
+        router.clone().oneshot(request.map(axum::body::Body::new))
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE).max_buf_size(MAX_HEAD_LEN);

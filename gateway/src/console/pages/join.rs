@@ -3,10 +3,11 @@
 //! Attacker: has no code and guesses (80 bits), has one that was used or is old, changes what a form carries from one step to the next. Nothing of the
 //! first step is believed in the second: the code is looked up again, and the authenticator's secret is whoever's account it is.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE32_NOPAD;
@@ -24,6 +25,7 @@ use crate::clinic::joining::{self, For, JoinCode};
 use crate::clinic::people::{self, Changed, Role};
 use crate::clinic::sessions;
 use crate::console::login::{self, NewCredentials, WeakPassword};
+use crate::console::server::Peer;
 use crate::console::session::{Open, Secret};
 use crate::console::{Console, text};
 
@@ -71,7 +73,7 @@ pub(super) struct CodeForm {
 
 pub(super) async fn code(
     State(console): State<Console>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(Peer(from)): Extension<Peer>,
     Open(form): Open<CodeForm>,
 ) -> Result<Response, Failure> {
     let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
@@ -81,11 +83,11 @@ pub(super) async fn code(
 }
 
 /// The code, and whom it is for, if it holds.
-async fn held(console: &Console, from: SocketAddr, typed: &str) -> Result<Option<(JoinCode, For)>, Failure> {
+async fn held(console: &Console, from: IpAddr, typed: &str) -> Result<Option<(JoinCode, For)>, Failure> {
     let now = console.desk.now();
     let throttle = &console.inner.throttle;
     // Codes are not guessed; whoever tries keeps the catalog busy all the same.
-    if throttle.wait("join", from.ip(), now).is_some() {
+    if throttle.wait("join", from, now).is_some() {
         return Ok(None);
     }
     let mut tx = console.desk.clinic().catalog.read().await?;
@@ -94,7 +96,7 @@ async fn held(console: &Console, from: SocketAddr, typed: &str) -> Result<Option
     {
         return Ok(Some((code, whom)));
     }
-    throttle.wrong("join", from.ip(), now);
+    throttle.wrong("join", from, now);
     Ok(None)
 }
 
@@ -160,7 +162,7 @@ pub(super) struct AccountForm {
 
 pub(super) async fn account(
     State(console): State<Console>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(Peer(from)): Extension<Peer>,
     Open(form): Open<AccountForm>,
 ) -> Result<Response, Failure> {
     let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };

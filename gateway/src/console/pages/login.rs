@@ -1,9 +1,8 @@
 //! In and out.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use super::{Failure, Page, html};
 use crate::clinic::access::Event;
 use crate::clinic::sessions;
 use crate::console::login::{Attempt, log_in as check};
+use crate::console::server::Peer;
 use crate::console::session::{Open, Posted, no_cookie};
 use crate::console::{Console, text};
 
@@ -40,17 +40,17 @@ pub(super) struct Form {
 
 pub(super) async fn log_in(
     State(console): State<Console>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(Peer(from)): Extension<Peer>,
     Open(form): Open<Form>,
 ) -> Result<Response, Failure> {
     let now = console.desk.now();
     let throttle = &console.inner.throttle;
     let refused = |status: StatusCode, problem| Ok((status, page_with(&console, Some(problem))?).into_response());
-    if throttle.wait(&form.name, from.ip(), now).is_some() {
+    if throttle.wait(&form.name, from, now).is_some() {
         return refused(StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
     }
     // Before the answer is known: of many tries at once, each counts.
-    throttle.wrong(&form.name, from.ip(), now);
+    throttle.wrong(&form.name, from, now);
     let name = form.name.clone();
     let attempt = Attempt { name: form.name, password: Zeroizing::new(form.password), code: Zeroizing::new(form.code) };
     let Some(secret) = check(&console, attempt).await? else {
