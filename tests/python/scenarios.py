@@ -97,6 +97,19 @@ async def use_after_shut():
     await refused(Error.Cancelled, lambda: approval_of(approval))
 
 
+async def threads_ended():
+    phone, _, _ = await enrol()
+    await phone.shut()
+    again, key, store = await enrol(name="again", store=Store(folder()))
+    again.capture(photo(), label(), None)
+    await asyncio.to_thread(safelight.end_threads)
+    # What waits is told so, what does not wait works, and the second time changes nothing.
+    await refused(Error.Closed, again.connect, "threads-ended")
+    await refused(Error.Closed, again.shut, "threads-ended")
+    assert len(again.held()) == 1
+    safelight.end_threads()
+
+
 async def approval_of(task):
     return await task
 
