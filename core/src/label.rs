@@ -16,7 +16,7 @@ pub use birth_date::BirthDate;
 pub use body_site::{BodySite, Laterality};
 
 use crate::ids::UnixMillis;
-use crate::text::is_one_line;
+use crate::text::{are_lines, is_one_line};
 
 /// The longest label in bytes of JSON.
 pub const MAX_LABEL_LEN: usize = 8 * 1024;
@@ -48,7 +48,7 @@ pub enum LabelError {
     #[error("the label has version {0}, which this program does not know: update it")]
     Version(u64),
     /// Nothing stands in it.
-    #[error("the {field} is empty: enter it")]
+    #[error("the {field} is empty: enter it, or leave out what need not be said")]
     Empty {
         /// Which field.
         field: &'static str,
@@ -63,17 +63,15 @@ pub enum LabelError {
         /// Its limit in bytes of UTF-8.
         max: usize,
     },
-    /// Several lines where one is meant, spaces at an end, or characters that do not show and could make two texts look the same.
-    #[error(
-        "the {field} has a space at its beginning or end, a line break, or characters that do not show: type it anew"
-    )]
+    /// Characters that do not show and could make two texts look the same; but for a note also spaces at an end, or several lines.
+    #[error("the {field} has characters that do not show, or a space or line break where none can be: type it anew")]
     Characters {
         /// Which field.
         field: &'static str,
     },
     /// Not a SNOMED CT identifier.
     #[error(
-        "the body site's code is not a SNOMED CT code: its digits do not fit its check digit. Leave it out, or compare it"
+        "the body site's code is not a SNOMED CT code, which has 6 to 18 digits of which the last checks the others: compare it, or leave it out"
     )]
     SiteCode,
     /// The words of the body site name one side, and the side is another.
@@ -263,8 +261,7 @@ impl Label {
             line("view", view, MAX_VIEW_LEN)?;
         }
         if let Some(note) = &self.note {
-            let shows = note.split('\n').all(|part| part.trim().is_empty() || is_one_line(part.trim()));
-            text("note", note, MAX_NOTE_LEN, shows)?;
+            text("note", note, MAX_NOTE_LEN, are_lines(note))?;
         }
         Ok(())
     }
@@ -395,12 +392,15 @@ mod tests {
         refused(long("issuer", MAX_ISSUER_LEN), |label| label.issuer = "a".repeat(MAX_ISSUER_LEN + 1));
         refused(Characters { field: "record number" }, |label| label.record_number = " 1".into());
         refused(Empty { field: "record number" }, |label| label.record_number = "  ".into());
-        refused(long("record number", MAX_RECORD_NUMBER_LEN), |label| label.record_number = "1".repeat(65));
+        refused(long("record number", MAX_RECORD_NUMBER_LEN), |label| {
+            label.record_number = "1".repeat(MAX_RECORD_NUMBER_LEN + 1)
+        });
         refused(Characters { field: "name" }, |label| label.name = "a\u{202e}b".into());
         refused(long("name", MAX_NAME_LEN), |label| label.name = "a".repeat(MAX_NAME_LEN + 1));
         refused(Empty { field: "view" }, |label| label.view = Some(String::new()));
         refused(Empty { field: "note" }, |label| label.note = Some(" \n ".into()));
         refused(Characters { field: "note" }, |label| label.note = Some("a\u{1b}[2J".into()));
+        refused(Characters { field: "note" }, |label| label.note = Some("a\n\rb".into()));
         refused(long("note", MAX_NOTE_LEN), |label| label.note = Some("a".repeat(MAX_NOTE_LEN + 1)));
 
         let text = String::from_utf8(example().to_json_bytes().unwrap().to_vec()).unwrap();

@@ -4,12 +4,21 @@
 /// that turns the writing direction or is invisible at its ends.
 #[must_use]
 pub fn is_one_line(text: &str) -> bool {
-    let deceives = |c: char| {
+    !text.is_empty() && text.trim() == text && shows(text)
+}
+
+/// Whether every line of `text` shows as it is, whatever spaces it begins or ends with. Lines end as on Unix or on Windows.
+#[must_use]
+pub fn are_lines(text: &str) -> bool {
+    text.split('\n').all(|line| shows(line.strip_suffix('\r').unwrap_or(line)))
+}
+
+fn shows(line: &str) -> bool {
+    !line.contains(|c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
             || is_invisible(c)
-    };
-    !text.is_empty() && text.trim() == text && !text.contains(deceives)
+    })
 }
 
 /// Characters that show nothing (Unicode's Default_Ignorable_Code_Point), with which one visible number could be several. The two joiners and
@@ -25,7 +34,29 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_one_line;
+    use super::{are_lines, is_one_line};
+
+    #[test]
+    fn x76_lines_may_be_several_and_none_may_lead_a_terminal_elsewhere() {
+        for text in ["", "one", " one \n\n  two ", "one\r\ntwo\r\n", "\u{a0}one"] {
+            assert!(are_lines(text), "{text:?}");
+        }
+        for text in [
+            "one\n\rforged",
+            "one\rforged",
+            "one\r\rforged",
+            "one\r\r\n",
+            "one\u{b}forged",
+            "\u{c}forged",
+            "one\u{85}forged",
+            "one\n\u{2028}forged",
+            "one\u{2029}",
+            "\u{1b}[1A",
+            "a\u{202e}b",
+        ] {
+            assert!(!are_lines(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn names_pass_and_tricks_do_not() {

@@ -89,6 +89,12 @@ impl SafelightError {
         Self::Closed { code: "closed".to_owned(), advice: advice.to_owned() }
     }
 
+    /// After [`crate::end_threads`].
+    pub(crate) fn ended() -> Self {
+        let advice = "the app has ended this library's threads, as it does at its own end: start it again";
+        Self::Closed { code: "threads-ended".to_owned(), advice: advice.to_owned() }
+    }
+
     pub(crate) fn bug() -> Self {
         let advice = "the app has a fault: close it and open it again, and tell your clinic's IT";
         Self::Bug { code: "bug".to_owned(), advice: advice.to_owned() }

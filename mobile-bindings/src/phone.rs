@@ -19,7 +19,7 @@ use crate::{
 /// What may be chosen. What is left out is as it is recommended.
 #[derive(Debug, Clone, Default, uniffi::Record)]
 pub struct PhoneSettings {
-    /// Bytes of sealed pictures that may be held; 256 MiB.
+    /// Bytes of sealed pictures that may be held, or one picture where that is larger; 256 MiB.
     #[uniffi(default = None)]
     pub queue_bytes: Option<u64>,
     /// How many seconds an upload goes on trying after its connection is lost; 120.
@@ -126,7 +126,7 @@ impl Phone {
     /// refused after the picture was taken.
     ///
     /// # Errors
-    /// `QueueFull`, `NotKept`, `Closed`; `Busy` from inside the store's own callback.
+    /// `QueueFull`, `NotKept`, `Closed`; `EnrolAgain` once the clinic has shut this device out; `Busy` from inside the store's own callback.
     pub fn ready_for_shutter(&self) -> Result<u32, SafelightError> {
         guarded(|| Ok(small(self.0.ready_for_shutter()?)))
     }
@@ -138,7 +138,8 @@ impl Phone {
     /// to.
     ///
     /// # Errors
-    /// `BadPicture`, `BadLabel`; `UnlockKey` and the other troubles of the key; `QueueFull`, `NotKept`, `Closed`. Nothing of the picture is held then.
+    /// `BadPicture`, `BadLabel`; `UnlockKey` and the other troubles of the key; `QueueFull`, `NotKept`, `Closed`; `EnrolAgain` for a device that is shut out, unless
+    /// the shutter was made ready before. Nothing of the picture is held then.
     pub fn capture(
         &self,
         photo: &[u8],

@@ -256,7 +256,7 @@ pub enum Event {
         /// Their number.
         number: u64,
     },
-    /// The clinic has shut this device out: it has to be enrolled again.
+    /// The clinic has shut this device out: it has to be enrolled again. The shutter is made ready no more.
     ShutOut {
         /// Why, by stable code: `revoked`, `unknown-device`, `unknown-certificate`, `expired`.
         code: String,

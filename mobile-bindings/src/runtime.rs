@@ -53,18 +53,22 @@ pub(crate) fn runtime() -> Result<Handle, SafelightError> {
     }
     match &*threads {
         Threads::Running(runtime) => Ok(runtime.handle().clone()),
-        Threads::None | Threads::Ended => Err(SafelightError::closed()),
+        Threads::None | Threads::Ended => Err(SafelightError::ended()),
     }
 }
 
 /// Ends the threads of this library, and waits until none of them is in the app any more, for ten seconds at most. For the end of a process whose
 /// language cannot bear a foreign thread that comes back to it then, which is Python (`atexit.register`); Kotlin and Swift need none of it. What is
-/// still under way ends without a word; afterwards everything that waits answers `Closed`. Shut phones first: what they hold is lost.
+/// still under way ends without a word; afterwards everything that waits answers `Closed`. Shut phones first: what they hold is lost. Once, and not
+/// from inside a callback of this library, which would be waited for.
 #[uniffi::export]
 pub fn end_threads() {
     let ended = std::mem::replace(&mut *THREADS.lock().unwrap_or_else(PoisonError::into_inner), Threads::Ended);
     if let Threads::Running(runtime) = ended {
-        runtime.shutdown_timeout(ENDING);
+        let _ = guarded(|| {
+            runtime.shutdown_timeout(ENDING);
+            Ok(())
+        });
     }
 }
 

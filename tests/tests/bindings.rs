@@ -99,6 +99,13 @@ fn f01_use_after_it_was_closed_is_an_error_and_nothing_else() {
 }
 
 #[test]
+fn a_program_that_ends_can_end_the_librarys_threads_before() {
+    let gateway = Gateway::serving();
+    let Some(app) = app(&gateway, "threads_ended") else { return };
+    app.ends_well();
+}
+
+#[test]
 fn f02_calls_at_once_are_safe_and_no_number_is_used_twice() {
     let gateway = Gateway::serving();
     let Some(app) = app(&gateway, "calls_at_once") else { return };

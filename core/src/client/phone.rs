@@ -111,7 +111,7 @@ pub struct Opening<'a> {
     pub key: Arc<dyn DeviceKey>,
     /// Where to keep both.
     pub keep: Arc<dyn Keep>,
-    /// Bytes that may be held.
+    /// Bytes that may be held, or one picture where that is larger.
     pub queue_len: usize,
     /// The connection's.
     pub options: Options,
@@ -220,8 +220,8 @@ impl Phone {
     /// Strips, seals, signs and holds one picture, on the caller's thread. `photo` is the caller's to overwrite afterwards.
     ///
     /// # Errors
-    /// [`PhoneError::Capture`]; [`ClientError::QueueFull`], and [`ClientError::Closed`] for a device that is shut out, before anything is read.
-    /// Nothing of the picture is held then.
+    /// [`PhoneError::Capture`]; [`ClientError::QueueFull`] before anything is read, and so [`ClientError::Closed`] for a device that is shut out, unless
+    /// the shutter was made ready before that was known. Nothing of the picture is held then.
     pub fn capture<R: TryCryptoRng>(
         &self,
         photo: &[u8],

@@ -3,7 +3,7 @@
 //! Nothing of it is on disk, so whoever closes the app loses what is in it; the app keeps a counter without content, which
 //! [`Queue::in_flight`] tells it, so that the next start can say how many were lost. The queue refuses before the shutter, not after it: whoever was
 //! told that there is room keeps it, even if the picture turns out larger than those before. So what is held may be more than the capacity, by
-//! what one picture is larger than the largest before it.
+//! what one picture is larger than the largest before it; and one picture is held where the capacity is smaller than that.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,8 +40,7 @@ impl Inner {
 
     fn room(&self, capacity: usize) -> usize {
         let fit = capacity.saturating_sub(self.held.saturating_add(self.promised)) / self.expected();
-        // One picture fits into an empty queue of any size: a shutter that could never open again would be worse than a queue that is held to
-        // what one photograph may have at most.
+        // An empty queue takes one picture whatever its size: a shutter that could never open again would be worse, and one photograph is bounded.
         let empty = self.captures.is_empty() && self.places == 0;
         if empty { fit.max(1) } else { fit }
     }

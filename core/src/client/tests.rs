@@ -11,6 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::sync::Barrier;
 
+use super::phone::{Keep, KeepError, Opening, Phone, PhoneError, QUEUE_LEN};
 use super::testing::enrolled;
 use super::{CancelToken, Client, ClientError, Options};
 use crate::capture::SealedCapture;
@@ -18,9 +19,9 @@ use crate::device_key::{SoftwareDeviceKey, SoftwareKey};
 use crate::enrol::CertificateRequest;
 use crate::enrol::der_for_tests::{EC_PUBLIC_KEY, P256, certificate, spki};
 use crate::receipt::ReceiptError;
-use crate::testing::{World, photo};
+use crate::testing::{NOW, World, photo};
 use crate::wire::limits::MAX_REQUEST_LEN;
-use crate::wire::{FrameReader, RefusalCode, Request, Response, UploadRequest, frame};
+use crate::wire::{CloseReason, FrameReader, RefusalCode, Request, Response, UploadRequest, frame};
 
 /// A TLS identity for the clinic's name, and the CA that it comes from.
 struct Named {
@@ -227,6 +228,54 @@ async fn an_upload_that_has_taken_long_goes_on_after_its_connection_is_lost() {
         Arc::new(gateway).serve(endpoint).await;
     });
     client.upload(&capture, |_| {}, &CancelToken::new()).await.unwrap();
+}
+
+/// An app that keeps nothing, and says that it did.
+#[derive(Debug)]
+struct Forgetful;
+
+impl Keep for Forgetful {
+    fn keep_device(&self, _: &[u8]) -> Result<(), KeepError> {
+        Ok(())
+    }
+
+    fn keep_in_flight(&self, _: usize) -> Result<(), KeepError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_shutter_that_a_no_has_closed_opens_again_once_the_gateway_answers() {
+    let world = World::new();
+    let genuine = named(&world, super::tls::ALPN_MAIN);
+    let endpoint = listen(genuine.tls);
+    let identity = enrolled(&world, &endpoint.local_addr().unwrap().to_string(), Some(genuine.root)).to_bytes();
+    let opening = Opening {
+        identity: &identity,
+        in_flight: 0,
+        key: Arc::new(SoftwareDeviceKey::new(world.device.clone(), SysRng)),
+        keep: Arc::new(Forgetful),
+        queue_len: QUEUE_LEN,
+        options: Options::default(),
+    };
+    let phone = Phone::open(opening, NOW).unwrap();
+    tokio::spawn(async move {
+        let first = endpoint.accept().await.unwrap().await.unwrap();
+        let _asked = first.accept_bi().await;
+        first.close(CloseReason::Expired.number().into(), b"");
+        let second = endpoint.accept().await.unwrap().await.unwrap();
+        let (mut send, mut recv) = second.accept_bi().await.unwrap();
+        request(&mut recv).await;
+        send.write_all(&frame(&Response::KeySetCurrent.to_bytes().unwrap())).await.unwrap();
+        send.finish().unwrap();
+        second.closed().await;
+    });
+    let no = phone.update_keys(NOW).await;
+    assert!(matches!(no, Err(PhoneError::Client(ClientError::Closed(CloseReason::Expired)))), "{no:?}");
+    let no = phone.ready_for_shutter();
+    assert!(matches!(no, Err(PhoneError::Client(ClientError::Closed(CloseReason::Expired)))), "{no:?}");
+    phone.update_keys(NOW).await.unwrap();
+    phone.ready_for_shutter().unwrap();
 }
 
 /// Answers requests for certificates: the first gets none, although its key is certified; no key is certified twice.

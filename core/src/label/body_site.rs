@@ -66,7 +66,7 @@ impl BodySite {
     /// DICOM's own wording; any other text is kept as it is, without a code.
     pub fn from_text(text: &str) -> Result<(Self, Option<Laterality>), LabelError> {
         line("body site", text, MAX_SITE_LEN)?;
-        let (sides, name) = sides_of(text);
+        let (sides, name) = read(text);
         let side = match sides.as_slice() {
             [] => None,
             [side] => Some(*side),
@@ -92,7 +92,7 @@ impl BodySite {
     ) -> Result<(Self, Option<Laterality>), LabelError> {
         let (site, said) = match code {
             Some(code) => {
-                let said = match sides_of(text).0.as_slice() {
+                let said = match read(text).0.as_slice() {
                     [side] => Some(*side),
                     _ => None,
                 };
@@ -167,20 +167,28 @@ fn dihedral(a: u8, b: u8) -> u8 {
     }
 }
 
-/// The sides that a text names, and its other words.
-fn sides_of(text: &str) -> (Vec<Laterality>, String) {
+/// The sides that a text names, each once, and the words that could be the name of a site.
+fn read(text: &str) -> (Vec<Laterality>, String) {
     let lower = text.to_lowercase();
-    let (mut sides, mut words) = (Vec::new(), Vec::new());
-    for word in lower.split(|c: char| c.is_whitespace() || ",;()".contains(c)) {
-        match word {
-            "" | "the" => {}
-            "left" => sides.push(Laterality::Left),
-            "right" => sides.push(Laterality::Right),
-            "both" | "bilateral" => sides.push(Laterality::Bilateral),
-            other => words.push(other),
+    let mut sides = Vec::new();
+    // A side is one whatever stands around it: `left-sided`, `forearm: left.`
+    for word in lower.split(|c: char| !c.is_alphanumeric()) {
+        if let Some(side) = side_of(word).filter(|side| !sides.contains(side)) {
+            sides.push(side);
         }
     }
-    (sides, words.join(" "))
+    let words = lower.split(|c: char| c.is_whitespace() || ",;()".contains(c));
+    let name: Vec<_> = words.filter(|word| !["", "the"].contains(word) && side_of(word).is_none()).collect();
+    (sides, name.join(" "))
+}
+
+fn side_of(word: &str) -> Option<Laterality> {
+    match word {
+        "left" => Some(Laterality::Left),
+        "right" => Some(Laterality::Right),
+        "both" | "bilateral" => Some(Laterality::Bilateral),
+        _ => None,
+    }
 }
 
 fn find(name: &str) -> Option<(&'static str, &'static str)> {
@@ -257,7 +265,7 @@ const SITES: &[(&str, &str, &[&str])] = &[
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Option<String>, String, Option<Laterality>) {
+    fn parsed(text: &str) -> (Option<String>, String, Option<Laterality>) {
         let (site, side) = BodySite::from_text(text).unwrap();
         (site.code, site.text, side)
     }
@@ -274,7 +282,7 @@ mod tests {
             ("armpit", "91470000", "Axilla", None),
             ("Head and Neck", "774007", "Head and Neck", None),
         ] {
-            assert_eq!(read(text), (Some(code.into()), meaning.into(), side), "{text}");
+            assert_eq!(parsed(text), (Some(code.into()), meaning.into(), side), "{text}");
         }
     }
 
@@ -287,7 +295,7 @@ mod tests {
             ("scar near the elbow", None),
             ("左前腕", None),
         ] {
-            assert_eq!(read(text), (None, text.into(), side), "{text}");
+            assert_eq!(parsed(text), (None, text.into(), side), "{text}");
         }
         for text in ["", " ", "a\nb", &"a".repeat(MAX_SITE_LEN + 1)] {
             assert!(BodySite::from_text(text).is_err());
@@ -303,6 +311,10 @@ mod tests {
             (None, "left third toe nail", Right),
             (None, "both hands", Left),
             (code(), "Forearm, LEFT", Right),
+            (None, "left hand, left thumb", Right),
+            (None, "forearm: left.", Right),
+            (None, "left-sided scar", Right),
+            (None, "left/medial thigh", Right),
         ] {
             assert_eq!(BodySite::of_form(code, text, Some(side)), Err(LabelError::Sides), "{text}");
         }

@@ -229,7 +229,11 @@ fn table(rows: &[Row]) -> String {
 
 /// Every line of it says that it is of the note: whoever may send a picture could write lines that look like another's entry.
 fn note(text: &str) -> String {
-    text.split('\n').map(|line| format!("\n    note: {line}")).collect()
+    // Labels that were sealed by a program of before may hold what leads a terminal elsewhere.
+    let shows = |line: &str| {
+        line.chars().filter(|c| !c.is_control() && !['\u{2028}', '\u{2029}'].contains(c)).collect::<String>()
+    };
+    text.split('\n').map(|line| format!("\n    note: {}", shows(line))).collect()
 }
 
 /// Before anything is put on record: a file that could not be written must not leave an entry that says it was.
@@ -288,5 +292,7 @@ mod tests {
         assert!(list.contains(&format!("\n    note: {forged}")), "{list}");
         assert!(list.lines().all(|line| !line.trim_start().starts_with("0815")), "{list}");
         assert!(list.ends_with("\n    note: \n    note: last"), "{list}");
+        let list = table(&[row_with(&format!("one\n\r{forged}\u{2028}{forged}\u{1b}[2K\u{85}{forged}\r\nlast\r"))]);
+        assert!(!list.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{2028}')), "{list:?}");
     }
 }

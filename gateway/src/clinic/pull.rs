@@ -71,10 +71,17 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut boo
         }
         // What is settled is not shown again.
         settle(&mut link, &inbox).await?;
-        let mut says = Vec::with_capacity(relay.len());
+        let (mut says, mut failed) = (Vec::with_capacity(relay.len()), Ok(()));
         for message in relay {
             relay_after = relay_after.max(message.seq);
-            says.push(answer(running, &mut enrolments, message).await?);
+            match answer(running, &mut enrolments, message).await {
+                Ok(say) => says.push(say),
+                // Those before it have their certificates, and are told.
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            }
         }
         // A phone connects as soon as it has its certificate: ingest must know it before. Once for all, since it is told of every device each time,
         // and after an outage all of them ask.
@@ -84,6 +91,7 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut boo
         for say in says {
             tell(&mut link, &mut enrolments, say).await?;
         }
+        failed?;
     }
 }
 

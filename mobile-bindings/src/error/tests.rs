@@ -17,9 +17,10 @@ const HEAD: &str = "# Every error of the bindings
 
 What an app can be told, by `code`: stable, and made for the app's own words. The kind says what the app should do ([MOBILE.md](MOBILE.md#errors)); the sentence is the
 `advice` that comes with it, in English, for whoever holds the phone; ADDRESSES are filled in. Of a label's fields (`label-name`) the sentence for an empty one is shown: another says
-that it is too long, a third that it has characters that do not show. `not-a-photograph`, `cannot-be-cleaned`, `receipt`, `key-set` and `invitation-damaged` have further sentences, each with its reason.
+that it is too long, a third that it has characters that cannot be. `not-a-photograph`, `cannot-be-cleaned`, `not-sealed`, `label`, `receipt`, `key-set` and `invitation-damaged` have
+further sentences, each with its reason.
 
-This page is compared with the code by a test.
+A test makes each of these errors and compares.
 
 | code | kind | sentence |
 |---|---|---|
@@ -98,6 +99,7 @@ fn all() -> Vec<SafelightError> {
         .map(SafelightError::from),
     );
     all.extend([ParseOperatorError.into(), SafelightError::bug(), SafelightError::no_threads()]);
+    all.extend([SafelightError::asked_before(), SafelightError::ended()]);
     all
 }
 
@@ -120,7 +122,7 @@ fn the_page_lists_every_code() {
     let page = format!("{HEAD}{}", rows.into_iter().map(row).collect::<String>());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/ERRORS.md");
     if std::fs::read_to_string(&path).unwrap_or_default() != page {
-        let fresh = std::env::temp_dir().join("safelight-ERRORS.md");
+        let fresh = std::env::temp_dir().join(format!("safelight-errors-{}.md", std::process::id()));
         std::fs::write(&fresh, page).unwrap();
         panic!("docs/ERRORS.md is not what the code says: compare it with {}", fresh.display());
     }

@@ -28,7 +28,7 @@ pub struct App {
 }
 
 impl App {
-    /// Starts a scenario of `tests/python/scenarios.py`. `more` goes into its configuration; what it keeps is in the folder `apps` beside the gateway.
+    /// Starts a scenario of `tests/python`. `more` goes into its configuration; what it keeps is in the folder `apps` beside the gateway.
     ///
     /// # Panics
     /// If it cannot be started.

@@ -63,6 +63,8 @@ struct Waiting {
     closed: bool,
     /// The clinic's last word on this device, if that was a no.
     shut_out: Option<CloseReason>,
+    /// How often it said no.
+    times: u64,
 }
 
 impl Events {
@@ -88,9 +90,29 @@ impl Events {
         self.lock().shut_out
     }
 
-    /// The gateway has done what this device asked of it. A connection alone does not say it: the gateway looks at a device after its handshake.
-    pub(super) fn let_in(&self) {
-        self.lock().shut_out = None;
+    /// How often the clinic has shut this device out: for whoever is about to ask something of it.
+    pub(super) fn times_shut_out(&self) -> u64 {
+        self.lock().times
+    }
+
+    /// The gateway has answered this device, which had been shut out `times` when it asked: a no that came since is the newer word. A connection
+    /// alone is no answer: the gateway looks at a device after its handshake.
+    pub(super) fn let_in(&self, times: u64) {
+        let mut waiting = self.lock();
+        if waiting.times == times {
+            waiting.shut_out = None;
+        }
+    }
+
+    /// What a request ended with, before whoever watches the connection has told it.
+    pub(super) fn heard(&self, error: &ClientError) {
+        if let ClientError::Closed(why) = error
+            && error.is_shut_out()
+        {
+            let mut waiting = self.lock();
+            waiting.shut_out = Some(*why);
+            waiting.times = waiting.times.saturating_add(1);
+        }
     }
 
     pub(super) fn room(&self, room: usize, held: usize) {
@@ -136,13 +158,8 @@ impl Observer for Events {
     }
 
     fn disconnected(&self, reason: ClientError) {
-        let ClientError::Closed(why) = reason else { return self.tell(Event::Disconnected(reason)) };
-        if reason.is_shut_out() {
-            self.lock().shut_out = Some(why);
-            self.tell(Event::ShutOut(reason));
-        } else {
-            self.tell(Event::Disconnected(reason));
-        }
+        self.heard(&reason);
+        self.tell(if reason.is_shut_out() { Event::ShutOut(reason) } else { Event::Disconnected(reason) });
     }
 }
 

@@ -27,14 +27,15 @@ impl Phone {
         cancel: &CancelToken,
     ) -> Result<VerifiedReceipt, PhoneError> {
         let sending = Sending::begin(self, id)?;
+        let before = self.events.times_shut_out();
         let teller = listener.map(Teller::new);
         let sent = tokio::select! {
             biased;
             () = sending.ended.cancelled() => Err(self.why_ended()),
             receipt = self.transmit(&sending.capture, teller.as_ref(), cancel) => receipt,
         };
-        let receipt = sent?;
-        self.events.let_in();
+        let receipt = self.heard(sent)?;
+        self.events.let_in(before);
         self.queue.free(&receipt);
         drop(sending);
         self.events.tell(Event::Stored { capture: id, index: receipt.index() });
@@ -76,7 +77,8 @@ impl Phone {
     /// # Errors
     /// Any [`ClientError`] if the gateway does not answer or does not let this device in; [`PhoneError::Closed`].
     pub async fn connect(&self, now: UnixMillis) -> Result<(), PhoneError> {
-        self.unless_closed(self.connect_and_maintain(now)).await
+        let outcome = self.unless_closed(self.connect_and_maintain(now)).await;
+        self.heard(outcome)
     }
 
     async fn connect_and_maintain(&self, now: UnixMillis) -> Result<(), PhoneError> {
@@ -90,13 +92,15 @@ impl Phone {
     /// # Errors
     /// As [`Phone::connect`].
     pub async fn update_keys(&self, now: UnixMillis) -> Result<(), PhoneError> {
-        self.unless_closed(self.take_newest_keys(now)).await
+        let outcome = self.unless_closed(self.take_newest_keys(now)).await;
+        self.heard(outcome)
     }
 
     async fn take_newest_keys(&self, now: UnixMillis) -> Result<(), PhoneError> {
         // A clinic process that is busy or locked can do it next time.
+        let before = self.events.times_shut_out();
         let updated = not_now(self.client.update_key_set(now).await)?;
-        self.events.let_in();
+        self.events.let_in(before);
         if updated == Some(true) {
             let number = self.client.device().key_set.key_set().number;
             self.events.tell(Event::KeySetUpdated { number });
@@ -132,6 +136,14 @@ impl Phone {
             self.events.tell(Event::CertificateRenewed { until });
         }
         Ok(())
+    }
+
+    /// The shutter stays closed from the moment at which an app could know that its device is shut out.
+    fn heard<T>(&self, outcome: Result<T, PhoneError>) -> Result<T, PhoneError> {
+        if let Err(PhoneError::Client(error)) = &outcome {
+            self.events.heard(error);
+        }
+        outcome
     }
 
     fn why_ended(&self) -> PhoneError {

@@ -293,7 +293,11 @@ fn once_shut_out_the_shutter_stays_closed_until_the_gateway_has_done_something_f
     assert_eq!(kept.how_often(), before, "no number and no count for a picture that cannot be");
     phone.events.disconnected(ClientError::Closed(CloseReason::ShuttingDown));
     assert!(revoked(phone.ready_for_shutter()), "a gateway that restarts has said nothing new");
-    phone.events.let_in();
+    let before = phone.events.times_shut_out();
+    phone.events.disconnected(ClientError::Closed(CloseReason::Expired));
+    phone.events.let_in(before);
+    assert!(phone.ready_for_shutter().is_err(), "an answer to what was asked before the newest no");
+    phone.events.let_in(phone.events.times_shut_out());
     assert!(phone.ready_for_shutter().is_ok());
 }
 

@@ -24,7 +24,8 @@ public actor SafelightPhone {
         try phone.room()
     }
 
-    /// Makes ready for the next shutter, and says how many more pictures fit; throws `QueueFull` and `NotKept`, which do not come after it.
+    /// Makes ready for the next shutter, and says how many more pictures fit; throws `QueueFull`, `NotKept` and, once the clinic has
+    /// shut this device out, `EnrolAgain`, none of which comes after it.
     public nonisolated func readyForShutter() throws -> UInt32 {
         try phone.readyForShutter()
     }

@@ -113,7 +113,10 @@ class App(
                 enrolling = scope.launch(blocking) { join(effect.invitation) }
             }
             Effect.CancelEnrolment -> enrolling?.cancel()
-            Effect.Connect -> background({ tell(AppEvent.ConnectFailed(it)) }) { open().connect() }
+            Effect.Connect -> background({ tell(AppEvent.ConnectFailed(it)) }) {
+                open().connect()
+                tell(AppEvent.ConnectDone)
+            }
             Effect.MoveConnection -> background { open().networkChanged() }
             is Effect.Send -> send(effect.id)
             is Effect.Discard -> background { open().discard(effect.id) }

@@ -87,6 +87,9 @@ sealed interface AppEvent {
 
     data class ConnectFailed(val trouble: Trouble) : AppEvent
 
+    /** And the gateway has answered. */
+    data object ConnectDone : AppEvent
+
     data class Network(val network: NetworkState) : AppEvent
 
     data class Told(val news: News) : AppEvent
@@ -132,6 +135,7 @@ fun app(app: AppState, event: AppEvent): Step<AppState> = when (event) {
         if (app.device.card == null) Step(app)
         else Step(app.copy(device = app.device.copy(connecting = true)), listOf(Effect.Connect))
     is AppEvent.ConnectFailed -> Step(app.copy(device = shutOut(app.device.copy(connecting = false, trouble = event.trouble), event.trouble)))
+    AppEvent.ConnectDone -> Step(app.copy(device = app.device.copy(connecting = false, shutOut = null)))
     is AppEvent.Network -> network(app, event.network)
     is AppEvent.Told -> told(app, event.news)
     // A camera that is being closed may see one more code.

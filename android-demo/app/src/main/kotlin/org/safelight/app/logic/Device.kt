@@ -10,13 +10,15 @@ data class DeviceState(
 )
 
 fun device(state: DeviceState, news: News): DeviceState = when (news) {
-    // A gateway that lets this phone in has not shut it out, whatever was said before.
-    News.Connected -> state.copy(connected = true, connecting = false, trouble = null, shutOut = null)
+    // No answer yet: a gateway looks at a phone after its handshake, and may shut it out then.
+    News.Connected -> state.copy(connected = true, connecting = false, trouble = null)
     is News.Disconnected -> state.copy(connected = false, connecting = false, trouble = news.trouble)
     is News.ShutOut -> state.copy(connected = false, connecting = false, shutOut = news.trouble)
     is News.CertificateRenewed -> state.copy(card = state.card?.copy(certificateUntilMs = news.untilMs))
     News.NotKept -> state.copy(trouble = Trouble(Trouble.Kind.NOT_KEPT, "not-kept"))
-    is News.Room, is News.Stored, News.KeySetUpdated -> state
+    // Only for a phone that it has let in, whatever was said before.
+    is News.Stored, News.KeySetUpdated -> state.copy(shutOut = null)
+    is News.Room -> state
 }
 
 /** Days until the certificate ends, rounded down; 0 if that is past. */

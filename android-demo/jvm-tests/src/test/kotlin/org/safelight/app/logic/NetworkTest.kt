@@ -35,10 +35,13 @@ class NetworkTest {
     }
 
     @Test
-    fun a_phone_that_is_let_in_is_not_shut_out_any_more() {
+    fun a_phone_is_not_shut_out_any_more_once_the_gateway_has_answered_and_not_because_it_is_connected() {
         val out = device(DeviceState(card()), News.ShutOut(Trouble(Trouble.Kind.ENROL_AGAIN, "revoked")))
         assertEquals("revoked", out.shutOut?.code)
-        assertNull(device(out, News.Connected).shutOut)
+        assertEquals("revoked", device(out, News.Connected).shutOut?.code)
+        assertNull(device(out, News.Stored("1")).shutOut)
+        assertNull(device(out, News.KeySetUpdated).shutOut)
+        assertNull(app(AppState(device = out), AppEvent.ConnectDone).state.device.shutOut)
     }
 
     @Test
