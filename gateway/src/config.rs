@@ -153,7 +153,9 @@ impl Config {
             ));
         }
         if self.console_listen.is_some_and(|listen| listen.port() == 0) {
-            return Err(ConfigError::Value("console_listen: a port is expected; `init` chooses one where it is given 0"));
+            return Err(ConfigError::Value(
+                "console_listen: a port is expected; `init` chooses one where it is given 0",
+            ));
         }
         if self.listen == self.enrol_listen {
             return Err(ConfigError::Value("listen, enrol_listen: two different ports are expected"));

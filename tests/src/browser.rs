@@ -175,7 +175,8 @@ fn parse(bytes: &[u8]) -> Answer {
     let (head, body) = bytes.split_at(end + 4);
     let head = String::from_utf8_lossy(head).into_owned();
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status");
+    let status =
+        lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status");
     let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
     let headers: BTreeMap<_, _> = lines.filter_map(pair).collect();
     let body = match headers.get("transfer-encoding") {

@@ -45,7 +45,8 @@ impl Member {
     pub fn adds(&mut self, gateway: &Gateway, id: &str, name: &str, role: &str) -> Member {
         let token = self.browser.get("/people").field("token");
         let page = self.browser.post("/people", &[("token", &token), ("id", id), ("name", name), ("role", role)]);
-        let code = page.all_between("<p class=\"words\">", "</p>").pop().unwrap_or_else(|| panic!("no code: {}", page.text()));
+        let code =
+            page.all_between("<p class=\"words\">", "</p>").pop().unwrap_or_else(|| panic!("no code: {}", page.text()));
         join(browser(gateway), &code, &[], id)
     }
 
@@ -90,6 +91,7 @@ fn join(mut browser: Browser, code: &str, more: &[(&str, &str)], id: &str) -> Me
 /// What an authenticator shows now (RFC 6238).
 pub fn digits(secret: &[u8]) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
-    let totp = totp_rs::Builder::new().with_algorithm(totp_rs::Algorithm::SHA1).with_secret(secret.to_vec()).build();
+    let secret = <[u8; 20]>::try_from(secret).expect("a secret of 20 bytes");
+    let totp = totp_rs::Builder::new().with_algorithm(totp_rs::Algorithm::SHA1).with_secret(secret).build();
     totp.expect("an authenticator").generate(now).to_string()
 }

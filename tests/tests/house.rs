@@ -199,7 +199,15 @@ const GATEWAY: &[Rule] = &[
     Rule {
         room: "console",
         except: &[],
-        forbidden: &["quinn", "crate::ingest", "crate::phone", "crate::link", "crate::inspector", "crate::store::blobs", "crate::store::headers"],
+        forbidden: &[
+            "quinn",
+            "crate::ingest",
+            "crate::phone",
+            "crate::link",
+            "crate::inspector",
+            "crate::store::blobs",
+            "crate::store::headers",
+        ],
         why: "the console asks the clinic process, and reaches neither phones nor what lies in the stores",
     },
     Rule {

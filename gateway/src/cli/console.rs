@@ -13,7 +13,7 @@ use crate::config::Config;
 
 /// What can be done here.
 #[derive(Debug, Subcommand)]
-pub enum ConsoleCommand {
+pub(super) enum ConsoleCommand {
     /// Make the code with which the first admin begins, once and within 15 minutes
     Code(DataArgs),
 }
@@ -30,18 +30,25 @@ pub(super) struct FirstCode {
 ///
 /// # Errors
 /// [`Exit::Usage`] if no console is configured, [`Exit::Refused`] once there is an admin.
-pub async fn run(command: ConsoleCommand, output: Output) -> Result<(), CliError> {
+pub(super) async fn run(command: ConsoleCommand, output: Output) -> Result<(), CliError> {
     let ConsoleCommand::Code(data) = command;
     let config = data.config()?;
     let clinic = data.clinic(&Clock::system()).await?;
     let Some(code) = first_code(&clinic, &config, clinic.now()).await? else {
-        return Err(CliError::new(Exit::Refused, "there is an admin already: codes for others are made in the console"));
+        return Err(CliError::new(
+            Exit::Refused,
+            "there is an admin already: codes for others are made in the console",
+        ));
     };
     output.print(&code, FirstCode::shown)
 }
 
 /// A code for the first admin, if there is none.
-pub(super) async fn first_code(clinic: &Clinic, config: &Config, now: UnixMillis) -> Result<Option<FirstCode>, CliError> {
+pub(super) async fn first_code(
+    clinic: &Clinic,
+    config: &Config,
+    now: UnixMillis,
+) -> Result<Option<FirstCode>, CliError> {
     let Some(address) = config.console_address() else {
         return Err(CliError::new(Exit::Usage, "no console is configured: set `console_listen` in config.toml"));
     };
@@ -56,9 +63,6 @@ pub(super) async fn first_code(clinic: &Clinic, config: &Config, now: UnixMillis
 impl FirstCode {
     /// For a person at a terminal.
     pub(super) fn shown(&self) -> String {
-        format!(
-            "Nobody runs the console yet. Within 15 minutes, open\n  {}\nand enter\n  {}",
-            self.address, self.code
-        )
+        format!("Nobody runs the console yet. Within 15 minutes, open\n  {}\nand enter\n  {}", self.address, self.code)
     }
 }

@@ -148,7 +148,14 @@ fn shown(initialised: &Initialised, made: &Made, passphrase_file: Option<&Path>)
         ("recovery", initialised.recovery_recipient.clone()),
         ("phones", format!("UDP port {} of {}", initialised.port, initialised.hosts.join(", "))),
         ("enrolment", format!("UDP port {}, open while an invitation is", initialised.enrol_port)),
-        ("console", format!("https://{}:{}", initialised.hosts.first().map_or("localhost", String::as_str), initialised.console_port)),
+        (
+            "console",
+            format!(
+                "https://{}:{}",
+                initialised.hosts.first().map_or("localhost", String::as_str),
+                initialised.console_port
+            ),
+        ),
         ("recovery kit", initialised.recovery_kit.display().to_string()),
     ];
     for (name, value) in rows {

@@ -13,10 +13,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::console::first_code;
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
-use super::console::first_code;
 use super::{DataArgs, NOT_YET, health};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};

@@ -10,7 +10,12 @@ use super::pictures::Handle;
 use crate::store::catalog::{Catalog, WriteTx, int};
 
 /// Whether `person` is on the patient's team at `now`.
-pub async fn is_on(catalog: &Catalog, patient: &Handle, person: &OperatorId, now: UnixMillis) -> Result<bool, ClinicError> {
+pub async fn is_on(
+    catalog: &Catalog,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
     let mut tx = catalog.read().await?;
     let row = sqlx::query("SELECT 1 FROM care WHERE patient = $1 AND person = $2 AND (until IS NULL OR until > $3)")
         .bind(patient.to_vec())
@@ -24,22 +29,24 @@ pub async fn is_on(catalog: &Catalog, patient: &Handle, person: &OperatorId, now
 /// The patients whose team `person` is on at `now`.
 pub async fn patients_of(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> Result<Vec<Handle>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) ORDER BY patient")
-        .bind(person.as_str().to_owned())
-        .bind(int(now.0)?)
-        .fetch_all(&mut *tx)
-        .await?;
+    let rows =
+        sqlx::query("SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) ORDER BY patient")
+            .bind(person.as_str().to_owned())
+            .bind(int(now.0)?)
+            .fetch_all(&mut *tx)
+            .await?;
     rows.iter().map(|row| fixed(row, 0)).collect()
 }
 
 /// Who is on a patient's team at `now`.
 pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<OperatorId>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT person FROM care WHERE patient = $1 AND (until IS NULL OR until > $2) ORDER BY person")
-        .bind(patient.to_vec())
-        .bind(int(now.0)?)
-        .fetch_all(&mut *tx)
-        .await?;
+    let rows =
+        sqlx::query("SELECT person FROM care WHERE patient = $1 AND (until IS NULL OR until > $2) ORDER BY person")
+            .bind(patient.to_vec())
+            .bind(int(now.0)?)
+            .fetch_all(&mut *tx)
+            .await?;
     let person = |row: &sqlx::any::AnyRow| {
         let id: String = row.try_get(0)?;
         id.parse().map_err(|_| ClinicError::CatalogDamaged)

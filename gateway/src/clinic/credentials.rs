@@ -54,7 +54,10 @@ pub async fn set(
     .bind(int(now.0)?)
     .execute(&mut **tx)
     .await?;
-    sqlx::query("DELETE FROM recovery_code WHERE person = $1").bind(person.as_str().to_owned()).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM recovery_code WHERE person = $1")
+        .bind(person.as_str().to_owned())
+        .execute(&mut **tx)
+        .await?;
     for hash in recovery {
         sqlx::query("INSERT INTO recovery_code (person, hash) VALUES ($1, $2)")
             .bind(person.as_str().to_owned())

@@ -62,9 +62,8 @@ impl Directory {
         let query = folded(query);
         let wanted: Vec<&str> = query.split_whitespace().collect();
         let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let matches = |entry: &&Entry| {
-            wanted.iter().all(|wanted| entry.words.iter().any(|word| word.starts_with(wanted)))
-        };
+        let matches =
+            |entry: &&Entry| wanted.iter().all(|wanted| entry.words.iter().any(|word| word.starts_with(wanted)));
         let known = |handle: &Handle| inner.places.get(handle).and_then(|place| inner.entries.get(*place));
         let mut found: Vec<&Entry> = among.iter().filter_map(known).filter(matches).collect();
         found.sort_by(|a, b| a.key().cmp(b.key()).then(a.handle.cmp(&b.handle)));

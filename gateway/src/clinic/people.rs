@@ -131,7 +131,8 @@ pub enum Changed {
 /// Everybody, by id.
 pub async fn list(catalog: &Catalog) -> Result<Vec<Person>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT id, name, created_at, disabled_at FROM person ORDER BY id").fetch_all(&mut *tx).await?;
+    let rows =
+        sqlx::query("SELECT id, name, created_at, disabled_at FROM person ORDER BY id").fetch_all(&mut *tx).await?;
     let mut people = rows.iter().map(person_of).collect::<Result<Vec<_>, _>>()?;
     for row in sqlx::query("SELECT person, role FROM person_role").fetch_all(&mut *tx).await? {
         let (id, role): (String, Role) = (row.try_get(0)?, role_of(&row, 1)?);

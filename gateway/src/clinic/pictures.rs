@@ -217,7 +217,8 @@ pub async fn timeline(
         "{COLUMNS} WHERE patient = $1 AND state = 'verified' AND (captured_at < $2 OR (captured_at = $3 AND capture < $4))
          ORDER BY captured_at DESC, capture DESC LIMIT $5"
     );
-    let (time, capture) = before.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), CaptureId::from_bytes([0; 16])));
+    let (time, capture) =
+        before.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), CaptureId::from_bytes([0; 16])));
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(patient.to_vec())
         .bind(int(time.0)?)

@@ -75,8 +75,10 @@ pub async fn end(tx: &mut WriteTx, id: &SessionId) -> Result<bool, ClinicError> 
 
 /// Ends all of a person, and says how many there were.
 pub async fn end_all(tx: &mut WriteTx, person: &OperatorId) -> Result<u64, ClinicError> {
-    let done =
-        sqlx::query("DELETE FROM session WHERE person = $1").bind(person.as_str().to_owned()).execute(&mut **tx).await?;
+    let done = sqlx::query("DELETE FROM session WHERE person = $1")
+        .bind(person.as_str().to_owned())
+        .execute(&mut **tx)
+        .await?;
     Ok(done.rows_affected())
 }
 

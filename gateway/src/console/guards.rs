@@ -43,7 +43,10 @@ pub(super) fn names(hosts: &[String], port: u16) -> Vec<String> {
 /// The hosts of [`names`], for a certificate.
 pub(super) fn certified(names: &[String]) -> Vec<String> {
     let host = |name: &String| {
-        let host = name.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(name.as_str(), |(host, _)| host);
+        let host = name
+            .rsplit_once(':')
+            .filter(|(_, port)| port.parse::<u16>().is_ok())
+            .map_or(name.as_str(), |(host, _)| host);
         host.trim_start_matches('[').trim_end_matches(']').to_owned()
     };
     let mut hosts: Vec<_> = names.iter().map(host).collect();
@@ -71,7 +74,8 @@ fn refused(names: &[String], method: &Method, headers: &HeaderMap) -> Option<Sta
     match *method {
         Method::GET | Method::HEAD => None,
         Method::POST => {
-            let same_origin = text(header::ORIGIN).is_some_and(|origin| origin.to_lowercase() == format!("https://{host}"));
+            let same_origin =
+                text(header::ORIGIN).is_some_and(|origin| origin.to_lowercase() == format!("https://{host}"));
             let same_site = text(HeaderName::from_static("sec-fetch-site")).is_none_or(|site| site == "same-origin");
             (!same_origin || !same_site).then_some(StatusCode::FORBIDDEN)
         }
@@ -103,7 +107,9 @@ mod tests {
         for host in ["clinic.example:8443", "CLINIC.example:8443", "localhost:8443", "[2001:db8::7]:8443"] {
             assert_eq!(refused(&names, &Method::GET, &headers(&[("host", host)])), None, "{host}");
         }
-        for host in ["evil.example", "clinic.example", "clinic.example:443", "clinic.example:8443.evil", "", "localhost"] {
+        for host in
+            ["evil.example", "clinic.example", "clinic.example:443", "clinic.example:8443.evil", "", "localhost"]
+        {
             let status = refused(&names, &Method::GET, &headers(&[("host", host)]));
             assert_eq!(status, Some(StatusCode::MISDIRECTED_REQUEST), "{host}");
         }
@@ -124,7 +130,13 @@ mod tests {
         assert_eq!(status(&[own, ("sec-fetch-site", "same-origin")]), None);
         let forbidden = Some(StatusCode::FORBIDDEN);
         assert_eq!(status(&[]), forbidden);
-        for origin in ["null", "https://evil.example", "http://clinic.example:8443", "https://clinic.example", "https://localhost:8443"] {
+        for origin in [
+            "null",
+            "https://evil.example",
+            "http://clinic.example:8443",
+            "https://clinic.example",
+            "https://localhost:8443",
+        ] {
             assert_eq!(status(&[("origin", origin)]), forbidden, "{origin}");
         }
         for site in ["cross-site", "same-site", "none"] {

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
+use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::Argon2;
 use data_encoding::BASE32_NOPAD;
 use getrandom::SysRng;
 use rand_core::TryRng;
@@ -49,8 +49,23 @@ const RECOVERY_LEN: usize = 10;
 
 /// What everybody tries first; all of them long enough. Compared without case and spaces.
 const KNOWN: &[&str] = &[
-    "password1234", "passwordpassword", "123456789012", "1234567890123", "qwertyuiop12", "qwertzuiop12", "letmeinletmein", "welcome12345", "administrator",
-    "changemechangeme", "iloveyou1234", "abcdefghijkl", "hospital1234", "clinic123456", "safelightsafelight", "safelight123", "correcthorsebatterystaple",
+    "password1234",
+    "passwordpassword",
+    "123456789012",
+    "1234567890123",
+    "qwertyuiop12",
+    "qwertzuiop12",
+    "letmeinletmein",
+    "welcome12345",
+    "administrator",
+    "changemechangeme",
+    "iloveyou1234",
+    "abcdefghijkl",
+    "hospital1234",
+    "clinic123456",
+    "safelightsafelight",
+    "safelight123",
+    "correcthorsebatterystaple",
 ];
 
 /// Why a password is not taken.
@@ -109,7 +124,11 @@ impl Passwords {
     }
 
     /// Whether `password` is the one of `hash`. Without a hash, that of nobody is compared: it takes as long, and is wrong.
-    pub(super) async fn is_right(&self, password: Zeroizing<String>, hash: Option<String>) -> Result<bool, ClinicError> {
+    pub(super) async fn is_right(
+        &self,
+        password: Zeroizing<String>,
+        hash: Option<String>,
+    ) -> Result<bool, ClinicError> {
         self.work(move || {
             let somebody = hash.is_some();
             let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
@@ -159,19 +178,24 @@ impl NewCredentials {
 /// `abcd efgh ijkl mnop`.
 fn grouped(code: &str) -> String {
     let lower = code.to_lowercase();
-    let groups: Vec<&str> = (0..lower.len()).step_by(4).filter_map(|at| lower.get(at..lower.len().min(at.saturating_add(4)))).collect();
+    let groups: Vec<&str> =
+        (0..lower.len()).step_by(4).filter_map(|at| lower.get(at..lower.len().min(at.saturating_add(4)))).collect();
     groups.join(" ")
 }
 
 fn recovery_hash(code: &str) -> Option<[u8; 32]> {
-    let bare: Zeroizing<String> = Zeroizing::new(code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase());
+    let bare: Zeroizing<String> =
+        Zeroizing::new(code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase());
     let bytes = Zeroizing::new(BASE32_NOPAD.decode(bare.as_bytes()).ok()?);
-    (bytes.len() == RECOVERY_LEN).then(|| Sha256::new().chain_update(b"safelight/recovery-code").chain_update(&*bytes).finalize().into())
+    (bytes.len() == RECOVERY_LEN)
+        .then(|| Sha256::new().chain_update(b"safelight/recovery-code").chain_update(&*bytes).finalize().into())
 }
 
 /// An authenticator of RFC 6238 as every app has it: SHA-1, six digits, thirty seconds; one step before or after is taken too.
 fn authenticator(secret: &[u8]) -> Option<Totp> {
-    totp_rs::Builder::new().with_algorithm(Algorithm::SHA1).with_digits(6).with_skew(1).with_step_duration(TOTP_STEP).with_secret(secret.to_vec()).build().ok()
+    let secret = <[u8; TOTP_SECRET_LEN]>::try_from(secret).ok()?;
+    let builder = totp_rs::Builder::new().with_algorithm(Algorithm::SHA1).with_digits(6).with_skew(1);
+    builder.with_step_duration(TOTP_STEP).with_secret(secret).build().ok()
 }
 
 /// The step whose code this is.
@@ -226,7 +250,9 @@ pub(super) async fn log_in(console: &Console, attempt: Attempt) -> Result<Option
     let mut tx = catalog.write().await?;
     let how = match (step, recovery_hash(&attempt.code)) {
         (Some(step), _) if credentials::use_step(&mut tx, &person.id, step).await? => Some("password-and-code"),
-        (None, Some(hash)) if credentials::use_recovery_code(&mut tx, &person.id, &hash).await? => Some("password-and-recovery-code"),
+        (None, Some(hash)) if credentials::use_recovery_code(&mut tx, &person.id, &hash).await? => {
+            Some("password-and-recovery-code")
+        }
         _ => None,
     };
     let Some(how) = how else {
@@ -263,7 +289,10 @@ mod tests {
         assert_eq!(check("Clinician1 is in"), Err(WeakPassword::Own));
         assert_eq!(check("zoë quittländer 7"), Err(WeakPassword::Own));
         for known in KNOWN {
-            assert!(known.len() >= MIN_PASSWORD && !known.contains(' '), "{known} would be refused anyhow, or never found");
+            assert!(
+                known.len() >= MIN_PASSWORD && !known.contains(' '),
+                "{known} would be refused anyhow, or never found"
+            );
         }
     }
 
@@ -321,6 +350,9 @@ mod tests {
     fn an_authenticator_is_told_who_and_where_and_nothing_that_breaks_its_address() {
         let person = "clinician1".parse().unwrap();
         let text = otpauth(b"12345678901234567890", "St. Elsewhere & Co?x=1", &person);
-        assert_eq!(&**text, "otpauth://totp/St%20Elsewhere%20%20Cox1:clinician1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=St%20Elsewhere%20%20Cox1");
+        assert_eq!(
+            &**text,
+            "otpauth://totp/St%20Elsewhere%20%20Cox1:clinician1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=St%20Elsewhere%20%20Cox1"
+        );
     }
 }

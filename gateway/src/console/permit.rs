@@ -8,11 +8,11 @@ use safelight_core::ids::{CaptureId, UnixMillis};
 
 use super::Console;
 use super::session::LoggedIn;
+use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::care;
 use crate::clinic::people::Role;
 use crate::clinic::pictures::{self, Handle, Picture, State};
-use crate::clinic::ClinicError;
 
 /// Why there is no grant.
 #[derive(Debug)]

@@ -88,10 +88,7 @@ pub(super) async fn label(console: &Console, grant: &Grant<ViewPicture>) -> Resu
 }
 
 /// Who the patient of a picture is.
-pub(super) async fn patient_of(
-    console: &Console,
-    grant: &Grant<ViewPicture>,
-) -> Result<PatientIdentity, Unreadable> {
+pub(super) async fn patient_of(console: &Console, grant: &Grant<ViewPicture>) -> Result<PatientIdentity, Unreadable> {
     let (_, patient) = grant.subject();
     let identity = sealed::identity(console.desk.clinic(), &*vault(console)?, patient).await?;
     identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))

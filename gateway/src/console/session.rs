@@ -68,7 +68,10 @@ impl Secret {
     /// From the cookie of a request. Of two of that name neither is believed.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut own = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == COOKIE);
+        let mut own = all
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(name, _)| *name == COOKIE);
         let (_, value) = own.next()?;
         let bytes = BASE64URL_NOPAD.decode(value.as_bytes()).ok().map(Zeroizing::new)?;
         let secret = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
@@ -180,7 +183,8 @@ impl<T: DeserializeOwned> FromRequest<Console> for Posted<T> {
         let by = LoggedIn::from_request_parts(&mut parts, console).await.map_err(IntoResponse::into_response)?;
         let body = axum::body::to_bytes(body, MAX_FORM_LEN).await;
         let body = Zeroizing::new(body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?.to_vec());
-        let token: FormToken = serde_urlencoded::from_bytes(&body).map_err(|_| StatusCode::FORBIDDEN.into_response())?;
+        let token: FormToken =
+            serde_urlencoded::from_bytes(&body).map_err(|_| StatusCode::FORBIDDEN.into_response())?;
         if !bool::from(token.token.as_bytes().ct_eq(by.token.as_bytes())) {
             return Err(StatusCode::FORBIDDEN.into_response());
         }

@@ -27,26 +27,30 @@ pub(super) const LOGIN_JOIN: &str = "You have a code to begin with?";
 
 pub(super) const JOIN_TITLE: &str = "Begin";
 pub(super) const JOIN_CODE: &str = "Code";
-pub(super) const JOIN_CODE_HINT: &str = "Four groups of four, from whoever runs Safelight here, or from the gateway's terminal.";
+pub(super) const JOIN_CODE_HINT: &str =
+    "Four groups of four, from whoever runs Safelight here, or from the gateway's terminal.";
 pub(super) const JOIN_SUBMIT: &str = "Go on";
 pub(super) const JOIN_WRONG: &str = "This code does not hold, or not any more. Ask for a new one.";
 pub(super) const JOIN_FIRST_TITLE: &str = "The first admin";
-pub(super) const JOIN_FIRST_LEAD: &str =
-    "This account runs phones, people and the vault. It sees no pictures. Give clinicians accounts of their own afterwards.";
+pub(super) const JOIN_FIRST_LEAD: &str = "This account runs phones, people and the vault. It sees no pictures. Give clinicians accounts of their own afterwards.";
 pub(super) const JOIN_PERSON_TITLE: &str = "Your account";
 pub(super) const JOIN_PERSON_LEAD: &str = "Choose a password, and put Safelight into your authenticator.";
 pub(super) const JOIN_ID: &str = "Id";
-pub(super) const JOIN_ID_HINT: &str = "Short, and for good: it stands in the log. Letters, digits, dots, hyphens and underscores.";
+pub(super) const JOIN_ID_HINT: &str =
+    "Short, and for good: it stands in the log. Letters, digits, dots, hyphens and underscores.";
 pub(super) const JOIN_NAME: &str = "Name";
 pub(super) const JOIN_PASSWORD: &str = "Password";
-pub(super) const JOIN_PASSWORD_HINT: &str = "Twelve characters or more. A few words that belong together only for you are best.";
+pub(super) const JOIN_PASSWORD_HINT: &str =
+    "Twelve characters or more. A few words that belong together only for you are best.";
 pub(super) const JOIN_TOTP: &str = "Authenticator";
-pub(super) const JOIN_TOTP_HINT: &str = "Scan this with an authenticator app, or type the key. Then enter the code that it shows.";
+pub(super) const JOIN_TOTP_HINT: &str =
+    "Scan this with an authenticator app, or type the key. Then enter the code that it shows.";
 pub(super) const JOIN_TOTP_KEY: &str = "Key";
 pub(super) const JOIN_TOTP_ALT: &str = "QR code for an authenticator app; the key stands below";
 pub(super) const JOIN_TOTP_CODE: &str = "Code that it shows now";
 pub(super) const JOIN_FINISH: &str = "Make the account";
-pub(super) const JOIN_BAD_ID: &str = "This id cannot be used: 1 to 64 letters, digits, dots, hyphens or underscores, and nobody else's.";
+pub(super) const JOIN_BAD_ID: &str =
+    "This id cannot be used: 1 to 64 letters, digits, dots, hyphens or underscores, and nobody else's.";
 pub(super) const JOIN_BAD_NAME: &str = "Enter a name of 1 to 64 characters.";
 pub(super) const JOIN_BAD_CODE: &str = "The authenticator's code was not right. Enter the one that it shows now.";
 pub(super) const JOIN_SHORT: &str = "The password is shorter than twelve characters.";
@@ -55,8 +59,7 @@ pub(super) const JOIN_KNOWN: &str = "This password is one that everybody tries f
 pub(super) const JOIN_OWN: &str = "The password has your own name in it. Choose another.";
 
 pub(super) const CODES_TITLE: &str = "Recovery codes";
-pub(super) const CODES_LEAD: &str =
-    "Each works once in the place of the authenticator's code. They are shown now and never again: print them, or write them down, and lock them away.";
+pub(super) const CODES_LEAD: &str = "Each works once in the place of the authenticator's code. They are shown now and never again: print them, or write them down, and lock them away.";
 pub(super) const CODES_GO_ON: &str = "I have them. Go on";
 
 pub(super) const PATIENTS_TITLE: &str = "Patients";
@@ -70,7 +73,6 @@ pub(super) const BORN: &str = "born";
 pub(super) const PATIENT_TEAM: &str = "Care team";
 pub(super) const PATIENT_NO_PICTURES: &str = "No pictures.";
 pub(super) const PATIENT_BACK: &str = "All patients";
-pub(super) const PATIENT_OPEN: &str = "Open";
 
 pub(super) const PICTURE_BACK: &str = "All pictures of this patient";
 pub(super) const PICTURE_TAKEN: &str = "Taken";
@@ -84,7 +86,8 @@ pub(super) const PICTURE_CONSENT_TEACHING: &str = "for teaching too";
 pub(super) const PICTURE_CONSENT_PUBLICATION: &str = "for publication too";
 pub(super) const PICTURE_NOTE: &str = "Note";
 pub(super) const PICTURE_STORED: &str = "Stored";
-pub(super) const PICTURE_VERIFIED: &str = "Signature, digest and seal verified";
+pub(super) const PICTURE_STATE: &str = "Checked";
+pub(super) const PICTURE_VERIFIED: &str = "signature, digest and seal";
 pub(super) const PICTURE_ENTRY: &str = "Entry of the intake log";
 pub(super) const PICTURE_LOOK: &str = "Look at this";
 pub(super) const PICTURE_ALT: &str = "Photograph";
@@ -107,7 +110,8 @@ pub(super) const PEOPLE_ADD: &str = "Add somebody";
 pub(super) const PEOPLE_ADD_SUBMIT: &str = "Add";
 pub(super) const PEOPLE_ROLE: &str = "Role";
 pub(super) const PEOPLE_CODE: &str = "Code to begin with";
-pub(super) const PEOPLE_CODE_HINT: &str = "Give it to this person and nobody else. It holds for a day, once, and is not shown again. They enter it at";
+pub(super) const PEOPLE_CODE_HINT: &str =
+    "Give it to this person and nobody else. It holds for a day, once, and is not shown again. They enter it at";
 pub(super) const PEOPLE_DISABLE: &str = "Shut out";
 pub(super) const PEOPLE_ENABLE: &str = "Let in again";
 pub(super) const PEOPLE_DISABLED: &str = "shut out";
@@ -117,7 +121,8 @@ pub(super) const PEOPLE_LAST_ADMIN: &str = "Not done: nobody would be left who r
 pub(super) const PEOPLE_EXISTS: &str = "Not added: there is somebody of this id, or the id or the name cannot be used.";
 
 pub(super) const VAULT_TITLE: &str = "Vault";
-pub(super) const VAULT_OPEN: &str = "The vault is unlocked. Pictures are verified as they arrive, and clinicians see those of their patients.";
+pub(super) const VAULT_OPEN: &str =
+    "The vault is unlocked. Pictures are verified as they arrive, and clinicians see those of their patients.";
 pub(super) const VAULT_LOCKED: &str = "The vault is locked. Pictures are taken in and wait; nobody sees any.";
 pub(super) const VAULT_PASSPHRASE: &str = "Passphrase";
 pub(super) const VAULT_UNLOCK: &str = "Unlock";
@@ -139,7 +144,9 @@ pub(super) const ACCOUNT_LAST: &str = "last used";
 pub(super) const NOT_FOUND_TITLE: &str = "Not found";
 pub(super) const NOT_FOUND: &str = "There is no such page, or it is not for you. If you treat this patient, take a picture, or ask a colleague of the care team to add you.";
 pub(super) const LOCKED_TITLE: &str = "The vault is locked";
-pub(super) const LOCKED: &str = "Nobody can see pictures until an admin unlocks the vault. What phones send is taken in meanwhile.";
+pub(super) const LOCKED: &str =
+    "Nobody can see pictures until an admin unlocks the vault. What phones send is taken in meanwhile.";
 pub(super) const FAILED_TITLE: &str = "That did not work";
-pub(super) const FAILED: &str = "The gateway could not do this. Try again; if it stays, tell your clinic's IT: its log says why.";
+pub(super) const FAILED: &str =
+    "The gateway could not do this. Try again; if it stays, tell your clinic's IT: its log says why.";
 pub(super) const HOME: &str = "To the first page";

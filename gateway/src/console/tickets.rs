@@ -92,13 +92,25 @@ impl Tickets {
     }
 
     /// Whether a ticket of this name shows `picture` as a thumbnail to this session.
-    pub(super) fn thumbnail(&self, who: &LoggedIn, name: &str, picture: Picture, now: UnixMillis) -> Option<MayShowThumbnail> {
+    pub(super) fn thumbnail(
+        &self,
+        who: &LoggedIn,
+        name: &str,
+        picture: Picture,
+        now: UnixMillis,
+    ) -> Option<MayShowThumbnail> {
         let (Shows::Thumbnails(patient) | Shows::Picture(_, patient)) = self.find(who, name, now)?;
         is_verified_of(&picture, &patient).then_some(MayShowThumbnail(picture))
     }
 
     /// Whether it shows it whole.
-    pub(super) fn picture(&self, who: &LoggedIn, name: &str, picture: Picture, now: UnixMillis) -> Option<MayShowPicture> {
+    pub(super) fn picture(
+        &self,
+        who: &LoggedIn,
+        name: &str,
+        picture: Picture,
+        now: UnixMillis,
+    ) -> Option<MayShowPicture> {
         let Shows::Picture(capture, patient) = self.find(who, name, now)? else { return None };
         (capture == picture.capture && is_verified_of(&picture, &patient)).then_some(MayShowPicture(picture))
     }
@@ -106,7 +118,10 @@ impl Tickets {
     fn find(&self, who: &LoggedIn, name: &str, now: UnixMillis) -> Option<Shows> {
         let name = <[u8; 16]>::try_from(HEXLOWER.decode(name.as_bytes()).ok()?).ok()?;
         let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tickets.get(&name).filter(|ticket| ticket.session == who.session && ticket.until > now).map(|ticket| ticket.shows)
+        tickets
+            .get(&name)
+            .filter(|ticket| ticket.session == who.session && ticket.until > now)
+            .map(|ticket| ticket.shows)
     }
 }
 

@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Why the console cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub enum ConsoleTlsError {
+pub(super) enum ConsoleTlsError {
     /// A file.
     #[error(transparent)]
     File(#[from] KeyFileError),
@@ -67,7 +67,8 @@ impl Certificates {
         let folder = console.desk.clinic().folder().to_owned();
         let key = load_or_make_key(&folder)?;
         let hosts = super::guards::certified(&console.inner.names);
-        let held = keyfile::read_certificates(&folder.join(CERTIFICATE_FILE)).ok().and_then(|chain| chain.into_iter().next());
+        let held =
+            keyfile::read_certificates(&folder.join(CERTIFICATE_FILE)).ok().and_then(|chain| chain.into_iter().next());
         let usable = held.filter(|der| is_usable(der, &key, &hosts, console.desk.now()));
         let der = match usable {
             Some(der) => der,
@@ -95,7 +96,9 @@ impl Certificates {
             };
             match renewed {
                 Ok(renewed) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed,
-                Err(error) => tracing::error!(code = "console-certificate", %error, "the console's certificate was not renewed"),
+                Err(error) => {
+                    tracing::error!(code = "console-certificate", %error, "the console's certificate was not renewed")
+                }
             }
         }
     }
@@ -159,9 +162,10 @@ fn configured(
     der: &[u8],
     key: &SoftwareKey,
 ) -> Result<(Validity, Arc<ServerConfig>), ConsoleTlsError> {
-    let pkcs8 = key.to_pkcs8_der().map_err(|_| ConsoleTlsError::Randomness)?;
+    let pkcs8 = key.to_pkcs8().map_err(|_| ConsoleTlsError::Randomness)?;
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(pkcs8.to_vec()));
-    let chain = vec![CertificateDer::from(der.to_vec()), CertificateDer::from(console.desk.clinic().ca.certificate().to_vec())];
+    let chain =
+        vec![CertificateDer::from(der.to_vec()), CertificateDer::from(console.desk.clinic().ca.certificate().to_vec())];
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(ConsoleTlsError::Tls)?

@@ -132,7 +132,18 @@ impl Story {
         let any_port = "127.0.0.1:0";
         let init = args(&["init", "--data"]).path(data).flag("--passphrase-file").path(passphrase);
         let init = init.flag("--recovery-out").path(recovery).flag("--host").flag("127.0.0.1");
-        self.program.run(&init.flag("--listen").flag(any_port).flag("--enrol-listen").flag(any_port).flag("--console-listen").flag(any_port).0).await?;
+        self.program
+            .run(
+                &init
+                    .flag("--listen")
+                    .flag(any_port)
+                    .flag("--enrol-listen")
+                    .flag(any_port)
+                    .flag("--console-listen")
+                    .flag(any_port)
+                    .0,
+            )
+            .await?;
         self.step("init", "keys, two stores and a recovery kit have been made")?;
 
         let serve = args(&["serve", "--data"]).path(data).flag("--passphrase-file").path(passphrase);

@@ -119,7 +119,8 @@ impl Ca {
             Err(_) => ia5(host).map(SanType::DnsName),
         };
         let names = hosts.iter().map(name).collect::<Result<Vec<_>, _>>()?;
-        let mut params = end_entity("safelight console", SanType::DnsName(ia5("localhost")?), ExtendedKeyUsagePurpose::ServerAuth);
+        let mut params =
+            end_entity("safelight console", SanType::DnsName(ia5("localhost")?), ExtendedKeyUsagePurpose::ServerAuth);
         params.subject_alt_names = names;
         self.issue(key, params, CONSOLE_LIFETIME, dating.into(), rng)
     }

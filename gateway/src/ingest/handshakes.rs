@@ -5,9 +5,11 @@
 //! must show first that its address is real (QUIC Retry, RFC 9000 section 8.1.2), so that nobody can use up another's share.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::network::network;
 
 /// Places that are given without a look at whether the address is real.
 const BEFORE_RETRY: usize = 64;

@@ -38,7 +38,17 @@ impl Gateway {
         std::fs::write(gateway.passphrase(), "a passphrase for a benchmark\n").expect("the passphrase");
         let made = gateway
             .command("init")
-            .args(["--host", "127.0.0.1", "--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0", "--recovery-out"])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--listen",
+                "127.0.0.1:0",
+                "--enrol-listen",
+                "127.0.0.1:0",
+                "--console-listen",
+                "127.0.0.1:0",
+                "--recovery-out",
+            ])
             .arg(gateway.home.path().join("recovery"))
             .arg("--passphrase-file")
             .arg(gateway.passphrase())

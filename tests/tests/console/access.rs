@@ -38,7 +38,8 @@ fn whoever_took_a_picture_finds_the_patient_and_sees_the_picture_and_it_is_on_re
     let whole = image(author, &clinic.picture);
     let shown = author.get(&whole);
     assert_eq!((shown.status, shown.header("content-type")), (200, "image/jpeg"));
-    let sent = strip(clinic.gateway.at("photo.jpg").as_path(), &clinic.gateway.at("")).unwrap_or_else(|refused| panic!("{refused}"));
+    let sent = strip(clinic.gateway.at("photo.jpg").as_path(), &clinic.gateway.at(""))
+        .unwrap_or_else(|refused| panic!("{refused}"));
     assert!(shown.body == sent, "another picture");
 
     let done = clinic.done_by("person:clinician1");
@@ -61,7 +62,14 @@ fn c04_what_is_another_patients_is_what_does_not_exist() {
             let answer = browser.get(path);
             assert_eq!((answer.status, &answer.body), (absent.status, &absent.body), "{path}");
         }
-        for path in ["/patients/..", "/patients/%2e%2e", "/pictures/%00", "/images/x/y", "/thumbnails/../log", "/pictures/c%c0%ae"] {
+        for path in [
+            "/patients/..",
+            "/patients/%2e%2e",
+            "/pictures/%00",
+            "/images/x/y",
+            "/thumbnails/../log",
+            "/pictures/c%c0%ae",
+        ] {
             assert!([400, 404].contains(&browser.get(path).status), "{path}");
         }
     }
@@ -94,10 +102,18 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{file}", "console.css")
     };
     let mut nobody = browser(&clinic.gateway);
-    let people = [(Role::Admin, &mut clinic.admin), (Role::Clinician, &mut clinic.author), (Role::PrivacyOfficer, &mut clinic.officer)];
+    let people = [
+        (Role::Admin, &mut clinic.admin),
+        (Role::Clinician, &mut clinic.author),
+        (Role::PrivacyOfficer, &mut clinic.officer),
+    ];
     for (method, route, who) in ROUTES {
         nobody.cookie = None;
-        let answer = if *method == "get" { nobody.ask("GET", &path(route), &[], None) } else { nobody.submit(&path(route), &[("token", "x")]) };
+        let answer = if *method == "get" {
+            nobody.ask("GET", &path(route), &[], None)
+        } else {
+            nobody.submit(&path(route), &[("token", "x")])
+        };
         if *who != Who::Anybody {
             assert_eq!((answer.status, answer.header("location")), (303, "/login"), "{method} {route} as nobody");
         }
@@ -119,7 +135,15 @@ fn every_route_is_for_whom_the_list_says() {
             let forged = member.browser.submit(&path(route), &[("token", "x")]);
             assert_eq!(forged.status, 403, "{method} {route} as {role:?} without a token");
             let token = member.browser.get("/account").field("token");
-            let form = [("token", token.as_str()), ("query", "x"), ("id", "somebody"), ("name", "Some Body"), ("role", "clinician"), ("session", "00"), ("passphrase", "wrong")];
+            let form = [
+                ("token", token.as_str()),
+                ("query", "x"),
+                ("id", "somebody"),
+                ("name", "Some Body"),
+                ("role", "clinician"),
+                ("session", "00"),
+                ("passphrase", "wrong"),
+            ];
             let answer = member.browser.submit(&path(route), &form);
             let expected: &[u16] = if may { &[200, 303, 404, 422] } else { &[404] };
             assert!(expected.contains(&answer.status), "{method} {route} as {role:?}: {}", answer.status);

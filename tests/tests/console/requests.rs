@@ -27,7 +27,10 @@ fn c14_c16_every_answer_says_what_a_browser_may_do_with_it() {
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{path}: {policy}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
-        assert!(!answer.text().contains("<script>") && !answer.text().contains(" onload="), "{path} has a script in it");
+        assert!(
+            !answer.text().contains("<script>") && !answer.text().contains(" onload="),
+            "{path} has a script in it"
+        );
     }
     // A host that is not this console's, as an attacker's name that points here would have it.
     for host in ["evil.example", "evil.example:8443", "127.0.0.1"] {
@@ -99,7 +102,10 @@ fn walk(path: &std::path::Path) -> Vec<std::path::PathBuf> {
 fn c03_markup_in_names_and_notes_is_text() {
     let mut clinic = Clinic::open();
     let evil = "<script>alert(1)</script><img src=x onerror=alert(2)>";
-    let label = LABEL.replace("Quittländer, Zoë", evil).replace("left forearm", "\\\"><svg onload=alert(3)>").replace("MRN-77812-04", "X-1");
+    let label = LABEL
+        .replace("Quittländer, Zoë", evil)
+        .replace("left forearm", "\\\"><svg onload=alert(3)>")
+        .replace("MRN-77812-04", "X-1");
     let label = label.replace('}', ",\"note\":\"</dd><script>alert(4)</script>\"}");
     let folder = clinic.gateway.path("room3");
     let photo = clinic.gateway.path("photo.jpg");
@@ -126,7 +132,15 @@ fn c03_markup_in_names_and_notes_is_text() {
 #[test]
 fn c06_c19_addresses_are_parsed_and_lead_nowhere_else() {
     let mut clinic = Clinic::open();
-    for path in ["//evil.example", "/login?next=https://evil.example", "/static/../clinic.db", "/static/%2e%2e%2fclinic.db", "/static/console.css%00", "/log?before=-1", "/log?before=99999999999999999999"] {
+    for path in [
+        "//evil.example",
+        "/login?next=https://evil.example",
+        "/static/../clinic.db",
+        "/static/%2e%2e%2fclinic.db",
+        "/static/console.css%00",
+        "/log?before=-1",
+        "/log?before=99999999999999999999",
+    ] {
         let answer = clinic.officer.browser.ask("GET", path, &[], None);
         assert!([200, 400, 404].contains(&answer.status), "{path}: {}", answer.status);
         assert!(!answer.header("location").contains("evil"), "{path}");

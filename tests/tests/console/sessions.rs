@@ -1,7 +1,7 @@
 //! Log-in, and what a session is.
 
-use safelight_tests::staff::{PASSWORD, browser, digits, first_admin};
 use safelight_tests::gateway::Gateway;
+use safelight_tests::staff::{PASSWORD, browser, digits, first_admin};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Logs in until there is an answer that is not about the code being used: a code of this half minute was used to join.

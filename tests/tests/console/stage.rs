@@ -44,7 +44,14 @@ impl Clinic {
 
     /// The kinds of the access log's entries by this actor, oldest first.
     pub(crate) fn done_by(&self, actor: &str) -> Vec<String> {
-        let is_by = |entry: &serde_json::Value| entry["fields"].as_array().is_some_and(|fields| fields.iter().any(|field| field == actor));
-        self.gateway.log("access").iter().filter(|entry| is_by(entry)).map(|entry| text(entry, "kind").to_owned()).collect()
+        let is_by = |entry: &serde_json::Value| {
+            entry["fields"].as_array().is_some_and(|fields| fields.iter().any(|field| field == actor))
+        };
+        self.gateway
+            .log("access")
+            .iter()
+            .filter(|entry| is_by(entry))
+            .map(|entry| text(entry, "kind").to_owned())
+            .collect()
     }
 }

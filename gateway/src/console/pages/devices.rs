@@ -35,7 +35,9 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
     let _: Grant<ManageDevices> = permit::ask(&console, &who, ManageDevices).await?;
     let mut all = devices::list(&console.desk.clinic().catalog).await?;
     // Whoever waits is looked for first, then the newest.
-    all.sort_by_key(|device| (device.status != Status::Pending, device.status == Status::Revoked, std::cmp::Reverse(device.created_at.0)));
+    all.sort_by_key(|device| {
+        (device.status != Status::Pending, device.status == Status::Revoked, std::cmp::Reverse(device.created_at.0))
+    });
     let row = |device: devices::Device| Row {
         id: device.id.to_string(),
         name: device.name,

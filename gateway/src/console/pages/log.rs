@@ -55,7 +55,13 @@ pub(super) async fn page(State(console): State<Console>, Query(query): Query<Bef
 /// The last two fields of every entry are who and when.
 fn row(index: u64, entry: &[u8]) -> Row {
     let Ok(entry) = Entry::parse(entry) else {
-        return Row { index, time: String::new(), actor: String::new(), kind: HEXLOWER.encode(entry), fields: String::new() };
+        return Row {
+            index,
+            time: String::new(),
+            actor: String::new(),
+            kind: HEXLOWER.encode(entry),
+            fields: String::new(),
+        };
     };
     let mut fields = entry.fields().to_vec();
     let time = match fields.pop() {
@@ -80,6 +86,7 @@ fn field(field: &Field) -> String {
     match field {
         Field::Number(number) => number.to_string(),
         Field::Code(code) => code.clone(),
+        Field::Absent => "-".to_owned(),
         Field::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_slice()) {
             Ok(id) => uuid::Uuid::from_bytes(id).to_string(),
             // A handle, a digest, or a reason that is sealed: its beginning tells them apart.

@@ -75,4 +75,3 @@ pub(super) async fn log_out(State(console): State<Console>, posted: Posted<Nothi
     answer.headers_mut().insert(header::SET_COOKIE, no_cookie());
     Ok(answer)
 }
-

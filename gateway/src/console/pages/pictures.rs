@@ -64,6 +64,8 @@ fn facts(picture: &Picture, label: &Label, device: Option<String>) -> Vec<(&'sta
     facts.extend(label.view.clone().map(|view| (text::PICTURE_VIEW, view)));
     facts.extend(label.note.clone().map(|note| (text::PICTURE_NOTE, note)));
     facts.push((text::PICTURE_STORED, shown::time(picture.stored_at)));
+    // Only what is verified has a page.
+    facts.push((text::PICTURE_STATE, text::PICTURE_VERIFIED.to_owned()));
     facts.push((text::PICTURE_ENTRY, picture.log_index.to_string()));
     facts
 }

@@ -35,7 +35,16 @@ mod tests {
         let known = [0xab; 32];
         let text = reference(&known);
         assert_eq!(handle(&text), Some(known));
-        for wrong in ["", "..", "%2e%2e", &text[1..], &text.to_uppercase(), &format!("{text}a"), &"é".repeat(26), &text.replace('v', "1")] {
+        for wrong in [
+            "",
+            "..",
+            "%2e%2e",
+            &text[1..],
+            &text.to_uppercase(),
+            &format!("{text}a"),
+            &"é".repeat(26),
+            &text.replace('v', "1"),
+        ] {
             assert_eq!(handle(wrong), None, "{wrong}");
         }
         assert_eq!(time(UnixMillis(1_760_000_000_000)), "2025-10-09 08:53 UTC");

@@ -42,7 +42,7 @@ pub(super) async fn unlock(State(console): State<Console>, posted: Posted<Unlock
         let page = shown(&console, &posted.by, &grant, Some(text::VAULT_WRONG))?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
-    let Ok(passphrase) = Passphrase::new(posted.form.passphrase.clone()) else { return wrong() };
+    let Ok(passphrase) = Passphrase::new(&posted.form.passphrase) else { return wrong() };
     match console.desk.unlock(passphrase, grant.by()).await {
         Ok(()) => Ok(Redirect::to("/vault").into_response()),
         Err(ClinicError::Unlock(_)) => wrong(),
