@@ -1,2 +1,69 @@
-// Nothing here decides anything: pages work without it.
+// Zoom, pan and compare. Nothing here decides anything: every page works without it.
 "use strict";
+
+(() => {
+  const stages = [...document.querySelectorAll(".stage")];
+  if (stages.length === 0) return;
+  const images = stages.map((stage) => stage.querySelector("img"));
+  const largest = 12;
+  let scale = 1, x = 0, y = 0;
+
+  // All stages of a page move together: the same place of the same site is compared.
+  const show = () => {
+    const limit = (scale - 1) / 2;
+    x = Math.max(-limit, Math.min(limit, x));
+    y = Math.max(-limit, Math.min(limit, y));
+    for (const image of images) image.style.transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`;
+    for (const stage of stages) stage.classList.toggle("zoomed", scale > 1);
+  };
+  const zoom = (factor) => {
+    const next = Math.max(1, Math.min(largest, scale * factor));
+    x *= next / scale;
+    y *= next / scale;
+    scale = next;
+    show();
+  };
+  const reset = () => { scale = 1; x = 0; y = 0; show(); };
+
+  for (const [index, stage] of stages.entries()) {
+    const size = () => images[index].getBoundingClientRect();
+    stage.addEventListener("wheel", (event) => { event.preventDefault(); zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2); }, { passive: false });
+    stage.addEventListener("dblclick", () => (scale > 1 ? reset() : zoom(3)));
+    stage.addEventListener("pointerdown", (event) => { if (event.button === 0) stage.setPointerCapture(event.pointerId); });
+    stage.addEventListener("pointermove", (event) => {
+      if (!stage.hasPointerCapture(event.pointerId)) return;
+      x += event.movementX / (size().width / scale);
+      y += event.movementY / (size().height / scale);
+      show();
+    });
+    stage.addEventListener("keydown", (event) => {
+      const step = 0.1 * scale;
+      const keys = {
+        "+": () => zoom(1.2), "=": () => zoom(1.2), "-": () => zoom(1 / 1.2), "0": reset,
+        ArrowLeft: () => { x += step; show(); }, ArrowRight: () => { x -= step; show(); },
+        ArrowUp: () => { y += step; show(); }, ArrowDown: () => { y -= step; show(); },
+      };
+      if (keys[event.key] && !event.ctrlKey && !event.metaKey) { event.preventDefault(); keys[event.key](); }
+    });
+  }
+  document.querySelector("[data-zoom-in]")?.addEventListener("click", () => zoom(1.4));
+  document.querySelector("[data-zoom-out]")?.addEventListener("click", () => zoom(1 / 1.4));
+  document.querySelector("[data-zoom-reset]")?.addEventListener("click", reset);
+
+  // Two pictures, one over the other, and a divider between before and after.
+  const slider = document.querySelector("[data-slider]");
+  const board = document.querySelector(".board");
+  if (slider && board && stages.length === 2) {
+    const toggle = document.querySelector("[data-overlay]");
+    const divide = () => { stages[1].style.clipPath = board.classList.contains("overlay") ? `inset(0 0 0 ${slider.value}%)` : ""; };
+    toggle.addEventListener("click", () => {
+      const overlay = board.classList.toggle("overlay");
+      toggle.setAttribute("aria-pressed", String(overlay));
+      slider.hidden = !overlay;
+      divide();
+    });
+    slider.addEventListener("input", divide);
+    toggle.hidden = false;
+  }
+  for (const tool of document.querySelectorAll(".tools")) tool.hidden = false;
+})();

@@ -167,6 +167,12 @@ pub enum Event<'a> {
     PatientViewed([u8; 32]),
     /// A picture is about to be shown.
     PictureViewed(CaptureId, [u8; 32]),
+    /// Somebody has emergency access to a patient, for this reason.
+    EmergencyBegun([u8; 16], [u8; 32], &'a str),
+    /// Somebody asked for emergency access to a number that nobody has.
+    EmergencyMissed,
+    /// The privacy officer has looked at an emergency access, and found this.
+    EmergencyReviewed([u8; 16], &'a str),
     /// The log is about to be read.
     LogRead,
     /// Something was asked for that this person may not have, under this code.
@@ -252,6 +258,9 @@ impl Event<'_> {
             Self::Searched(count) => ("searched", vec![Field::Number(*count)]),
             Self::PatientViewed(patient) => ("patient-viewed", vec![id(patient)]),
             Self::PictureViewed(capture, patient) => ("picture-viewed", vec![id(capture.as_bytes()), id(patient)]),
+            Self::EmergencyBegun(one, patient, reason) => ("emergency-begun", vec![id(one), id(patient), code(reason)]),
+            Self::EmergencyMissed => ("emergency-missed", vec![]),
+            Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),
             Self::Denied(what) => ("denied", vec![code(what)]),
         };

@@ -9,14 +9,14 @@
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
 //! | `revocations` | what had come from a device when its revocation came into force |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
-//! | `invitations` | what brings devices, and how often it was tried |
+//! | [`inviting`], `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
 //! | `rollover` | from one CA to the next |
 //! | [`receipt_key`] | from one receipt key to the next |
 //! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
-//! | [`devices`], [`pictures`], [`people`], [`care`], [`access`], [`schema`] | the catalog |
+//! | [`devices`], [`pictures`], [`people`], [`care`], [`emergency`], [`access`], [`schema`] | the catalog |
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
 //! | [`desk`] | what the console may ask of the running process |
@@ -28,10 +28,12 @@ pub mod credentials;
 pub mod desk;
 pub mod devices;
 pub mod directory;
+pub mod emergency;
 mod enrolments;
 mod flags;
 pub mod identity;
 pub mod invitations;
+pub mod inviting;
 pub mod joining;
 pub mod keys;
 pub mod people;
@@ -61,6 +63,7 @@ use std::time::Duration;
 use getrandom::SysRng;
 use safelight_core::device_key::PublicKey;
 use safelight_core::ids::{ClinicId, UnixMillis};
+use safelight_core::invitation::InvitationError;
 use safelight_core::keyset::{KeySet, KeySetError, VerifiedKeySet};
 use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
@@ -120,6 +123,9 @@ pub enum ClinicError {
     /// The key set.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
+    /// An invitation cannot be written.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),

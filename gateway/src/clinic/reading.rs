@@ -1,14 +1,11 @@
 //! Reading what the clinic holds, for somebody at the shell: the access log has it before a byte is read.
 
-use getrandom::SysRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
-use safelight_core::seal;
 use zeroize::Zeroizing;
 
 use super::access::{Actor, Event};
 use super::pictures::{self, Picture, State};
-use super::verify::recipients;
 use super::{Clinic, ClinicError, sealed};
 use crate::vault::Unlocked;
 
@@ -100,8 +97,7 @@ pub async fn open(
         return Err(ReadError::Reason);
     }
     let picture = verified(clinic, capture).await?;
-    let reason = seal::seal_bytes(reason.as_bytes(), &recipients(clinic)?, &mut SysRng);
-    let reason = reason.map_err(|_| ClinicError::Randomness)?;
+    let reason = sealed::words(clinic, reason)?;
     record(clinic, actor, now, &Event::Opened(capture, &reason)).await?;
 
     Ok(sealed::photograph(clinic, vault, &picture).await?)

@@ -161,6 +161,20 @@ CREATE TABLE care (
     PRIMARY KEY (patient, person)
 );
 CREATE INDEX care_person ON care (person, patient);
+CREATE TABLE emergency (
+    id BYTEA PRIMARY KEY,
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    person TEXT NOT NULL REFERENCES person (id),
+    reason TEXT NOT NULL,
+    words BYTEA NOT NULL,
+    begun_at BIGINT NOT NULL,
+    until BIGINT NOT NULL,
+    verdict TEXT NOT NULL DEFAULT '',
+    reviewed_by TEXT,
+    reviewed_at BIGINT
+);
+CREATE INDEX emergency_person ON emergency (person, until);
+CREATE INDEX emergency_review ON emergency (verdict, begun_at);
 INSERT INTO care (patient, person, since)
     SELECT picture.patient, picture.operator, MIN(picture.judged_at) FROM picture
     JOIN person ON person.id = picture.operator

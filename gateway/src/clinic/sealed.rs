@@ -1,5 +1,6 @@
 //! Opening what is sealed: for whoever has unlocked the vault and has put on record that it is opened.
 
+use getrandom::SysRng;
 use safelight_core::label::Label;
 use safelight_core::manifest::SignedManifest;
 use safelight_core::seal;
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::identity::PatientIdentity;
 use super::pictures::{self, Handle, Picture};
-use super::verify::patient_header;
+use super::verify::{patient_header, recipients};
 use super::{Clinic, ClinicError};
 use crate::store::blobs::{Blob, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{HeaderId, Headers, Kind};
@@ -77,6 +78,11 @@ pub async fn photograph(
 ) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
     let file = age_file(clinic, picture).await?;
     open(vault, &file)
+}
+
+/// Words that only whoever opens the vault may read again, such as a reason.
+pub fn words(clinic: &Clinic, words: &str) -> Result<Vec<u8>, ClinicError> {
+    seal::seal_bytes(words.as_bytes(), &recipients(clinic)?, &mut SysRng).map_err(|_| ClinicError::Randomness)
 }
 
 async fn open_payload(clinic: &Clinic, picture: &Picture) -> Result<Box<dyn Blob>, ClinicError> {

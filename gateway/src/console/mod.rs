@@ -49,6 +49,8 @@ struct Inner {
     clinic_name: String,
     /// `host:port` and `host` as a browser may name this console.
     names: Vec<String>,
+    /// Where phones are enrolled, as invitations say it.
+    enrol_addresses: Vec<String>,
     /// Where people are told that it is.
     address: String,
     passwords: login::Passwords,
@@ -71,6 +73,7 @@ impl Console {
         let inner = Inner {
             clinic_name: config.clinic_name.clone(),
             names: guards::names(&config.hosts, listen.port()),
+            enrol_addresses: config.enrol_addresses(),
             address: config.console_address().unwrap_or_default(),
             passwords: login::Passwords::default(),
             throttle: throttle::Throttle::default(),

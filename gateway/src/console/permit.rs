@@ -10,9 +10,10 @@ use super::Console;
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::care;
 use crate::clinic::people::Role;
 use crate::clinic::pictures::{self, Handle, Picture, State};
+use crate::clinic::{care, emergency};
+use crate::store::catalog::Catalog;
 
 /// Why there is no grant.
 #[derive(Debug)]
@@ -93,6 +94,12 @@ pub(super) async fn ask<R: Right>(console: &Console, who: &LoggedIn, right: R) -
     Ok(Grant { by: who.actor(), at: console.desk.now(), subject })
 }
 
+/// Whoever treats a patient, or has emergency access.
+async fn may_see(catalog: &Catalog, patient: &Handle, who: &LoggedIn, now: UnixMillis) -> Result<bool, ClinicError> {
+    let person = &who.person.id;
+    Ok(care::is_on(catalog, patient, person, now).await? || emergency::is_open(catalog, patient, person, now).await?)
+}
+
 /// To search among the patients whom one treats.
 #[derive(Debug)]
 pub(super) struct SearchPatients;
@@ -125,8 +132,7 @@ impl Right for ViewPatient {
 
     async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
         let catalog = &console.desk.clinic().catalog;
-        let on_team = care::is_on(catalog, &self.0, &who.person.id, console.desk.now()).await?;
-        Ok(on_team.then_some(self.0))
+        Ok(may_see(catalog, &self.0, who, console.desk.now()).await?.then_some(self.0))
     }
 
     fn event(subject: &Handle) -> Option<Event<'_>> {
@@ -148,8 +154,7 @@ impl Right for ViewPicture {
         let catalog = &console.desk.clinic().catalog;
         let Some(picture) = pictures::find(catalog, self.0).await? else { return Ok(None) };
         let (State::Verified, Some(patient)) = (picture.state, picture.patient) else { return Ok(None) };
-        let on_team = care::is_on(catalog, &patient, &who.person.id, console.desk.now()).await?;
-        Ok(on_team.then_some((picture, patient)))
+        Ok(may_see(catalog, &patient, who, console.desk.now()).await?.then_some((picture, patient)))
     }
 
     fn event((picture, patient): &(Picture, Handle)) -> Option<Event<'_>> {
@@ -186,6 +191,10 @@ by_role! {
     ManagePeople, "people", Admin, None;
     /// To unlock and lock the vault, which is on record by itself.
     RunVault, "vault", Admin, None;
+    /// To ask for emergency access, which is on record by itself.
+    AskEmergency, "emergency", Clinician, None;
+    /// To look at emergency accesses, and their reasons.
+    ReviewEmergencies, "emergencies", PrivacyOfficer, None;
     /// To read the access log.
     ReadLog, "log", PrivacyOfficer, Some(Event::LogRead);
 }

@@ -6,7 +6,7 @@ use safelight_core::label::Label;
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::permit::{Grant, SearchPatients, ViewPatient, ViewPicture};
+use super::permit::{Grant, ReviewEmergencies, SearchPatients, ViewPatient, ViewPicture};
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
@@ -92,6 +92,17 @@ pub(super) async fn patient_of(console: &Console, grant: &Grant<ViewPicture>) ->
     let (_, patient) = grant.subject();
     let identity = sealed::identity(console.desk.clinic(), &*vault(console)?, patient).await?;
     identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))
+}
+
+/// A reason in words, sealed as pictures are: for the vault and the recovery key.
+pub(super) fn seal_words(console: &Console, words: &str) -> Result<Vec<u8>, ClinicError> {
+    sealed::words(console.desk.clinic(), words)
+}
+
+/// Such a reason, while the vault is unlocked.
+pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
+    let words = console.desk.vault()?.open_small(sealed).ok()?;
+    std::str::from_utf8(&words).ok().map(str::to_owned)
 }
 
 /// A picture, whole and verified to its last chunk, or not at all.

@@ -30,6 +30,9 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// Its last use is written at most so often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
+/// What pages ask for by themselves: nobody is there because of it, and a session must not live on it.
+const POLLED: &[&str] = &["/devices/rows"];
+
 /// A cookie that no other host or path can set or see, that no script reads and no other site's request carries.
 const COOKIE: &str = "__Host-safelight";
 
@@ -136,11 +139,12 @@ impl FromRequestParts<Console> for LoggedIn {
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, NotLoggedIn> {
         let secret = Secret::of(&parts.headers).ok_or(NotLoggedIn::Nobody)?;
-        who(console, &secret).await.map_err(NotLoggedIn::Failed)?.ok_or(NotLoggedIn::Nobody)
+        let polled = POLLED.contains(&parts.uri.path());
+        who(console, &secret, polled).await.map_err(NotLoggedIn::Failed)?.ok_or(NotLoggedIn::Nobody)
     }
 }
 
-async fn who(console: &Console, secret: &Secret) -> Result<Option<LoggedIn>, ClinicError> {
+async fn who(console: &Console, secret: &Secret, polled: bool) -> Result<Option<LoggedIn>, ClinicError> {
     let (catalog, now) = (&console.desk.clinic().catalog, console.desk.now());
     let id = secret.session();
     let Some(session) = sessions::find(catalog, &id).await? else { return Ok(None) };
@@ -153,7 +157,7 @@ async fn who(console: &Console, secret: &Secret) -> Result<Option<LoggedIn>, Cli
     // Asked for every request: whoever was disabled, or lost a role, has lost it now.
     let person = people::find(catalog, &session.person).await?.filter(Person::is_active);
     let Some(person) = person else { return Ok(None) };
-    if now.since(session.seen_at) >= SEEN_EVERY {
+    if !polled && now.since(session.seen_at) >= SEEN_EVERY {
         let mut tx = catalog.write().await?;
         sessions::seen(&mut tx, &id, now).await?;
         tx.commit().await?;

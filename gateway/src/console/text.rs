@@ -94,6 +94,16 @@ pub(super) const PICTURE_ALT: &str = "Photograph";
 pub(super) const THUMBNAIL_NONE: &str = "no preview";
 
 pub(super) const DEVICES_TITLE: &str = "Phones";
+pub(super) const DEVICES_INVITE: &str = "Invite a phone";
+pub(super) const DEVICES_INVITE_NAME: &str = "Name of the phone";
+pub(super) const DEVICES_INVITE_NAME_HINT: &str = "Such as the room that it stays in.";
+pub(super) const DEVICES_INVITE_PERSON: &str = "Whose it is";
+pub(super) const DEVICES_INVITE_SUBMIT: &str = "Show the code";
+pub(super) const DEVICES_INVITE_BAD: &str =
+    "Not made: a phone's name has 1 to 64 bytes of characters that show, and belongs to somebody who works here.";
+pub(super) const DEVICES_INVITED: &str =
+    "Scan this with the phone. Whoever sees it can ask to be let in, once: show it to nobody else. Open until";
+pub(super) const DEVICES_INVITED_ALT: &str = "QR code for the phone";
 pub(super) const DEVICES_NONE: &str = "No phones yet.";
 pub(super) const DEVICES_WORDS: &str = "Does the phone show the same words?";
 pub(super) const DEVICES_APPROVE: &str = "Yes, the same: approve";
@@ -150,3 +160,44 @@ pub(super) const FAILED_TITLE: &str = "That did not work";
 pub(super) const FAILED: &str =
     "The gateway could not do this. Try again; if it stays, tell your clinic's IT: its log says why.";
 pub(super) const HOME: &str = "To the first page";
+
+pub(super) const ZOOM_IN: &str = "Closer";
+pub(super) const ZOOM_OUT: &str = "Further";
+pub(super) const ZOOM_RESET: &str = "Whole";
+pub(super) const ZOOM_HINT: &str = "Plus and minus zoom, arrows move, zero shows all of it.";
+pub(super) const COMPARE: &str = "Compare the chosen";
+pub(super) const COMPARE_PICK: &str = "Choose";
+pub(super) const COMPARE_TITLE: &str = "Compare";
+pub(super) const COMPARE_OVERLAY: &str = "Before and after";
+pub(super) const COMPARE_SLIDER: &str = "Where before ends and after begins";
+pub(super) const COMPARE_FEW_TITLE: &str = "Choose two to four";
+pub(super) const COMPARE_FEW: &str = "Pictures are compared if there are two to four of them, of one body site of one patient. Go back and choose again.";
+
+pub(super) const EMERGENCY_LINK: &str = "In an emergency: a patient whom you do not treat";
+pub(super) const EMERGENCY_TITLE: &str = "Emergency access";
+pub(super) const EMERGENCY_LEAD: &str = "You see the pictures of a patient whom you do not treat, for four hours. The privacy officer is told at once, and asks about it. Your reason is kept.";
+pub(super) const EMERGENCY_NUMBER: &str = "The patient's exact record number";
+pub(super) const EMERGENCY_ISSUER: &str = "Who gave it (leave as it is if it is this clinic's)";
+pub(super) const EMERGENCY_REASON: &str = "Why";
+pub(super) const EMERGENCY_TEXT: &str = "In your own words";
+pub(super) const EMERGENCY_SUBMIT: &str = "Open, on record";
+pub(super) const EMERGENCY_NONE: &str = "There is no patient of this number here. That you asked is on record.";
+pub(super) const EMERGENCY_INCOMPLETE: &str =
+    "Give the number, choose a reason, and say in at least ten characters why.";
+pub(super) const EMERGENCY_WAIT: &str = "Too many numbers that nobody has. Wait a moment, then try again.";
+pub(super) const EMERGENCY_BANNER: &str = "You have emergency access, on record, until";
+pub(super) const EMERGENCY_OTHER: &str = "Another reason";
+pub(super) const EMERGENCY_TREATING: &str = "I treat this patient now";
+pub(super) const EMERGENCY_CONSULT: &str = "A colleague asks me about this patient";
+pub(super) const EMERGENCY_ACUTE: &str = "Acute danger";
+
+pub(super) const NAV_EMERGENCIES: &str = "Emergencies";
+pub(super) const EMERGENCIES_TITLE: &str = "Emergency access";
+pub(super) const EMERGENCIES_LEAD: &str = "Those that nobody has reviewed come first.";
+pub(super) const EMERGENCIES_NONE: &str = "Nobody has had emergency access.";
+pub(super) const EMERGENCIES_PATIENT: &str = "patient";
+pub(super) const EMERGENCIES_UNTIL: &str = "until";
+pub(super) const EMERGENCIES_SEALED: &str = "The words are sealed: they show while the vault is unlocked.";
+pub(super) const EMERGENCIES_JUSTIFIED: &str = "Justified";
+pub(super) const EMERGENCIES_NOT: &str = "Not justified";
+pub(super) const EMERGENCIES_BY: &str = "reviewed by";

@@ -37,7 +37,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         seen: shown::time(session.seen_at),
     };
     html(&Account {
-        frame: Frame::new(&console, &who, "/account"),
+        frame: Frame::new(&console, &who, "/account").await?,
         id: who.person.id.to_string(),
         roles: roles_words(who.person.roles),
         sessions: held.into_iter().map(row).collect(),

@@ -4,14 +4,24 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use safelight_core::ids::DeviceId;
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+use std::time::Duration;
 
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::devices::{self, Status};
+use crate::clinic::inviting::{Prepared, is_device_name};
+use crate::clinic::people;
 use crate::console::permit::{self, Grant, ManageDevices};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
+use crate::enrol::qr;
+
+/// How long an invitation that is shown on the screen stays open.
+const INVITATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 struct Row {
     id: String,
@@ -24,25 +34,72 @@ struct Row {
     since: String,
 }
 
+/// An invitation that was just made.
+struct Invited {
+    qr: String,
+    until: String,
+}
+
 #[derive(Template)]
 #[template(path = "devices.html")]
 struct Devices {
     frame: Frame,
+    problem: Option<&'static str>,
+    invited: Option<Invited>,
+    people: Vec<(String, String)>,
+    token: String,
+    devices: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "device_rows.html")]
+struct DeviceRows {
+    token: String,
     devices: Vec<Row>,
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
-    let _: Grant<ManageDevices> = permit::ask(&console, &who, ManageDevices).await?;
+    let grant = permit::ask(&console, &who, ManageDevices).await?;
+    shown_with(&console, &who, &grant, None, None).await
+}
+
+/// The list alone: while a code is shown, the page asks for it every moment.
+pub(super) async fn rows(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ManageDevices).await?;
+    html(&DeviceRows { token: who.token.clone(), devices: listed(&console, &grant).await? })
+}
+
+async fn shown_with(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ManageDevices>,
+    problem: Option<&'static str>,
+    invited: Option<Invited>,
+) -> Page {
+    let people = people::list(&console.desk.clinic().catalog).await?;
+    let active = people.into_iter().filter(people::Person::is_active);
+    html(&Devices {
+        frame: Frame::new(console, who, "/devices").await?,
+        problem,
+        invited,
+        people: active.map(|person| (person.id.to_string(), person.name)).collect(),
+        token: who.token.clone(),
+        devices: listed(console, grant).await?,
+    })
+}
+
+async fn listed(console: &Console, _: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
     let mut all = devices::list(&console.desk.clinic().catalog).await?;
     // Whoever waits is looked for first, then the newest.
-    all.sort_by_key(|device| {
+    let order = |device: &devices::Device| {
         (device.status != Status::Pending, device.status == Status::Revoked, std::cmp::Reverse(device.created_at.0))
-    });
+    };
+    all.sort_by_key(order);
     let row = |device: devices::Device| Row {
         id: device.id.to_string(),
         name: device.name,
         person: device.person.to_string(),
-        model: device.model,
+        model: if device.model.is_empty() { "-".to_owned() } else { device.model },
         state: device.status.name(),
         state_words: match device.status {
             Status::Pending => text::DEVICES_PENDING,
@@ -52,7 +109,32 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         words: device.words,
         since: shown::time(device.revoked_at.or(device.approved_at).unwrap_or(device.created_at)),
     };
-    html(&Devices { frame: Frame::new(&console, &who, "/devices"), devices: all.into_iter().map(row).collect() })
+    Ok(all.into_iter().map(row).collect())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Invite {
+    name: String,
+    person: String,
+}
+
+pub(super) async fn invite(State(console): State<Console>, posted: Posted<Invite>) -> Page {
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    let (name, person) = (posted.form.name.trim(), posted.form.person.parse::<OperatorId>().ok());
+    let clinic = console.desk.clinic();
+    let known = match &person {
+        Some(person) => people::find(&clinic.catalog, person).await?.filter(people::Person::is_active),
+        None => None,
+    };
+    let Some(known) = known.filter(|_| is_device_name(name)) else {
+        return shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await;
+    };
+    let addresses = console.inner.enrol_addresses.clone();
+    let prepared = Prepared::new(clinic, addresses, name, &known.id, INVITATION_LIFETIME)?;
+    let qr = qr::svg(&prepared.text).map_err(|_| Failure::Template)?;
+    prepared.open(clinic, grant.by()).await?;
+    let invited = Invited { qr, until: shown::time(prepared.expires_at()) };
+    shown_with(&console, &posted.by, &grant, None, Some(invited)).await
 }
 
 pub(super) async fn approve(

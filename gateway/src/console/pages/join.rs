@@ -11,8 +11,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE32_NOPAD;
-use qrcode::QrCode;
-use qrcode::render::svg;
 use safelight_core::manifest::OperatorId;
 use safelight_core::text::is_one_line;
 use serde::Deserialize;
@@ -28,6 +26,7 @@ use crate::console::login::{self, NewCredentials, WeakPassword};
 use crate::console::server::Peer;
 use crate::console::session::{Open, Secret};
 use crate::console::{Console, text};
+use crate::enrol::qr;
 
 /// Longest name of a person, in bytes.
 pub(super) const MAX_NAME_LEN: usize = 64;
@@ -128,10 +127,7 @@ fn account_page(
     let secret = Zeroizing::new(BASE32_NOPAD.encode(totp));
     let clinic = &console.inner.clinic_name;
     let address = login::otpauth(totp, &format!("Safelight {clinic}"), &label);
-    let qr = QrCode::new(address.as_bytes()).map_err(|_| Failure::Template)?;
-    let picture = qr.render::<svg::Color<'_>>().min_dimensions(200, 200).build();
-    // What stands before the element is of no use inside a page.
-    let picture = picture.find("<svg").and_then(|at| picture.get(at..)).unwrap_or_default();
+    let picture = Zeroizing::new(qr::svg(&address).map_err(|_| Failure::Template)?);
     let groups = (0..secret.len()).step_by(4).filter_map(|at| secret.get(at..at.saturating_add(4)));
     html(&Account {
         clinic,
@@ -143,7 +139,7 @@ fn account_page(
         secret: &secret,
         id,
         name: &given.name,
-        qr: picture,
+        qr: &picture,
         key: &groups.collect::<Vec<_>>().join(" "),
     })
 }

@@ -49,7 +49,7 @@ pub(super) async fn page(State(console): State<Console>, Query(query): Query<Bef
         count => log.entries(&mut tx, start, count).await?.iter().map(|(index, entry)| row(*index, entry)).collect(),
     };
     entries.reverse();
-    html(&Log { frame: Frame::new(&console, &who, "/log"), entries, older: (start > 0).then_some(start) })
+    html(&Log { frame: Frame::new(&console, &who, "/log").await?, entries, older: (start > 0).then_some(start) })
 }
 
 /// The last two fields of every entry are who and when.

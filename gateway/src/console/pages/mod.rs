@@ -2,7 +2,9 @@
 
 mod account;
 mod assets;
+mod compare;
 mod devices;
+mod emergency;
 mod join;
 mod log;
 mod login;
@@ -76,9 +78,16 @@ routes! {
     post "/patients/found" patients::found, Who::Has(Role::Clinician);
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
+    get "/compare" compare::page, Who::Has(Role::Clinician);
+    get "/emergency" emergency::page, Who::Has(Role::Clinician);
+    post "/emergency" emergency::begin, Who::Has(Role::Clinician);
+    get "/emergencies" emergency::list, Who::Has(Role::PrivacyOfficer);
+    post "/emergencies/{emergency}" emergency::review, Who::Has(Role::PrivacyOfficer);
     get "/images/{ticket}/{picture}" pictures::image, Who::Has(Role::Clinician);
     get "/thumbnails/{ticket}/{picture}" pictures::thumbnail, Who::Has(Role::Clinician);
     get "/devices" devices::page, Who::Has(Role::Admin);
+    post "/devices" devices::invite, Who::Has(Role::Admin);
+    get "/devices/rows" devices::rows, Who::Has(Role::Admin);
     post "/devices/{device}/approve" devices::approve, Who::Has(Role::Admin);
     post "/devices/{device}/revoke" devices::revoke, Who::Has(Role::Admin);
     get "/people" people::page, Who::Has(Role::Admin);
@@ -117,6 +126,8 @@ pub(super) struct Frame {
     roles: Roles,
     token: String,
     here: &'static str,
+    /// Until when this person has emergency access to somebody.
+    emergency: Option<String>,
 }
 
 /// A place in the navigation.
@@ -126,14 +137,17 @@ struct Item {
 }
 
 impl Frame {
-    fn new(console: &Console, who: &LoggedIn, here: &'static str) -> Self {
-        Self {
+    async fn new(console: &Console, who: &LoggedIn, here: &'static str) -> Result<Self, ClinicError> {
+        let catalog = &console.desk.clinic().catalog;
+        let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
+        Ok(Self {
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,
             token: who.token.clone(),
             here,
-        }
+            emergency: emergency.map(shown::time),
+        })
     }
 
     fn nav(&self) -> Vec<Item> {
@@ -142,6 +156,7 @@ impl Frame {
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
+            (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (None, "/account", text::NAV_ACCOUNT),
         ];

@@ -59,7 +59,7 @@ pub(super) async fn found(State(console): State<Console>, posted: Posted<Search>
 
 async fn whole(console: &Console, who: &LoggedIn, query: String) -> Page {
     let (found, more) = rows(console, who, &query).await?;
-    html(&Patients { frame: Frame::new(console, who, "/patients"), query, found, more })
+    html(&Patients { frame: Frame::new(console, who, "/patients").await?, query, found, more })
 }
 
 async fn rows(console: &Console, who: &LoggedIn, query: &str) -> Result<(Vec<Row>, bool), Failure> {
@@ -107,7 +107,7 @@ pub(super) async fn patient(State(console): State<Console>, Path(reference): Pat
     let pictures = records::timeline(&console, &grant).await?;
     let team = care::team_of(&console.desk.clinic().catalog, grant.subject(), grant.at()).await?;
     html(&Patient {
-        frame: Frame::new(&console, &who, "/patients"),
+        frame: Frame::new(&console, &who, "/patients").await?,
         patient,
         team: team.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         ticket: console.inner.tickets.for_patient(&who, &grant)?,

@@ -59,7 +59,7 @@ async fn shown(
         name: person.name,
     };
     html(&People {
-        frame: Frame::new(console, who, "/people"),
+        frame: Frame::new(console, who, "/people").await?,
         problem,
         code,
         people: people::list(&console.desk.clinic().catalog).await?.into_iter().map(row).collect(),

@@ -42,7 +42,7 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let (picture, handle) = grant.subject();
     let device = devices::find(&console.desk.clinic().catalog, picture.device).await?;
     html(&PicturePage {
-        frame: Frame::new(&console, &who, "/patients"),
+        frame: Frame::new(&console, &who, "/patients").await?,
         patient,
         reference: shown::reference(handle),
         ticket: console.inner.tickets.for_picture(&who, &grant)?,

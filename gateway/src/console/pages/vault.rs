@@ -24,11 +24,11 @@ struct Vault {
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, RunVault).await?;
-    shown(&console, &who, &grant, None)
+    shown(&console, &who, &grant, None).await
 }
 
-fn shown(console: &Console, who: &LoggedIn, _: &Grant<RunVault>, problem: Option<&'static str>) -> Page {
-    html(&Vault { frame: Frame::new(console, who, "/vault"), problem, unlocked: console.desk.vault().is_some() })
+async fn shown(console: &Console, who: &LoggedIn, _: &Grant<RunVault>, problem: Option<&'static str>) -> Page {
+    html(&Vault { frame: Frame::new(console, who, "/vault").await?, problem, unlocked: console.desk.vault().is_some() })
 }
 
 #[derive(Deserialize)]
@@ -38,14 +38,14 @@ pub(super) struct Unlock {
 
 pub(super) async fn unlock(State(console): State<Console>, posted: Posted<Unlock>) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, RunVault).await?;
-    let wrong = || {
-        let page = shown(&console, &posted.by, &grant, Some(text::VAULT_WRONG))?;
+    let wrong = async || {
+        let page = shown(&console, &posted.by, &grant, Some(text::VAULT_WRONG)).await?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
-    let Ok(passphrase) = Passphrase::new(&posted.form.passphrase) else { return wrong() };
+    let Ok(passphrase) = Passphrase::new(&posted.form.passphrase) else { return wrong().await };
     match console.desk.unlock(passphrase, grant.by()).await {
         Ok(()) => Ok(Redirect::to("/vault").into_response()),
-        Err(ClinicError::Unlock(_)) => wrong(),
+        Err(ClinicError::Unlock(_)) => wrong().await,
         Err(error) => Err(error.into()),
     }
 }
