@@ -3,12 +3,17 @@
 use safelight_gateway::clinic::people::Role;
 use safelight_gateway::console::{ROUTES, Who};
 use safelight_tests::browser::Browser;
-use safelight_tests::gateway::phone::strip;
+use safelight_tests::gateway::phone::{LABEL, strip};
+use safelight_tests::gateway::program::{command, finish, safelight};
+use safelight_tests::gateway::text;
 use safelight_tests::staff::browser;
 
 use super::stage::Clinic;
 
 const NAME: &str = "Quittländer, Zoë";
+
+/// Why somebody takes emergency access.
+const WORDS: &str = "bleeding after surgery, colleague not reachable";
 
 /// What a ticket of a page shows.
 fn image(browser: &mut Browser, picture: &str) -> String {
@@ -99,6 +104,7 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{device}", "00000000-0000-4000-8000-000000000000")
             .replace("{person}", "nobody")
             .replace("{ticket}", "00000000000000000000000000000000")
+            .replace("{emergency}", "00000000000000000000000000000000")
             .replace("{file}", "console.css")
     };
     let mut nobody = browser(&clinic.gateway);
@@ -199,4 +205,127 @@ fn with_the_vault_locked_nobody_sees_anything_and_what_arrives_waits() {
     for kind in ["vault-locked", "vault-stayed-locked", "vault-unlocked"] {
         assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
     }
+}
+
+#[test]
+fn c11_emergency_access_needs_the_exact_number_and_a_reason_ends_and_is_reviewed() {
+    let mut clinic = Clinic::open();
+    let patient = clinic.patient.clone();
+    let other = &mut clinic.other;
+    assert_eq!(other.browser.get(&patient).status, 404, "the control");
+    let form = |number: &str, reason: &str, words: &str| {
+        [
+            ("number", number.to_owned()),
+            ("issuer", "clinic".to_owned()),
+            ("reason", reason.to_owned()),
+            ("words", words.to_owned()),
+        ]
+    };
+    let mut ask = |number: &str, reason: &str, words: &str| {
+        let form = form(number, reason, words);
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        other.posts("/emergency", &form)
+    };
+    for (number, reason, words) in [
+        ("MRN-77812-04", "acute", ""),
+        ("MRN-77812-04", "acute", "     "),
+        ("MRN-77812-04", "acute", "because"),
+        ("MRN-77812-04", "", WORDS),
+        ("MRN-77812-04", "curious", WORDS),
+        ("", "acute", WORDS),
+    ] {
+        assert_eq!(ask(number, reason, words).status, 422, "{number} {reason} {words}");
+    }
+    // Near is not there, and a name is no number.
+    for number in ["MRN-77812-05", "MRN", "Quittländer", "%", "MRN-77812-0_"] {
+        let page = ask(number, "acute", WORDS);
+        assert_eq!(page.status, 404, "{number}");
+        assert!(!page.text().contains("Zoë"));
+    }
+    assert_eq!(ask("MRN-77812-04", "acute", WORDS).status, 429, "whoever tries numbers waits");
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let page = ask("mrn-77812-04", "acute", WORDS);
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains(NAME) && page.text().contains("emergency access"), "{}", page.text());
+    assert_eq!(clinic.other.browser.get(&format!("/pictures/{}", clinic.picture)).status, 200);
+    let done = clinic.done_by("person:clinician2");
+    assert_eq!(done.iter().filter(|kind| *kind == "emergency-missed").count(), 5, "{done:?}");
+    let begun = done.iter().position(|kind| kind == "emergency-begun").expect("it is on record");
+    assert!(done.iter().skip(begun).any(|kind| kind == "patient-viewed"), "{done:?}");
+
+    // The reason is for the privacy officer, and lies nowhere in clear.
+    let page = clinic.officer.browser.get("/emergencies");
+    assert!(
+        page.text().contains(WORDS) && page.text().contains("clinician2") && !page.text().contains("Zoë"),
+        "{}",
+        page.text()
+    );
+    let id = page.all_between("action=\"/emergencies/", "\"").pop().expect("one that waits");
+    let catalog = std::fs::read(clinic.gateway.data().join("clinic/clinic.db")).expect("the catalog");
+    assert!(!catalog.windows(WORDS.len()).any(|window| window == WORDS.as_bytes()));
+    clinic.officer.posts(&format!("/emergencies/{id}"), &[("verdict", "not-justified")]);
+    assert_eq!(clinic.other.browser.get(&patient).status, 404, "what was not right ends at once");
+    let again = clinic.officer.posts(&format!("/emergencies/{id}"), &[("verdict", "justified")]);
+    assert_eq!(again.status, 404, "a verdict stands");
+    assert!(clinic.done_by("person:officer").contains(&"emergency-reviewed".to_owned()));
+}
+
+#[test]
+fn two_pictures_of_one_site_are_compared_and_each_look_is_on_record() {
+    let mut clinic = Clinic::open();
+    let photo = clinic.gateway.path("photo.jpg");
+    std::fs::write(&photo, safelight_tests::pictures::small::photo(2)).expect("a file");
+    let folder = clinic.gateway.path("room3");
+    for label in [LABEL.to_owned(), LABEL.replace("left forearm", "back")] {
+        let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
+        finish(command(safelight(), &args), label.as_bytes()).ok();
+    }
+    let all = clinic.gateway.pictures_in(&["verified"], 3);
+    let ids: Vec<&str> = all.iter().map(|picture| text(picture, "id")).collect();
+    let before = clinic.done_by("person:clinician1").iter().filter(|kind| *kind == "picture-viewed").count();
+    let page = clinic.author.browser.get(&format!("/compare?picture={}&picture={}", ids[1], ids[0]));
+    assert_eq!(page.status, 200, "{}", page.text());
+    let shown = page.all_between("src=\"/images/", "\"");
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0].ends_with(ids[0]) && shown[1].ends_with(ids[1]), "what was before stands before: {shown:?}");
+    for image in shown {
+        assert_eq!(clinic.author.browser.get(&format!("/images/{image}")).status, 200);
+    }
+    let after = clinic.done_by("person:clinician1").iter().filter(|kind| *kind == "picture-viewed").count();
+    assert_eq!(after - before, 2);
+    let other_site = format!("/compare?picture={}&picture={}", ids[0], ids[2]);
+    assert_eq!(clinic.author.browser.get(&other_site).status, 422);
+    let foreign = format!("/compare?picture={}&picture={}", ids[0], ids[1]);
+    assert_eq!(clinic.other.browser.get(&foreign).status, 404);
+}
+
+#[test]
+fn a_phone_is_invited_compared_and_approved_on_the_screen() {
+    let mut clinic = Clinic::open();
+    let page = clinic.admin.posts("/devices", &[("name", "Room 4"), ("person", "clinician2")]);
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("<svg"), "{}", page.text());
+    for (name, person) in [("", "clinician2"), ("a\u{202e}b", "clinician2"), ("Room 5", "nobody"), ("Room 5", "")] {
+        let page = clinic.admin.posts("/devices", &[("name", name), ("person", person)]);
+        assert!(!page.text().contains("<svg"), "{name} {person}");
+    }
+    let open: Vec<_> = clinic
+        .gateway
+        .run(&["device", "invitations", "--data", "D", "--json"])
+        .ok()
+        .json()
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    assert_eq!(open.iter().filter(|one| one["status"] == "open").count(), 1);
+    // A phone that waits shows up in the list that the page asks for.
+    let qr = clinic.gateway.path("more.png");
+    clinic.gateway.invite("more", "more.png");
+    let mut enrolling = clinic.gateway.start_enrolling("more", "more.png");
+    let device = clinic.gateway.pending("more", &mut enrolling);
+    let rows = clinic.admin.browser.get("/devices/rows");
+    assert!(rows.text().contains(text(&device, "words")) && !rows.text().contains("<html"), "{} {qr}", rows.text());
+    clinic.admin.posts(&format!("/devices/{}/approve", text(&device, "id")), &[]);
+    enrolling.wait().ok();
+    assert!(clinic.done_by("person:root.admin").contains(&"device-approved".to_owned()));
 }
