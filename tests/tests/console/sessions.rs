@@ -46,7 +46,7 @@ fn c08_c10_an_authenticators_code_and_a_recovery_code_work_once() {
     let gateway = Gateway::serving();
     let mut admin = first_admin(&gateway);
     let recovery = admin.codes.pop().expect("a code");
-    let mut log_in = |code: &str| {
+    let log_in = |code: &str| {
         let mut fresh = browser(&gateway);
         fresh.submit("/login", &[("name", "root.admin"), ("password", PASSWORD), ("code", code)]).status
     };
