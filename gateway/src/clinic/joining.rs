@@ -71,7 +71,7 @@ pub enum For {
     Person(OperatorId),
 }
 
-/// A code for the first admin, in the place of the one before. `None` once there is an admin.
+/// A code for the first admin. Those before it hold on for their time: whoever reads a terminal may have any of them. `None` once there is an admin.
 ///
 /// # Errors
 /// [`ClinicError`] of the catalog, or without randomness.
@@ -81,7 +81,7 @@ pub async fn for_first_admin(clinic: &Clinic, now: UnixMillis) -> Result<Option<
     if people::has_admin(&mut tx).await? {
         return Ok(None);
     }
-    sqlx::query("DELETE FROM join_code WHERE person IS NULL").execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM join_code WHERE until <= $1").bind(int(now.0)?).execute(&mut *tx).await?;
     insert(&mut tx, &code, None, now.plus(FIRST_LIFETIME)).await?;
     tx.commit().await?;
     Ok(Some(code))
@@ -130,7 +130,7 @@ pub async fn find(
     }
 }
 
-/// A code has done its work, and every other that its kind had.
+/// A code has done its work.
 pub async fn used(tx: &mut WriteTx, code: &JoinCode) -> Result<(), ClinicError> {
     sqlx::query("DELETE FROM join_code WHERE hash = $1").bind(code.hash()).execute(&mut **tx).await?;
     Ok(())

@@ -74,10 +74,16 @@ fn refused(names: &[String], method: &Method, headers: &HeaderMap) -> Option<Sta
     match *method {
         Method::GET | Method::HEAD => None,
         Method::POST => {
-            let same_origin =
-                text(header::ORIGIN).is_some_and(|origin| origin.to_lowercase() == format!("https://{host}"));
-            let same_site = text(HeaderName::from_static("sec-fetch-site")).is_none_or(|site| site == "same-origin");
-            (!same_origin || !same_site).then_some(StatusCode::FORBIDDEN)
+            let origin = text(header::ORIGIN).map(str::to_lowercase);
+            let is_own = origin.as_deref() == Some(format!("https://{host}").as_str());
+            // A page that tells nobody where it is sends no origin with its own forms either (Fetch, "append a request `Origin` header"); every
+            // browser that does so says what site it is, which no page can forge.
+            let is_hidden = origin.as_deref().is_none_or(|origin| origin == "null");
+            let allowed = match text(HeaderName::from_static("sec-fetch-site")) {
+                Some(site) => site == "same-origin" && (is_own || is_hidden),
+                None => is_own,
+            };
+            (!allowed).then_some(StatusCode::FORBIDDEN)
         }
         _ => Some(StatusCode::METHOD_NOT_ALLOWED),
     }
@@ -128,7 +134,10 @@ mod tests {
         };
         assert_eq!(status(&[own]), None);
         assert_eq!(status(&[own, ("sec-fetch-site", "same-origin")]), None);
+        assert_eq!(status(&[("origin", "null"), ("sec-fetch-site", "same-origin")]), None, "as browsers send it");
         let forbidden = Some(StatusCode::FORBIDDEN);
+        assert_eq!(status(&[("origin", "null"), ("sec-fetch-site", "cross-site")]), forbidden);
+        assert_eq!(status(&[("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")]), forbidden);
         assert_eq!(status(&[]), forbidden);
         for origin in [
             "null",

@@ -191,6 +191,8 @@ by_role! {
     ManagePeople, "people", Admin, None;
     /// To unlock and lock the vault, which is on record by itself.
     RunVault, "vault", Admin, None;
+    /// To compare pictures, each of which is asked for by itself.
+    ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
     /// To look at emergency accesses, and their reasons.

@@ -9,7 +9,7 @@ use safelight_core::ids::CaptureId;
 use super::patients::site_words;
 use super::{Failure, Frame, Message, html, shown};
 use crate::clinic::identity::PatientIdentity;
-use crate::console::permit::{self, ViewPicture};
+use crate::console::permit::{self, ComparePictures, Grant, ViewPicture};
 use crate::console::records;
 use crate::console::session::LoggedIn;
 use crate::console::{Console, text};
@@ -40,6 +40,7 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
     who: LoggedIn,
 ) -> Result<Response, Failure> {
+    let _: Grant<ComparePictures> = permit::ask(&console, &who, ComparePictures).await?;
     let Some(ids) = chosen(query.as_deref().unwrap_or_default()) else { return choose_again() };
     let (mut pictures, mut of) = (Vec::new(), None);
     for id in ids {
