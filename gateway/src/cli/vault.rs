@@ -229,7 +229,7 @@ fn table(rows: &[Row]) -> String {
 
 /// Every line of it says that it is of the note: whoever may send a picture could write lines that look like another's entry.
 fn note(text: &str) -> String {
-    // Labels that were sealed by a program of before may hold what leads a terminal elsewhere.
+    // A label with what leads a terminal elsewhere does not pass its own check; what is printed does not rest on that.
     let shows = |line: &str| {
         line.chars().filter(|c| !c.is_control() && !['\u{2028}', '\u{2029}'].contains(c)).collect::<String>()
     };
