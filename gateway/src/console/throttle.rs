@@ -62,15 +62,17 @@ impl Throttle {
     /// A try was wrong.
     pub(super) fn wrong(&self, name: &str, from: IpAddr, now: UnixMillis) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MAX_COUNTED {
+        let keys = [person(name), Key::Network(network(from))];
+        let full = MAX_COUNTED.saturating_sub(keys.len());
+        if counts.len() > full {
             counts.retain(|_, count| now.since(count.last) < FORGOTTEN);
         }
-        if counts.len() >= MAX_COUNTED
+        while counts.len() > full
             && let Some(oldest) = counts.iter().min_by_key(|(_, count)| count.last.0).map(|(key, _)| *key)
         {
             counts.remove(&oldest);
         }
-        for key in [person(name), Key::Network(network(from))] {
+        for key in keys {
             let count = counts.entry(key).or_insert(Count { wrong: 0, last: now });
             let since = now.since(count.last);
             count.wrong = if since >= FORGOTTEN { 1 } else { count.wrong.saturating_add(1) };
@@ -126,13 +128,13 @@ mod tests {
         }
         assert_eq!(throttle.wait("anybody", address(1), at(0)), Some(FIRST_WAIT));
         assert_eq!(throttle.wait("anybody", address(2), at(0)), None);
-        for guess in 0..2 * MAX_COUNTED {
+        for guess in 0..MAX_COUNTED {
             throttle.0.lock().unwrap().insert(person(&guess.to_string()), Count { wrong: 1, last: at(1) });
-            if guess > MAX_COUNTED {
-                throttle.wrong("x", address(3), at(2));
-                break;
-            }
         }
-        assert!(throttle.0.lock().unwrap().len() <= MAX_COUNTED + 2);
+        for guess in 0..5 {
+            throttle.wrong(&format!("x{guess}"), address(3 + guess), at(2));
+            assert!(throttle.0.lock().unwrap().len() <= MAX_COUNTED, "after {guess}");
+        }
+        assert_eq!(throttle.0.lock().unwrap()[&person("x4")].wrong, 1, "the newest is counted");
     }
 }
