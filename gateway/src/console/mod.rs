@@ -30,6 +30,7 @@ mod tickets;
 mod tls;
 
 pub use pages::{ROUTES, Route, Who};
+pub use tls::KEY_FILE;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

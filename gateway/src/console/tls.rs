@@ -22,7 +22,8 @@ use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::keyfile::{self, KeyFileError};
 
-const KEY_FILE: &str = "console.key";
+/// Its TLS key, in the clinic process's folder.
+pub const KEY_FILE: &str = "console.key";
 const CERTIFICATE_FILE: &str = "console.crt";
 
 /// Between two looks at whether it is to be renewed.
