@@ -181,6 +181,7 @@ pub(super) const VAULT_TITLE: &str = "Vault";
 pub(super) const VAULT_OPEN: &str =
     "The vault is unlocked. Pictures are verified as they arrive, and clinicians see those of their patients.";
 pub(super) const VAULT_LOCKED: &str = "The vault is locked. Pictures are taken in and wait; nobody sees any.";
+pub(super) const VAULT_NAMES: &str = "Names are being read, so that patients can be searched:";
 pub(super) const VAULT_PASSPHRASE: &str = "Passphrase";
 pub(super) const VAULT_UNLOCK: &str = "Unlock";
 pub(super) const VAULT_LOCK: &str = "Lock";

@@ -110,6 +110,7 @@ routes! {
     post "/review/{person}" review::confirm, Who::Has(Role::Admin);
     get "/system" system::page, Who::Has(Role::Admin);
     get "/vault" vault::page, Who::Has(Role::Admin);
+    get "/vault/names" vault::names, Who::Has(Role::Admin);
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
     post "/vault/lock" vault::lock, Who::Has(Role::Admin);
     get "/log" log::page, Who::Has(Role::PrivacyOfficer);
