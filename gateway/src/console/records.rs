@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use safelight_core::ids::UnixMillis;
+use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
 use zeroize::Zeroizing;
@@ -100,18 +100,36 @@ pub(super) struct Shown {
     pub(super) label: Label,
 }
 
-/// A patient's newest pictures, each with its label. One that cannot be opened is left out, and said in the log.
-pub(super) async fn timeline(console: &Console, grant: &Grant<ViewPatient>) -> Result<Vec<Shown>, Unreadable> {
+/// A patient's newest pictures, or those before one of them, each with its label, and whether there are older ones. One that cannot be opened is left out,
+/// and said in the log. `None` if `before` is not one of this patient's.
+pub(super) async fn timeline(
+    console: &Console,
+    grant: &Grant<ViewPatient>,
+    before: Option<CaptureId>,
+) -> Result<Option<(Vec<Shown>, Option<CaptureId>)>, Unreadable> {
     let vault = vault(console)?;
     let clinic = console.desk.clinic();
+    let start = match before {
+        None => None,
+        Some(before) => {
+            let picture = pictures::find(&clinic.catalog, before).await?;
+            let Some(picture) = picture.filter(|picture| picture.patient == Some(*grant.subject())) else {
+                return Ok(None);
+            };
+            Some((picture.captured_at, picture.capture))
+        }
+    };
     let mut shown = Vec::new();
-    for picture in pictures::timeline(&clinic.catalog, grant.subject(), None, TIMELINE_PAGE).await? {
+    let page = pictures::timeline(&clinic.catalog, grant.subject(), start, TIMELINE_PAGE).await?;
+    let is_full = u32::try_from(page.len()).is_ok_and(|len| len == TIMELINE_PAGE);
+    let last = page.last().map(|picture| picture.capture).filter(|_| is_full);
+    for picture in page {
         match sealed::label(clinic, &vault, &picture).await {
             Ok(label) => shown.push(Shown { picture, label }),
             Err(error) => tracing::error!(capture = %picture.capture, %error, "a label does not open"),
         }
     }
-    Ok(shown)
+    Ok(Some((shown, last)))
 }
 
 /// A picture's label.

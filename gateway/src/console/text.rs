@@ -72,6 +72,7 @@ pub(super) const BORN: &str = "born";
 
 pub(super) const PATIENT_TEAM: &str = "Care team";
 pub(super) const PATIENT_NO_PICTURES: &str = "No pictures.";
+pub(super) const PATIENT_OLDER: &str = "Older pictures";
 pub(super) const PATIENT_BACK: &str = "All patients";
 
 pub(super) const PICTURE_BACK: &str = "All pictures of this patient";

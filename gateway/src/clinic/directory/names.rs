@@ -55,6 +55,7 @@ struct Entry {
 }
 
 impl Names {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
