@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
@@ -81,6 +82,32 @@ impl Browser {
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS");
         let tls = builder.with_root_certificates(roots).with_no_client_auth();
         Self { place: place.to_owned(), cookie: None, tls: Arc::new(tls) }
+    }
+
+    /// The same, and it has a certificate to show to whoever asks for one.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Arc<dyn ResolvesClientCert>) -> Self {
+        let mut tls = ClientConfig::clone(&self.tls);
+        tls.client_auth_cert_resolver = certificate;
+        self.tls = Arc::new(tls);
+        self
+    }
+
+    /// Whether the console takes a connection of another kind than a browser's.
+    ///
+    /// # Panics
+    /// If nothing listens.
+    pub fn takes(&self, tls: ClientConfig, server_name: &str) -> bool {
+        let name = ServerName::try_from(server_name.to_owned()).expect("a name");
+        let mut connection = ClientConnection::new(Arc::new(tls), name).expect("TLS");
+        let mut socket = TcpStream::connect(&self.place).expect("the console listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        while connection.is_handshaking() {
+            if connection.complete_io(&mut socket).is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// A page, wherever it leads.

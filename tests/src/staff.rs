@@ -36,18 +36,30 @@ pub fn browser(gateway: &Gateway) -> Browser {
 #[track_caller]
 pub fn first_admin(gateway: &Gateway) -> Member {
     let code: Value = gateway.run(&["console", "code", "--data", "D", "--json"]).ok().json();
-    join(browser(gateway), text(&code, "code"), &[("id", "root.admin"), ("name", "Ada Admin")], "root.admin")
+    join_first(browser(gateway), text(&code, "code"))
+}
+
+/// The first admin, with a code that the terminal has shown.
+#[track_caller]
+pub fn join_first(browser: Browser, code: &str) -> Member {
+    join(browser, code, &[("id", "root.admin"), ("name", "Ada Admin")], "root.admin")
 }
 
 impl Member {
     /// Adds a colleague, who joins at once.
     #[track_caller]
     pub fn adds(&mut self, gateway: &Gateway, id: &str, name: &str, role: &str) -> Member {
+        self.adds_with(browser(gateway), id, name, role)
+    }
+
+    /// The same, with a browser that has nobody logged in.
+    #[track_caller]
+    pub fn adds_with(&mut self, fresh: Browser, id: &str, name: &str, role: &str) -> Member {
         let token = self.browser.get("/people").field("token");
         let page = self.browser.post("/people", &[("token", &token), ("id", id), ("name", name), ("role", role)]);
         let code =
             page.all_between("<p class=\"words\">", "</p>").pop().unwrap_or_else(|| panic!("no code: {}", page.text()));
-        join(browser(gateway), &code, &[], id)
+        join(fresh, &code, &[], id)
     }
 
     /// Another browser of the same person, logged in with a recovery code.

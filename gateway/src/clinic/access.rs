@@ -177,6 +177,18 @@ pub enum Event<'a> {
     LogRead,
     /// Something was asked for that this person may not have, under this code.
     Denied(&'a str),
+    /// Why a person holds a further role beside those that they have (sealed).
+    FurtherRole(&'a OperatorId, Role, &'a [u8]),
+    /// Everything that a person was logged in to was ended by somebody else.
+    SessionsEnded(&'a OperatorId),
+    /// A person has another name on screens.
+    PersonRenamed(&'a OperatorId),
+    /// An admin has looked at what a person may do, and left it so.
+    AccessConfirmed(&'a OperatorId),
+    /// A device has another name.
+    DeviceRenamed(DeviceId),
+    /// Somebody says that their own device is lost: it may not send any more.
+    DeviceLost(DeviceId),
 }
 
 impl Event<'_> {
@@ -263,6 +275,14 @@ impl Event<'_> {
             Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),
             Self::Denied(what) => ("denied", vec![code(what)]),
+            Self::FurtherRole(person, role, reason) => {
+                ("further-role", vec![code(person.as_str()), code(role.name()), id(reason)])
+            }
+            Self::SessionsEnded(person) => ("sessions-ended", vec![code(person.as_str())]),
+            Self::PersonRenamed(person) => ("person-renamed", vec![code(person.as_str())]),
+            Self::AccessConfirmed(person) => ("access-confirmed", vec![code(person.as_str())]),
+            Self::DeviceRenamed(device) => ("device-renamed", vec![id(device.as_bytes())]),
+            Self::DeviceLost(device) => ("device-lost", vec![id(device.as_bytes())]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -1,5 +1,7 @@
 //! Who treats whom: the care team of a patient. A capture puts its author on it; members may add colleagues.
 
+use std::collections::HashSet;
+
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use sqlx::Row;
@@ -26,16 +28,44 @@ pub async fn is_on(
     Ok(row.is_some())
 }
 
-/// The patients whose team `person` is on at `now`.
-pub async fn patients_of(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> Result<Vec<Handle>, ClinicError> {
+/// The patients whose team `person` is on at `now`, if they are no more than `limit`.
+pub async fn few_patients_of(
+    catalog: &Catalog,
+    person: &OperatorId,
+    now: UnixMillis,
+    limit: u32,
+) -> Result<Option<Vec<Handle>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows =
-        sqlx::query("SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) ORDER BY patient")
-            .bind(person.as_str().to_owned())
-            .bind(int(now.0)?)
-            .fetch_all(&mut *tx)
-            .await?;
-    rows.iter().map(|row| fixed(row, 0)).collect()
+    let rows = sqlx::query("SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3")
+        .bind(person.as_str().to_owned())
+        .bind(int(now.0)?)
+        .bind(i64::from(limit).saturating_add(1))
+        .fetch_all(&mut *tx)
+        .await?;
+    if rows.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
+        return Ok(None);
+    }
+    rows.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>().map(Some)
+}
+
+/// Those of `patients` whose team `person` is on at `now`.
+pub async fn among(
+    catalog: &Catalog,
+    patients: &[Handle],
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<HashSet<Handle>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let places: Vec<String> = (3..).take(patients.len()).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})",
+        places.join(", ")
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    for patient in patients {
+        query = query.bind(patient.to_vec());
+    }
+    query.fetch_all(&mut *tx).await?.iter().map(|row| fixed(row, 0)).collect()
 }
 
 /// Who is on a patient's team at `now`.

@@ -1,13 +1,13 @@
 //! Patients' names and numbers in memory while the vault is unlocked, so that a search opens nothing. Each patient's sealed identity is opened once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+mod names;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use safelight_core::label::folded;
 use tokio::time::sleep;
-use zeroize::Zeroizing;
 
+use self::names::Names;
 use super::identity::PatientIdentity;
 use super::pictures::{self, Handle};
 use super::{ClinicError, Running, sealed};
@@ -21,29 +21,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The names. Empty while the vault is locked.
 #[derive(Default)]
-pub struct Directory(RwLock<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    /// In the order of their coming.
-    entries: Vec<Entry>,
-    places: HashMap<Handle, usize>,
-    /// The last patient's number in the catalog.
-    last: u64,
+pub struct Directory {
+    names: RwLock<Names>,
+    progress: RwLock<Option<Progress>>,
 }
 
-struct Entry {
-    handle: Handle,
-    identity: PatientIdentity,
-    /// What is searched, word by word.
-    words: Vec<Zeroizing<String>>,
-}
-
-impl Entry {
-    /// Sorted by: the words of the name come first.
-    fn key(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(|word| word.as_str())
-    }
+/// How far reading is, for whoever waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Patients whose names were read.
+    pub done: u64,
+    /// Of so many.
+    pub of: u64,
 }
 
 /// A patient who was found.
@@ -56,78 +45,72 @@ pub struct Found {
 }
 
 impl Directory {
-    /// Those of `among` of whom every word of `query` begins a word of name, number or birth date, by name; at most `limit`, and whether there are more.
+    /// Those of `among` of whom every word of `query` begins a word of name, number or birth date, by name; at most `limit`.
     #[must_use]
-    pub fn search(&self, query: &str, among: &[Handle], limit: usize) -> (Vec<Found>, bool) {
-        let query = folded(query);
-        let wanted: Vec<&str> = query.split_whitespace().collect();
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let matches =
-            |entry: &&Entry| wanted.iter().all(|wanted| entry.words.iter().any(|word| word.starts_with(wanted)));
-        let known = |handle: &Handle| inner.places.get(handle).and_then(|place| inner.entries.get(*place));
-        let mut found: Vec<&Entry> = among.iter().filter_map(known).filter(matches).collect();
-        found.sort_by(|a, b| a.key().cmp(b.key()).then(a.handle.cmp(&b.handle)));
-        let more = found.len() > limit;
-        let shown = found.into_iter().take(limit);
-        (shown.map(|entry| Found { handle: entry.handle, identity: entry.identity.clone() }).collect(), more)
+    pub fn among(&self, query: &str, among: &[Handle], limit: usize) -> Vec<Found> {
+        self.read().among(query, among, limit)
+    }
+
+    /// Anybody whom `query` fits, by name, from the one after `after` on; at most `limit`.
+    #[must_use]
+    pub fn matches(&self, query: &str, after: Option<&Found>, limit: usize) -> Vec<Found> {
+        self.read().matches(query, after, limit)
     }
 
     /// Who a patient is.
     #[must_use]
     pub fn get(&self, handle: &Handle) -> Option<PatientIdentity> {
-        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        inner.places.get(handle).and_then(|place| inner.entries.get(*place)).map(|entry| entry.identity.clone())
+        self.read().get(handle).cloned()
     }
 
-    /// How many are known.
+    /// How far it is read, while that takes its time.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).entries.len()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn progress(&self) -> Option<Progress> {
+        *self.progress.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets all. They are wiped.
     pub fn clear(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Inner::default();
+        *self.write() = Names::default();
+        self.set_progress(None);
     }
 
-    async fn load(&self, running: &Running, vault: &Unlocked) -> Result<(), ClinicError> {
+    async fn load(&self, running: &Running, vault: &Arc<Unlocked>) -> Result<(), ClinicError> {
+        let catalog = &running.clinic.catalog;
+        let of = pictures::last_patient_number(catalog).await?;
         loop {
-            let last = self.0.read().unwrap_or_else(PoisonError::into_inner).last;
-            let page = pictures::patients_numbered_after(&running.clinic.catalog, last, PAGE).await?;
-            if page.is_empty() {
+            let last = self.read().last;
+            let page = pictures::identities_after(catalog, last, PAGE).await?;
+            let Some(newest) = page.last().map(|sealed| sealed.number) else {
+                self.set_progress(None);
+                return Ok(());
+            };
+            if of.saturating_sub(last) > u64::from(PAGE) {
+                self.set_progress(Some(Progress { done: last, of }));
+            }
+            let opened = sealed::identities(&running.clinic, vault, page).await?;
+            let mut names = self.write();
+            // Whoever locked the vault meant it.
+            if running.vault.borrow().is_none() {
                 return Ok(());
             }
-            for (number, handle) in page {
-                // Whoever locked the vault meant it.
-                if running.vault.borrow().is_none() {
-                    return Ok(());
-                }
-                // One whose header is destroyed has no name any more, and is left out.
-                let identity = match sealed::identity(&running.clinic, vault, &handle).await {
-                    Ok(identity) => identity,
-                    Err(ClinicError::Destroyed) => None,
-                    Err(error) => return Err(error),
-                };
-                self.learn(number, handle, identity);
+            for (handle, identity) in opened {
+                names.learn(handle, identity);
             }
+            names.last = newest;
         }
     }
 
-    fn learn(&self, number: u64, handle: Handle, identity: Option<PatientIdentity>) {
-        let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        inner.last = inner.last.max(number);
-        let Some(identity) = identity else { return };
-        let words = words(&identity);
-        let place = inner.entries.len();
-        if inner.places.insert(handle, place).is_none() {
-            inner.entries.push(Entry { handle, identity, words });
-        }
+    fn read(&self) -> RwLockReadGuard<'_, Names> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Names> {
+        self.names.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_progress(&self, progress: Option<Progress>) {
+        *self.progress.write().unwrap_or_else(PoisonError::into_inner) = progress;
     }
 }
 
@@ -158,18 +141,4 @@ pub(super) async fn run(running: Arc<Running>) {
             _ = vaults.changed() => {}
         }
     }
-}
-
-/// Name, number, birth date. A number with spaces is also found without them.
-fn words(identity: &PatientIdentity) -> Vec<Zeroizing<String>> {
-    let name = folded(&identity.name);
-    let number = folded(&identity.record_number);
-    let mut words: Vec<_> = name
-        .split_whitespace()
-        .chain(number.split_whitespace())
-        .map(|word| Zeroizing::new(word.trim_matches(',').to_owned()))
-        .collect();
-    words.push(Zeroizing::new(number.split_whitespace().collect()));
-    words.push(Zeroizing::new(identity.birth_date.clone()));
-    words
 }

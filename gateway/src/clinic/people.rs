@@ -9,7 +9,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::ClinicError;
-use super::devices::millis;
+use super::devices::{millis, optional_millis};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// What a person may be.
@@ -106,6 +106,12 @@ pub struct Person {
     pub created_at: UnixMillis,
     /// Since when they may not log in any more.
     pub disabled_at: Option<UnixMillis>,
+    /// When they last logged in.
+    pub logged_in_at: Option<UnixMillis>,
+    /// When an admin last said that they should hold what they hold.
+    pub confirmed_at: Option<UnixMillis>,
+    /// Who said so.
+    pub confirmed_by: Option<String>,
 }
 
 impl Person {
@@ -128,11 +134,13 @@ pub enum Changed {
     LastAdmin,
 }
 
+const COLUMNS: &str = "SELECT id, name, created_at, disabled_at, logged_in_at, confirmed_at, confirmed_by FROM person";
+
 /// Everybody, by id.
 pub async fn list(catalog: &Catalog) -> Result<Vec<Person>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows =
-        sqlx::query("SELECT id, name, created_at, disabled_at FROM person ORDER BY id").fetch_all(&mut *tx).await?;
+    let sql = format!("{COLUMNS} ORDER BY id");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *tx).await?;
     let mut people = rows.iter().map(person_of).collect::<Result<Vec<_>, _>>()?;
     for row in sqlx::query("SELECT person, role FROM person_role").fetch_all(&mut *tx).await? {
         let (id, role): (String, Role) = (row.try_get(0)?, role_of(&row, 1)?);
@@ -150,10 +158,9 @@ pub async fn find(catalog: &Catalog, id: &OperatorId) -> Result<Option<Person>, 
 
 /// One person, as a transaction sees them.
 pub async fn find_in(connection: &mut sqlx::AnyConnection, id: &OperatorId) -> Result<Option<Person>, ClinicError> {
-    let row = sqlx::query("SELECT id, name, created_at, disabled_at FROM person WHERE id = $1")
-        .bind(id.as_str().to_owned())
-        .fetch_optional(&mut *connection)
-        .await?;
+    let sql = format!("{COLUMNS} WHERE id = $1");
+    let row =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_str().to_owned()).fetch_optional(&mut *connection).await?;
     let Some(mut person) = row.as_ref().map(person_of).transpose()? else { return Ok(None) };
     let roles = sqlx::query("SELECT role FROM person_role WHERE person = $1").bind(id.as_str().to_owned());
     for row in roles.fetch_all(connection).await? {
@@ -178,6 +185,33 @@ pub async fn add(tx: &mut WriteTx, id: &OperatorId, name: &str, now: UnixMillis)
     .bind(int(now.0)?)
     .execute(&mut **tx)
     .await?;
+    Ok(changed(done.rows_affected()))
+}
+
+/// Gives a person another name. Nothing if there is no such person.
+pub async fn rename(tx: &mut WriteTx, id: &OperatorId, name: &str) -> Result<Changed, ClinicError> {
+    let done = sqlx::query("UPDATE person SET name = $1 WHERE id = $2 AND name <> $3")
+        .bind(name.to_owned())
+        .bind(id.as_str().to_owned())
+        .bind(name.to_owned())
+        .execute(&mut **tx)
+        .await?;
+    Ok(changed(done.rows_affected()))
+}
+
+/// `by` says that a person should hold what they hold. Nothing if there is no such person.
+pub async fn confirm(
+    tx: &mut WriteTx,
+    id: &OperatorId,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<Changed, ClinicError> {
+    let done = sqlx::query("UPDATE person SET confirmed_at = $1, confirmed_by = $2 WHERE id = $3")
+        .bind(int(now.0)?)
+        .bind(by.as_str().to_owned())
+        .bind(id.as_str().to_owned())
+        .execute(&mut **tx)
+        .await?;
     Ok(changed(done.rows_affected()))
 }
 
@@ -253,12 +287,14 @@ fn role_of(row: &AnyRow, column: usize) -> Result<Role, ClinicError> {
 
 fn person_of(row: &AnyRow) -> Result<Person, ClinicError> {
     let (id, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-    let disabled: Option<i64> = row.try_get(3)?;
     Ok(Person {
         name: if name.is_empty() { id.clone() } else { name },
         id: id.parse().map_err(|_| ClinicError::CatalogDamaged)?,
         roles: Roles::default(),
         created_at: millis(row, 2)?,
-        disabled_at: disabled.map(|_| millis(row, 3)).transpose()?,
+        disabled_at: optional_millis(row, 3)?,
+        logged_in_at: optional_millis(row, 4)?,
+        confirmed_at: optional_millis(row, 5)?,
+        confirmed_by: row.try_get(6)?,
     })
 }

@@ -190,19 +190,36 @@ pub async fn patients_after(catalog: &Catalog, after: Option<Handle>, limit: u32
     rows.iter().map(|row| fixed(row, 0)).collect()
 }
 
-/// Patients in the order of their coming, each with its number: up to `limit` after `number`.
-pub async fn patients_numbered_after(
-    catalog: &Catalog,
-    number: u64,
-    limit: u32,
-) -> Result<Vec<(u64, Handle)>, ClinicError> {
+/// A patient's sealed identity.
+#[derive(Debug)]
+pub struct SealedIdentity {
+    /// The patient's number, in the order of their coming.
+    pub number: u64,
+    /// Whose it is.
+    pub patient: Handle,
+    /// The payload.
+    pub payload: Vec<u8>,
+}
+
+/// Sealed identities in the order of the patients' coming: up to `limit` after `number`.
+pub async fn identities_after(catalog: &Catalog, number: u64, limit: u32) -> Result<Vec<SealedIdentity>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT number, handle FROM patient WHERE number > $1 ORDER BY number LIMIT $2")
+    let rows = sqlx::query("SELECT number, handle, identity FROM patient WHERE number > $1 ORDER BY number LIMIT $2")
         .bind(int(number)?)
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
         .await?;
-    rows.iter().map(|row| Ok((count(row.try_get(0)?)?, fixed(row, 1)?))).collect()
+    let sealed = |row: &AnyRow| {
+        Ok(SealedIdentity { number: count(row.try_get(0)?)?, patient: fixed(row, 1)?, payload: row.try_get(2)? })
+    };
+    rows.iter().map(sealed).collect()
+}
+
+/// The number of the patient who came last; 0 without any.
+pub async fn last_patient_number(catalog: &Catalog) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT COALESCE(MAX(number), 0) FROM patient").fetch_one(&mut *tx).await?;
+    Ok(count(row.try_get(0)?)?)
 }
 
 /// A patient's verified pictures, newest first: up to `limit` before the one of this time and name, or from the newest on.

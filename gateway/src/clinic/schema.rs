@@ -189,5 +189,14 @@ DROP INDEX picture_patient;
 CREATE INDEX picture_timeline ON picture (patient, captured_at, capture)
 ",
         },
+        Migration {
+            number: 7,
+            name: "access-review",
+            sql: "
+ALTER TABLE person ADD COLUMN logged_in_at BIGINT;
+ALTER TABLE person ADD COLUMN confirmed_at BIGINT;
+ALTER TABLE person ADD COLUMN confirmed_by TEXT
+",
+        },
     ]
 }

@@ -1,5 +1,8 @@
 //! Opening what is sealed: for whoever has unlocked the vault and has put on record that it is opened.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use getrandom::SysRng;
 use safelight_core::label::Label;
 use safelight_core::manifest::SignedManifest;
@@ -8,7 +11,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::identity::PatientIdentity;
-use super::pictures::{self, Handle, Picture};
+use super::pictures::{self, Handle, Picture, SealedIdentity};
 use super::verify::{patient_header, recipients};
 use super::{Clinic, ClinicError};
 use crate::store::blobs::{Blob, Blobs, MAX_PIECE, payload_key};
@@ -42,6 +45,31 @@ pub async fn identity(
     let Some(payload) = pictures::identity(&clinic.catalog, patient).await? else { return Ok(None) };
     let json = small(clinic, vault, patient_header(patient), Kind::Identity, &payload).await?;
     PatientIdentity::from_json(&json).ok_or(ClinicError::CatalogDamaged).map(Some)
+}
+
+/// Who these patients are, opened on the threads that may block. One whose header is destroyed has no name any more, and one that does not open is said in
+/// the log: both are left out.
+pub async fn identities(
+    clinic: &Clinic,
+    vault: &Arc<Unlocked>,
+    sealed: Vec<SealedIdentity>,
+) -> Result<Vec<(Handle, PatientIdentity)>, ClinicError> {
+    let ids: Vec<HeaderId> = sealed.iter().map(|sealed| patient_header(&sealed.patient)).collect();
+    let headers: HashMap<_, _> = clinic.headers.get_many(&ids, Kind::Identity).await?.into_iter().collect();
+    let vault = vault.clone();
+    let open_all = move || {
+        let mut opened = Vec::with_capacity(sealed.len());
+        for SealedIdentity { number, patient, payload } in sealed {
+            let Some(header) = headers.get(&patient_header(&patient)) else { continue };
+            let json = open(&vault, &[header.as_slice(), &payload].concat());
+            match json.ok().as_deref().and_then(|json| PatientIdentity::from_json(json)) {
+                Some(identity) => opened.push((patient, identity)),
+                None => tracing::error!(code = "identity-unreadable", number, "a patient's name does not open"),
+            }
+        }
+        opened
+    };
+    tokio::task::spawn_blocking(open_all).await.map_err(|_| ClinicError::TaskEnded("names"))
 }
 
 /// A picture as a whole age file: header, then payload. It needs no vault, and gives away nothing without its key.

@@ -38,6 +38,11 @@ pub async fn begin(tx: &mut WriteTx, id: &SessionId, person: &OperatorId, now: U
         .bind(int(now.0)?)
         .execute(&mut **tx)
         .await?;
+    sqlx::query("UPDATE person SET logged_in_at = $1 WHERE id = $2")
+        .bind(int(now.0)?)
+        .bind(person.as_str().to_owned())
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 

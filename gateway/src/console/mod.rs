@@ -12,6 +12,7 @@
 //! | `tickets` | which pictures a page that was granted may show |
 //! | `pages` | one file a page: what is asked, what is shown |
 //! | `text` | every word that is shown |
+//! | `words` | a reason that somebody gives |
 //!
 //! **Attackers.** Somebody on the clinic's network without an account; another web site in a browser that is logged in; a member of staff who asks for what
 //! is not theirs; a phone that puts markup into a label. A handler reaches pictures and names through `records` alone, which wants a grant, which
@@ -28,11 +29,13 @@ mod text;
 mod throttle;
 mod tickets;
 mod tls;
+mod words;
 
 pub use pages::{ROUTES, Route, Who};
 pub use tls::KEY_FILE;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clinic::desk::Desk;
@@ -57,6 +60,10 @@ struct Inner {
     passwords: login::Passwords,
     throttle: throttle::Throttle,
     tickets: tickets::Tickets,
+    /// The data folder, for whoever examines the gateway.
+    data: PathBuf,
+    /// Held while the gateway is examined.
+    examining: tokio::sync::Mutex<()>,
 }
 
 /// Serves the console for as long as the process runs. One that cannot be served is said in the log: pictures must not wait for it.
@@ -71,6 +78,8 @@ pub async fn run(desk: Desk, config: Config) {
 
 impl Console {
     fn new(desk: Desk, config: &Config, listen: SocketAddr) -> Self {
+        let folder = desk.clinic().folder();
+        let data = folder.parent().unwrap_or(folder).to_owned();
         let inner = Inner {
             clinic_name: config.clinic_name.clone(),
             names: guards::names(&config.hosts, listen.port()),
@@ -79,6 +88,8 @@ impl Console {
             passwords: login::Passwords::default(),
             throttle: throttle::Throttle::default(),
             tickets: tickets::Tickets::default(),
+            data,
+            examining: tokio::sync::Mutex::default(),
         };
         Self { desk, inner: Arc::new(inner) }
     }

@@ -5,6 +5,7 @@
 //! who asks for what does not exist.
 
 use safelight_core::ids::{CaptureId, UnixMillis};
+use safelight_core::manifest::OperatorId;
 
 use super::Console;
 use super::session::LoggedIn;
@@ -104,19 +105,31 @@ async fn may_see(catalog: &Catalog, patient: &Handle, who: &LoggedIn, now: UnixM
 #[derive(Debug)]
 pub(super) struct SearchPatients;
 
+/// Whom somebody treats.
+#[derive(Debug)]
+pub(super) enum Treated {
+    /// These.
+    Few(Vec<Handle>),
+    /// So many that each who is found is asked about.
+    Many(OperatorId),
+}
+
+/// So many patients are few.
+const FEW: u32 = 2000;
+
 impl Right for SearchPatients {
-    /// Those patients.
-    type Subject = Vec<Handle>;
+    type Subject = Treated;
     const CODE: &'static str = "search";
     const ROLE: Role = Role::Clinician;
 
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Vec<Handle>>, ClinicError> {
-        let catalog = &console.desk.clinic().catalog;
-        care::patients_of(catalog, &who.person.id, console.desk.now()).await.map(Some)
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Treated>, ClinicError> {
+        let (catalog, person) = (&console.desk.clinic().catalog, &who.person.id);
+        let few = care::few_patients_of(catalog, person, console.desk.now(), FEW).await?;
+        Ok(Some(few.map_or_else(|| Treated::Many(person.clone()), Treated::Few)))
     }
 
     /// The search itself is, with how many were shown.
-    fn event(_: &Vec<Handle>) -> Option<Event<'_>> {
+    fn event(_: &Treated) -> Option<Event<'_>> {
         None
     }
 }

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
+use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
+use safelight_core::manifest::OperatorId;
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::permit::{Grant, ReviewEmergencies, SearchPatients, ViewPatient, ViewPicture};
+use super::permit::{Grant, ReviewEmergencies, SearchPatients, Treated, ViewPatient, ViewPicture};
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
-use crate::clinic::{ClinicError, sealed};
+use crate::clinic::{ClinicError, care, sealed};
 use crate::vault::Unlocked;
 
 /// Patients that one search shows.
 pub(super) const MAX_FOUND: usize = 20;
+
+/// Patients of whom one statement asks whether somebody treats them.
+const ASKED_ABOUT_AT_ONCE: usize = 200;
 
 /// Pictures of one page of a timeline.
 pub(super) const TIMELINE_PAGE: u32 = 60;
@@ -47,10 +52,38 @@ pub(super) async fn search(
     query: &str,
 ) -> Result<(Vec<Found>, bool), Unreadable> {
     drop(vault(console)?);
-    let (found, more) = console.desk.directory().search(query, grant.subject(), MAX_FOUND);
+    let directory = console.desk.directory();
+    let one_more = MAX_FOUND.saturating_add(1);
+    let mut found = match grant.subject() {
+        Treated::Few(patients) => directory.among(query, patients, one_more),
+        Treated::Many(person) => treated_by(console, person, query, grant.at(), one_more).await?,
+    };
+    let more = found.len() > MAX_FOUND;
+    found.truncate(MAX_FOUND);
     let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
     console.desk.record(grant.by(), &[Event::Searched(count)]).await?;
     Ok((found, more))
+}
+
+/// Goes through those whom the query fits until there are enough whom `person` treats.
+async fn treated_by(
+    console: &Console,
+    person: &OperatorId,
+    query: &str,
+    now: UnixMillis,
+    limit: usize,
+) -> Result<Vec<Found>, ClinicError> {
+    let (mut found, mut last): (Vec<Found>, Option<Found>) = (Vec::new(), None);
+    while found.len() < limit {
+        let some = console.desk.directory().matches(query, last.as_ref(), ASKED_ABOUT_AT_ONCE);
+        let Some(end) = some.last().cloned() else { break };
+        let handles: Vec<_> = some.iter().map(|one| one.handle).collect();
+        let treated = care::among(&console.desk.clinic().catalog, &handles, person, now).await?;
+        found.extend(some.into_iter().filter(|one| treated.contains(&one.handle)));
+        last = Some(end);
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// Who a patient is.
@@ -67,18 +100,36 @@ pub(super) struct Shown {
     pub(super) label: Label,
 }
 
-/// A patient's newest pictures, each with its label. One that cannot be opened is left out, and said in the log.
-pub(super) async fn timeline(console: &Console, grant: &Grant<ViewPatient>) -> Result<Vec<Shown>, Unreadable> {
+/// A patient's newest pictures, or those before one of them, each with its label, and whether there are older ones. One that cannot be opened is left out,
+/// and said in the log. `None` if `before` is not one of this patient's.
+pub(super) async fn timeline(
+    console: &Console,
+    grant: &Grant<ViewPatient>,
+    before: Option<CaptureId>,
+) -> Result<Option<(Vec<Shown>, Option<CaptureId>)>, Unreadable> {
     let vault = vault(console)?;
     let clinic = console.desk.clinic();
+    let start = match before {
+        None => None,
+        Some(before) => {
+            let picture = pictures::find(&clinic.catalog, before).await?;
+            let Some(picture) = picture.filter(|picture| picture.patient == Some(*grant.subject())) else {
+                return Ok(None);
+            };
+            Some((picture.captured_at, picture.capture))
+        }
+    };
     let mut shown = Vec::new();
-    for picture in pictures::timeline(&clinic.catalog, grant.subject(), None, TIMELINE_PAGE).await? {
+    let page = pictures::timeline(&clinic.catalog, grant.subject(), start, TIMELINE_PAGE).await?;
+    let is_full = u32::try_from(page.len()).is_ok_and(|len| len == TIMELINE_PAGE);
+    let last = page.last().map(|picture| picture.capture).filter(|_| is_full);
+    for picture in page {
         match sealed::label(clinic, &vault, &picture).await {
             Ok(label) => shown.push(Shown { picture, label }),
             Err(error) => tracing::error!(capture = %picture.capture, %error, "a label does not open"),
         }
     }
-    Ok(shown)
+    Ok(Some((shown, last)))
 }
 
 /// A picture's label.

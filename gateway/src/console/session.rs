@@ -31,7 +31,7 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// What pages ask for by themselves: nobody is there because of it, and a session must not live on it.
-const POLLED: &[&str] = &["/devices/rows"];
+const POLLED: &[&str] = &["/devices/rows", "/vault/names"];
 
 /// A cookie that no other host or path can set or see, that no script reads and no other site's request carries.
 const COOKIE: &str = "__Host-safelight";

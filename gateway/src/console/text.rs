@@ -72,6 +72,7 @@ pub(super) const BORN: &str = "born";
 
 pub(super) const PATIENT_TEAM: &str = "Care team";
 pub(super) const PATIENT_NO_PICTURES: &str = "No pictures.";
+pub(super) const PATIENT_OLDER: &str = "Older pictures";
 pub(super) const PATIENT_BACK: &str = "All patients";
 
 pub(super) const PICTURE_BACK: &str = "All pictures of this patient";
@@ -112,6 +113,15 @@ pub(super) const DEVICES_REVOKE: &str = "Revoke at once";
 pub(super) const DEVICES_PENDING: &str = "waits";
 pub(super) const DEVICES_ACTIVE: &str = "active";
 pub(super) const DEVICES_REVOKED: &str = "revoked";
+pub(super) const DEVICES_LAST_PICTURE: &str = "last picture";
+pub(super) const DEVICES_NO_PICTURE: &str = "no picture yet";
+pub(super) const DEVICES_CERTIFIED: &str = "certificate for";
+pub(super) const DEVICES_DAYS: &str = "more days";
+pub(super) const DEVICES_EXPIRED: &str = "certificate has run out";
+pub(super) const DEVICES_CLAIMED: &str = "key said to be in hardware";
+pub(super) const DEVICES_SOFTWARE: &str = "key in software";
+pub(super) const DEVICES_RENAME: &str = "Rename";
+pub(super) const DEVICES_NEW_NAME: &str = "New name of";
 pub(super) const DEVICES_OF: &str = "of";
 pub(super) const DEVICES_SINCE: &str = "since";
 
@@ -130,10 +140,49 @@ pub(super) const PEOPLE_NEW_CODE: &str = "New code";
 pub(super) const PEOPLE_LAST_ADMIN: &str = "Not done: nobody would be left who runs this.";
 pub(super) const PEOPLE_EXISTS: &str = "Not added: there is somebody of this id, or the id or the name cannot be used.";
 
+pub(super) const PERSON_BACK: &str = "All people";
+pub(super) const PERSON_CAME: &str = "here since";
+pub(super) const PERSON_LOGGED_IN: &str = "last log-in";
+pub(super) const PERSON_CONFIRMED: &str = "last reviewed";
+pub(super) const PERSON_NEVER: &str = "never";
+pub(super) const PERSON_ROLES: &str = "Roles";
+pub(super) const PERSON_ROLES_HINT: &str = "Whoever runs this sees no pictures, and whoever sees pictures does not run it. Where one person must do both, say why: the log keeps it. A change of roles logs this person out everywhere.";
+pub(super) const PERSON_HELD: &str = "held";
+pub(super) const PERSON_GRANT: &str = "Give";
+pub(super) const PERSON_GRANT_FURTHER: &str = "Give as well";
+pub(super) const PERSON_WITHDRAW: &str = "Withdraw";
+pub(super) const PERSON_REASON: &str = "Why one person needs both";
+pub(super) const PERSON_REASON_WANTED: &str =
+    "Not given: say in at least ten characters why one person needs several roles.";
+pub(super) const PERSON_RENAME: &str = "Change";
+pub(super) const PERSON_SESSIONS: &str = "Log-ins";
+pub(super) const PERSON_SESSIONS_COUNT: &str = "Browsers logged in now:";
+pub(super) const PERSON_SESSIONS_END: &str = "Log out everywhere";
+
+pub(super) const REVIEW_LINK: &str = "Access review";
+pub(super) const REVIEW_TITLE: &str = "Access review";
+pub(super) const REVIEW_LEAD: &str = "Look at each person four times a year: do they still work here, as what, and with these phones? Confirm, or change it. Either is on record.";
+pub(super) const REVIEW_DUE: &str = "To be looked at:";
+pub(super) const REVIEW_NONE_DUE: &str = "Everybody was looked at within the last 90 days.";
+pub(super) const REVIEW_IS_DUE: &str = "due";
+pub(super) const REVIEW_PHONES: &str = "active phones:";
+pub(super) const REVIEW_CONFIRM: &str = "Still right";
+pub(super) const REVIEW_CHANGE: &str = "Change";
+pub(super) const REVIEW_NOT_OWN: &str = "Another admin confirms yours.";
+pub(super) const REVIEW_OWN: &str = "Not confirmed: another admin looks at what you hold.";
+
+pub(super) const NAV_SYSTEM: &str = "System";
+pub(super) const SYSTEM_TITLE: &str = "System";
+pub(super) const SYSTEM_OK: &str = "Good";
+pub(super) const SYSTEM_WARN: &str = "Look at this";
+pub(super) const SYSTEM_FAIL: &str = "Must be dealt with";
+pub(super) const SYSTEM_FAILED: &str = "The gateway could not be examined. Run \"safelight doctor\" on its machine.";
+
 pub(super) const VAULT_TITLE: &str = "Vault";
 pub(super) const VAULT_OPEN: &str =
     "The vault is unlocked. Pictures are verified as they arrive, and clinicians see those of their patients.";
 pub(super) const VAULT_LOCKED: &str = "The vault is locked. Pictures are taken in and wait; nobody sees any.";
+pub(super) const VAULT_NAMES: &str = "Names are being read, so that patients can be searched:";
 pub(super) const VAULT_PASSPHRASE: &str = "Passphrase";
 pub(super) const VAULT_UNLOCK: &str = "Unlock";
 pub(super) const VAULT_LOCK: &str = "Lock";
@@ -149,6 +198,12 @@ pub(super) const ACCOUNT_SESSIONS: &str = "Where you are logged in";
 pub(super) const ACCOUNT_THIS: &str = "this browser";
 pub(super) const ACCOUNT_OTHER: &str = "another browser";
 pub(super) const ACCOUNT_END: &str = "End";
+pub(super) const ACCOUNT_PHONES: &str = "Your phones";
+pub(super) const ACCOUNT_NO_PHONES: &str = "None. An admin invites one with you.";
+pub(super) const ACCOUNT_LOST: &str = "I have lost it";
+pub(super) const ACCOUNT_LOST_HINT: &str =
+    "It may not send any more, at once and for good. If it turns up again, an admin invites it anew.";
+pub(super) const ACCOUNT_LOST_YES: &str = "Shut it out now";
 pub(super) const ACCOUNT_LAST: &str = "last used";
 
 pub(super) const NOT_FOUND_TITLE: &str = "Not found";

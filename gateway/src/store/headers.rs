@@ -39,6 +39,16 @@ pub trait Headers: Send + Sync + 'static {
     /// [`HeaderError::Catalog`].
     fn get(&self, id: HeaderId, kind: Kind) -> BoxFuture<'_, Result<Option<Vec<u8>>, HeaderError>>;
 
+    /// Those of these headers that are there, in any order.
+    ///
+    /// # Errors
+    /// [`HeaderError::Catalog`].
+    fn get_many<'a>(
+        &'a self,
+        ids: &'a [HeaderId],
+        kind: Kind,
+    ) -> BoxFuture<'a, Result<Vec<(HeaderId, Vec<u8>)>, HeaderError>>;
+
     /// Puts others in the place of existing headers, all or none, and leaves nothing of the old ones.
     /// Expensive once a call, so give many.
     ///

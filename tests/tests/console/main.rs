@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod people;
 mod requests;
 mod sessions;
 mod stage;

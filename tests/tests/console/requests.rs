@@ -1,6 +1,7 @@
 //! What browsers are told, and what is refused whoever asks.
 
-use safelight_gateway::console::ROUTES;
+use safelight_gateway::console::{ROUTES, Who};
+use safelight_tests::gateway::hostile::Attack;
 use safelight_tests::gateway::phone::LABEL;
 use safelight_tests::gateway::program::{command, finish, safelight};
 use safelight_tests::staff::browser;
@@ -151,4 +152,29 @@ fn c06_c19_addresses_are_parsed_and_lead_nowhere_else() {
     let long = "x".repeat(100_000);
     let mut stranger = browser(&clinic.gateway);
     assert_eq!(stranger.submit("/login", &[("name", &long), ("password", "x"), ("code", "x")]).status, 413);
+}
+
+/// A stolen phone has a certificate of the same CA. The console asks nobody for one, and believes none.
+#[test]
+fn t11_a_devices_certificate_opens_nothing_of_the_console() {
+    let mut clinic = Clinic::open();
+    let (tls, server_name) = Attack::with(&clinic.phone).tls();
+    let certificate = tls.client_auth_cert_resolver.clone();
+    assert!(!browser(&clinic.gateway).takes(tls, &server_name), "the phone's own protocol");
+    let mut thief = browser(&clinic.gateway).with_certificate(certificate.clone());
+    for (method, route, who) in ROUTES {
+        if *who == Who::Anybody {
+            continue;
+        }
+        let path = route.replace(['{', '}'], "");
+        let answer = if *method == "get" { thief.ask("GET", &path, &[], None) } else { thief.submit(&path, &[]) };
+        assert_eq!((answer.status, answer.header("location")), (303, "/login"), "{method} {route}");
+    }
+    let mut author = clinic.author.browser.clone().with_certificate(certificate);
+    assert_eq!(
+        author.get("/patients").status,
+        200,
+        "the control: the connection itself is taken, for who is logged in"
+    );
+    assert_eq!(clinic.author.browser.get("/patients").status, 200);
 }

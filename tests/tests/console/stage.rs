@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use safelight_tests::gateway::phone::Phone;
 use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{Gateway, text};
 use safelight_tests::pictures::small;
@@ -11,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Clinic {
     pub(crate) gateway: Gateway,
+    /// Of the author.
+    pub(crate) phone: Phone,
     pub(crate) admin: Member,
     /// Has taken the picture.
     pub(crate) author: Member,
@@ -39,7 +42,7 @@ impl Clinic {
             author.browser.get("/patients").all_between("href=\"/patients/", "\"").pop()
         });
         let patient = format!("/patients/{patient}");
-        Self { gateway, admin, author, other, officer, patient, picture }
+        Self { gateway, phone, admin, author, other, officer, patient, picture }
     }
 
     /// The kinds of the access log's entries by this actor, oldest first.

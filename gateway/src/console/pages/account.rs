@@ -6,7 +6,7 @@ use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
-use super::{Failure, Frame, Page, html, roles_words, shown};
+use super::{Failure, Frame, Page, html, phones, roles_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::sessions::{self, SessionId};
 use crate::console::session::{LoggedIn, Posted};
@@ -26,6 +26,7 @@ struct Account {
     id: String,
     roles: String,
     sessions: Vec<Row>,
+    phones: Vec<phones::Own>,
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -41,6 +42,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         id: who.person.id.to_string(),
         roles: roles_words(who.person.roles),
         sessions: held.into_iter().map(row).collect(),
+        phones: phones::own(&console, &who).await?,
     })
 }
 

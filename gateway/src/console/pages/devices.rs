@@ -2,17 +2,19 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Redirect;
-use safelight_core::ids::DeviceId;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use safelight_core::ids::{DeviceId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
-use crate::clinic::devices::{self, Status};
+use crate::clinic::devices::{self, Attestation, Seen, Status};
 use crate::clinic::inviting::{Prepared, is_device_name};
 use crate::clinic::people;
 use crate::console::permit::{self, Grant, ManageDevices};
@@ -32,6 +34,11 @@ struct Row {
     state_words: &'static str,
     words: String,
     since: String,
+    key: &'static str,
+    last_picture: Option<String>,
+    /// Days that its certificate holds on; none once it has run out.
+    days: Option<u64>,
+    has_certificate: bool,
 }
 
 /// An invitation that was just made.
@@ -88,28 +95,68 @@ async fn shown_with(
     })
 }
 
-async fn listed(console: &Console, _: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
-    let mut all = devices::list(&console.desk.clinic().catalog).await?;
+async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
+    let catalog = &console.desk.clinic().catalog;
+    let seen: HashMap<DeviceId, Seen> = devices::seen(catalog).await?.into_iter().collect();
+    let mut all = devices::list(catalog).await?;
     // Whoever waits is looked for first, then the newest.
     let order = |device: &devices::Device| {
         (device.status != Status::Pending, device.status == Status::Revoked, std::cmp::Reverse(device.created_at.0))
     };
     all.sort_by_key(order);
     let row = |device: devices::Device| Row {
+        key: if device.attestation == Attestation::Claimed.name() {
+            text::DEVICES_CLAIMED
+        } else {
+            text::DEVICES_SOFTWARE
+        },
+        last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),
+        days: seen.get(&device.id).and_then(|seen| seen.certified_until).and_then(|until| days_left(until, grant.at())),
+        has_certificate: seen.get(&device.id).is_some_and(|seen| seen.certified_until.is_some()),
         id: device.id.to_string(),
         name: device.name,
         person: device.person.to_string(),
         model: if device.model.is_empty() { "-".to_owned() } else { device.model },
         state: device.status.name(),
-        state_words: match device.status {
-            Status::Pending => text::DEVICES_PENDING,
-            Status::Active => text::DEVICES_ACTIVE,
-            Status::Revoked => text::DEVICES_REVOKED,
-        },
+        state_words: status_words(device.status),
         words: device.words,
         since: shown::time(device.revoked_at.or(device.approved_at).unwrap_or(device.created_at)),
     };
     Ok(all.into_iter().map(row).collect())
+}
+
+/// Whole days until then; none once it is past.
+fn days_left(until: UnixMillis, now: UnixMillis) -> Option<u64> {
+    (until > now).then(|| until.since(now).as_secs() / (24 * 60 * 60))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Rename {
+    name: String,
+}
+
+pub(super) async fn rename(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Rename>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    if devices::find(&clinic.catalog, id).await?.is_none() {
+        return Err(Failure::NotFound);
+    }
+    let name = posted.form.name.trim();
+    if !is_device_name(name) {
+        let page = shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
+    let mut tx = clinic.catalog.write().await?;
+    if devices::rename(&mut tx, id, name).await? {
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRenamed(id)]).await?;
+        tx.commit().await?;
+    }
+    Ok(Redirect::to("/devices").into_response())
 }
 
 #[derive(Deserialize)]
@@ -172,4 +219,12 @@ pub(super) async fn revoke(
         tx.commit().await?;
     }
     Ok(Redirect::to("/devices"))
+}
+
+pub(super) const fn status_words(status: Status) -> &'static str {
+    match status {
+        Status::Pending => text::DEVICES_PENDING,
+        Status::Active => text::DEVICES_ACTIVE,
+        Status::Revoked => text::DEVICES_REVOKED,
+    }
 }

@@ -19,13 +19,7 @@ use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text};
-
-/// Shortest reason in words, in characters.
-const MIN_WORDS: usize = 10;
-
-/// Longest, in bytes.
-const MAX_WORDS_LEN: usize = 1024;
+use crate::console::{Console, text, words};
 
 #[derive(Template)]
 #[template(path = "emergency.html")]
@@ -86,9 +80,9 @@ pub(super) async fn begin(
         let page = form(&console, &posted.by, &grant, wanted, Some(problem)).await?;
         Ok((status, page).into_response())
     };
-    let (number, words) = (wanted.number.trim(), wanted.words.trim());
-    let said_why = words.chars().count() >= MIN_WORDS && words.len() <= MAX_WORDS_LEN;
-    let (Some(reason), true, false) = (Reason::parse(&wanted.reason), said_why, number.is_empty()) else {
+    let number = wanted.number.trim();
+    let words = words::Reason::parse(&wanted.words);
+    let (Some(reason), Some(words), false) = (Reason::parse(&wanted.reason), words, number.is_empty()) else {
         return refused(StatusCode::UNPROCESSABLE_ENTITY, text::EMERGENCY_INCOMPLETE).await;
     };
     let throttle = &console.inner.throttle;
@@ -103,7 +97,7 @@ pub(super) async fn begin(
         console.desk.record(grant.by(), &[Event::EmergencyMissed]).await?;
         return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await;
     }
-    let sealed = records::seal_words(&console, words)?;
+    let sealed = records::seal_words(&console, words.as_str())?;
     let mut tx = clinic.catalog.write().await?;
     let id = emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await?;
     let event = Event::EmergencyBegun(id, handle, reason.name());

@@ -10,8 +10,12 @@ mod log;
 mod login;
 mod patients;
 mod people;
+mod person;
+mod phones;
 mod pictures;
+mod review;
 mod shown;
+mod system;
 mod vault;
 
 use askama::Template;
@@ -73,6 +77,7 @@ routes! {
     get "/" home, Who::LoggedIn;
     get "/account" account::page, Who::LoggedIn;
     post "/account/end" account::end, Who::LoggedIn;
+    post "/account/phones/{device}/lost" phones::lost, Who::LoggedIn;
     get "/patients" patients::page, Who::Has(Role::Clinician);
     post "/patients" patients::searched, Who::Has(Role::Clinician);
     post "/patients/found" patients::found, Who::Has(Role::Clinician);
@@ -90,12 +95,22 @@ routes! {
     get "/devices/rows" devices::rows, Who::Has(Role::Admin);
     post "/devices/{device}/approve" devices::approve, Who::Has(Role::Admin);
     post "/devices/{device}/revoke" devices::revoke, Who::Has(Role::Admin);
+    post "/devices/{device}/name" devices::rename, Who::Has(Role::Admin);
     get "/people" people::page, Who::Has(Role::Admin);
     post "/people" people::add, Who::Has(Role::Admin);
     post "/people/{person}/code" people::code, Who::Has(Role::Admin);
     post "/people/{person}/disable" people::disable, Who::Has(Role::Admin);
     post "/people/{person}/enable" people::enable, Who::Has(Role::Admin);
+    get "/people/{person}" person::page, Who::Has(Role::Admin);
+    post "/people/{person}/name" person::rename, Who::Has(Role::Admin);
+    post "/people/{person}/grant" person::grant, Who::Has(Role::Admin);
+    post "/people/{person}/withdraw" person::withdraw, Who::Has(Role::Admin);
+    post "/people/{person}/sessions" person::end_sessions, Who::Has(Role::Admin);
+    get "/review" review::page, Who::Has(Role::Admin);
+    post "/review/{person}" review::confirm, Who::Has(Role::Admin);
+    get "/system" system::page, Who::Has(Role::Admin);
     get "/vault" vault::page, Who::Has(Role::Admin);
+    get "/vault/names" vault::names, Who::Has(Role::Admin);
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
     post "/vault/lock" vault::lock, Who::Has(Role::Admin);
     get "/log" log::page, Who::Has(Role::PrivacyOfficer);
@@ -156,6 +171,7 @@ impl Frame {
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
+            (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (None, "/account", text::NAV_ACCOUNT),

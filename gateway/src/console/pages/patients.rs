@@ -1,7 +1,7 @@
 //! Whom one treats, and each one's pictures by body site.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
 use super::{Failure, Frame, Page, html, shown};
@@ -98,13 +98,27 @@ struct Patient {
     team: String,
     ticket: String,
     sites: Vec<Site>,
+    reference: String,
+    /// The last picture here, if there are older ones.
+    last: Option<String>,
 }
 
-pub(super) async fn patient(State(console): State<Console>, Path(reference): Path<String>, who: LoggedIn) -> Page {
+#[derive(Deserialize)]
+pub(super) struct Before {
+    before: Option<String>,
+}
+
+pub(super) async fn patient(
+    State(console): State<Console>,
+    Path(reference): Path<String>,
+    Query(query): Query<Before>,
+    who: LoggedIn,
+) -> Page {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
+    let before = query.before.map(|before| before.parse().map_err(|_| Failure::NotFound)).transpose()?;
     let grant = permit::ask(&console, &who, ViewPatient(handle)).await?;
     let patient = records::identity(&console, &grant).await?;
-    let pictures = records::timeline(&console, &grant).await?;
+    let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
     let team = care::team_of(&console.desk.clinic().catalog, grant.subject(), grant.at()).await?;
     html(&Patient {
         frame: Frame::new(&console, &who, "/patients").await?,
@@ -112,6 +126,8 @@ pub(super) async fn patient(State(console): State<Console>, Path(reference): Pat
         team: team.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
         sites: by_site(pictures),
+        reference,
+        last: last.map(|last| last.to_string()),
     })
 }
 

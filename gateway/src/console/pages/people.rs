@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, role_words, roles_words};
+use super::{Failure, Frame, Page, html, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
 use crate::clinic::{joining, sessions};
@@ -36,6 +36,8 @@ struct People {
     frame: Frame,
     problem: Option<&'static str>,
     code: Option<NewCode>,
+    /// How many are to be looked at again.
+    due: usize,
     people: Vec<Row>,
     roles: Vec<(&'static str, &'static str)>,
 }
@@ -48,7 +50,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
 async fn shown(
     console: &Console,
     who: &LoggedIn,
-    _: &Grant<ManagePeople>,
+    grant: &Grant<ManagePeople>,
     problem: Option<&'static str>,
     code: Option<NewCode>,
 ) -> Page {
@@ -62,6 +64,7 @@ async fn shown(
         frame: Frame::new(console, who, "/people").await?,
         problem,
         code,
+        due: review::due(console, grant).await?,
         people: people::list(&console.desk.clinic().catalog).await?.into_iter().map(row).collect(),
         roles: Role::ALL.into_iter().map(|role| (role.name(), role_words(role))).collect(),
     })

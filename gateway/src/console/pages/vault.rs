@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html};
 use crate::clinic::ClinicError;
+use crate::clinic::directory::Progress;
 use crate::console::permit::{self, Grant, RunVault};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
@@ -20,6 +21,19 @@ struct Vault {
     frame: Frame,
     problem: Option<&'static str>,
     unlocked: bool,
+    progress: Option<Progress>,
+}
+
+#[derive(Template)]
+#[template(path = "names.html")]
+struct Names {
+    progress: Option<Progress>,
+}
+
+/// How far names are read, asked for by the page while they are.
+pub(super) async fn names(State(console): State<Console>, who: LoggedIn) -> Page {
+    let _: Grant<RunVault> = permit::ask(&console, &who, RunVault).await?;
+    html(&Names { progress: console.desk.directory().progress() })
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -28,7 +42,12 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
 }
 
 async fn shown(console: &Console, who: &LoggedIn, _: &Grant<RunVault>, problem: Option<&'static str>) -> Page {
-    html(&Vault { frame: Frame::new(console, who, "/vault").await?, problem, unlocked: console.desk.vault().is_some() })
+    html(&Vault {
+        frame: Frame::new(console, who, "/vault").await?,
+        problem,
+        unlocked: console.desk.vault().is_some(),
+        progress: console.desk.directory().progress(),
+    })
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,115 @@
+//! No statement reads a large table from end to end: every one that the clinic's part of the program has is read from its source, and its plan from SQLite.
+//!
+//! Tables grow with the years; what is fast with a hundred pictures and slow with a million would be found by the clinic, and not by its tests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safelight_tests::gateway::{Gateway, files};
+use sqlx::{Connection, Row};
+
+/// Tables that grow with pictures, patients and looks. Others hold people, phones and what waits for a moment.
+const LARGE: &[&str] = &["picture", "patient", "care", "emergency", "log_entry", "log_node", "header"];
+
+/// Statements that read one of them whole, and why they may.
+const MAY_SCAN: &[(&str, &str)] = &[
+    ("LAG(sequence)", "gaps of all devices, for `vault list` and `doctor`: asked for by hand"),
+    ("SELECT (SELECT COUNT(*) FROM picture", "what a new vault key has to rewrite, once a rotation"),
+    ("SELECT COALESCE(MAX(number), 0) + 1 FROM patient", "the newest by an index, which the plan calls a search"),
+];
+
+#[test]
+fn every_statement_finds_what_it_reads_by_an_index() {
+    let gateway = Gateway::init();
+    let database = gateway.data().join("clinic/clinic.db");
+    let statements = statements();
+    assert!(statements.len() > 40, "the source is not read: {statements:#?}");
+    let mut scans = Vec::new();
+    for (statement, file) in &statements {
+        for step in plan(&database, statement) {
+            let reads = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+            let whole = reads.is_some_and(|table| LARGE.contains(&table));
+            // The order of an index, without a beginning in it, is the whole of it.
+            if whole && !MAY_SCAN.iter().any(|(part, _)| statement.contains(part)) {
+                scans.push(format!("{file}: {step}\n    {statement}"));
+            }
+        }
+    }
+    assert!(scans.is_empty(), "{}", scans.join("\n"));
+    // The control: what has no index is seen.
+    let steps = plan(&database, "SELECT capture FROM picture WHERE operator = $1");
+    assert!(steps.iter().any(|step| step.starts_with("SCAN picture")), "{steps:?}");
+}
+
+/// Every statement that reads, with the file that it stands in.
+fn statements() -> BTreeMap<String, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/src");
+    let mut statements = BTreeMap::new();
+    for room in ["clinic", "console", "log", "alert"] {
+        for file in files(&source.join(room)).into_iter().filter(|file| file.extension().is_some_and(|it| it == "rs")) {
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let name = file.strip_prefix(&source).expect("below it").display().to_string();
+            for literal in literals(text) {
+                if let Some(statement) = as_statement(&literal, text) {
+                    statements.insert(statement, name.clone());
+                }
+            }
+        }
+    }
+    statements
+}
+
+/// A literal that is a whole statement once constants of its file stand in it. A list of places is one place.
+fn as_statement(literal: &str, text: &str) -> Option<String> {
+    let mut statement = literal.to_owned();
+    while let Some((before, rest)) = statement.split_once('{') {
+        let (name, after) = rest.split_once('}')?;
+        let value = match name {
+            "" => "$9".to_owned(),
+            name => constant(text, name)?,
+        };
+        statement = format!("{before}{value}{after}");
+    }
+    let words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_whole = words.starts_with("SELECT ") && words.contains(" FROM ")
+        || words.starts_with("UPDATE ")
+        || words.starts_with("DELETE FROM ");
+    is_whole.then_some(words)
+}
+
+fn constant(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("const {name}: &str ="))?;
+    literals(rest).into_iter().next()
+}
+
+/// The string literals of a source file.
+fn literals(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line_or_block in text.split('"').collect::<Vec<_>>().chunks(2) {
+        if let [_, literal] = line_or_block {
+            found.push(literal.replace("\\\n", " "));
+        }
+    }
+    found
+}
+
+fn plan(database: &Path, statement: &str) -> Vec<String> {
+    sqlx::any::install_default_drivers();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let address = format!("sqlite:{}", database.display());
+        let mut connection = sqlx::AnyConnection::connect(&address).await.expect("the database");
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let rows = sqlx::raw_sql(explain).fetch_all(&mut connection).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        connection.close().await.expect("the database");
+        rows.iter().map(|row| row.try_get::<String, _>(3).expect("a step")).collect()
+    })
+}
