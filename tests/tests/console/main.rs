@@ -11,3 +11,4 @@ mod people;
 mod requests;
 mod sessions;
 mod stage;
+mod timeline;
