@@ -5,9 +5,10 @@ use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
 use safelight_core::log::entry::{Entry, EntryError, Field};
 use safelight_core::manifest::OperatorId;
 
+use super::access_index;
 use super::people::Role;
 use crate::log::{LogError, MerkleLog};
-use crate::store::catalog::WriteTx;
+use crate::store::catalog::{CatalogError, WriteTx};
 
 /// Why something could not be put on record: then it must not happen either.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum AccessError {
     /// The entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// What finds it again.
+    #[error(transparent)]
+    Index(#[from] CatalogError),
 }
 
 /// Who did it.
@@ -175,8 +179,15 @@ pub enum Event<'a> {
     EmergencyReviewed([u8; 16], &'a str),
     /// The log is about to be read.
     LogRead,
-    /// Something was asked for that this person may not have, under this code.
-    Denied(&'a str),
+    /// Something was asked for that this person may not have, under this code, and how often since the last such entry: at most one a minute of each
+    /// person and code.
+    Denied(&'a str, u64),
+    /// The whole log is about to be verified.
+    LogVerified,
+    /// A report is about to be made of everybody who saw this patient.
+    PatientReported([u8; 32]),
+    /// A report is about to be made of all that this person saw.
+    PersonReported(&'a OperatorId),
 }
 
 impl Event<'_> {
@@ -262,7 +273,10 @@ impl Event<'_> {
             Self::EmergencyMissed => ("emergency-missed", vec![]),
             Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),
-            Self::Denied(what) => ("denied", vec![code(what)]),
+            Self::Denied(what, unrecorded) => ("denied", vec![code(what), Field::Number(*unrecorded)]),
+            Self::LogVerified => ("log-verified", vec![]),
+            Self::PatientReported(patient) => ("patient-reported", vec![id(patient)]),
+            Self::PersonReported(person) => ("person-reported", vec![code(person.as_str())]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));
@@ -294,7 +308,7 @@ impl AccessLog {
     }
 
     /// Puts events on record in the caller's transaction: with it they happen, or neither does.
-    /// The checkpoint is signed in the same transaction.
+    /// The checkpoint is signed in the same transaction, and what the entries name is indexed there.
     pub async fn record(
         &self,
         tx: &mut WriteTx,
@@ -304,9 +318,13 @@ impl AccessLog {
     ) -> Result<(), AccessError> {
         let mut entries = Vec::with_capacity(events.len());
         for event in events {
-            entries.push(event.entry(actor, at)?.to_bytes());
+            entries.push(event.entry(actor, at)?);
         }
-        self.log.append(tx, &entries).await?;
+        let bytes: Vec<_> = entries.iter().map(Entry::to_bytes).collect();
+        let indices = self.log.append(tx, &bytes).await?;
+        for (index, entry) in indices.zip(&entries) {
+            access_index::insert(tx, index, entry).await?;
+        }
         self.log.sign(tx, &self.key, at).await?;
         Ok(())
     }

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod officer;
 mod requests;
 mod sessions;
 mod stage;

@@ -5,12 +5,14 @@ mod assets;
 mod compare;
 mod devices;
 mod emergency;
+mod entries;
 mod join;
 mod log;
 mod login;
 mod patients;
 mod people;
 mod pictures;
+mod reports;
 mod shown;
 mod vault;
 
@@ -99,6 +101,13 @@ routes! {
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
     post "/vault/lock" vault::lock, Who::Has(Role::Admin);
     get "/log" log::page, Who::Has(Role::PrivacyOfficer);
+    post "/log" log::look, Who::Has(Role::PrivacyOfficer);
+    post "/log/verify" log::verify, Who::Has(Role::PrivacyOfficer);
+    get "/reports" reports::page, Who::Has(Role::PrivacyOfficer);
+    post "/reports/patient" reports::patient, Who::Has(Role::PrivacyOfficer);
+    post "/reports/patient/csv" reports::patient_csv, Who::Has(Role::PrivacyOfficer);
+    post "/reports/person" reports::person, Who::Has(Role::PrivacyOfficer);
+    post "/reports/person/csv" reports::person_csv, Who::Has(Role::PrivacyOfficer);
 }
 
 /// Where each role's day begins.
@@ -158,6 +167,7 @@ impl Frame {
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
+            (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
         ];
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
