@@ -5,9 +5,10 @@ use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
 use safelight_core::log::entry::{Entry, EntryError, Field};
 use safelight_core::manifest::OperatorId;
 
+use super::access_index;
 use super::people::Role;
 use crate::log::{LogError, MerkleLog};
-use crate::store::catalog::WriteTx;
+use crate::store::catalog::{CatalogError, WriteTx};
 
 /// Why something could not be put on record: then it must not happen either.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum AccessError {
     /// The entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// What finds it again.
+    #[error(transparent)]
+    Index(#[from] CatalogError),
 }
 
 /// Who did it.
@@ -175,8 +179,6 @@ pub enum Event<'a> {
     EmergencyReviewed([u8; 16], &'a str),
     /// The log is about to be read.
     LogRead,
-    /// Something was asked for that this person may not have, under this code.
-    Denied(&'a str),
     /// Why a person holds a further role beside those that they have (sealed).
     FurtherRole(&'a OperatorId, Role, &'a [u8]),
     /// Everything that a person was logged in to was ended by somebody else.
@@ -189,6 +191,15 @@ pub enum Event<'a> {
     DeviceRenamed(DeviceId),
     /// Somebody says that their own device is lost: it may not send any more.
     DeviceLost(DeviceId),
+    /// Something was asked for that this person may not have, under this code, and how often since the last such entry: at most one a minute of each
+    /// person and code.
+    Denied(&'a str, u64),
+    /// The whole log is about to be verified.
+    LogVerified,
+    /// A report is about to be made of everybody who saw this patient.
+    PatientReported([u8; 32]),
+    /// A report is about to be made of all that this person saw.
+    PersonReported(&'a OperatorId),
 }
 
 impl Event<'_> {
@@ -274,7 +285,6 @@ impl Event<'_> {
             Self::EmergencyMissed => ("emergency-missed", vec![]),
             Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),
-            Self::Denied(what) => ("denied", vec![code(what)]),
             Self::FurtherRole(person, role, reason) => {
                 ("further-role", vec![code(person.as_str()), code(role.name()), id(reason)])
             }
@@ -283,6 +293,10 @@ impl Event<'_> {
             Self::AccessConfirmed(person) => ("access-confirmed", vec![code(person.as_str())]),
             Self::DeviceRenamed(device) => ("device-renamed", vec![id(device.as_bytes())]),
             Self::DeviceLost(device) => ("device-lost", vec![id(device.as_bytes())]),
+            Self::Denied(what, unrecorded) => ("denied", vec![code(what), Field::Number(*unrecorded)]),
+            Self::LogVerified => ("log-verified", vec![]),
+            Self::PatientReported(patient) => ("patient-reported", vec![id(patient)]),
+            Self::PersonReported(person) => ("person-reported", vec![code(person.as_str())]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));
@@ -314,7 +328,7 @@ impl AccessLog {
     }
 
     /// Puts events on record in the caller's transaction: with it they happen, or neither does.
-    /// The checkpoint is signed in the same transaction.
+    /// The checkpoint is signed in the same transaction, and what the entries name is indexed there.
     pub async fn record(
         &self,
         tx: &mut WriteTx,
@@ -324,9 +338,13 @@ impl AccessLog {
     ) -> Result<(), AccessError> {
         let mut entries = Vec::with_capacity(events.len());
         for event in events {
-            entries.push(event.entry(actor, at)?.to_bytes());
+            entries.push(event.entry(actor, at)?);
         }
-        self.log.append(tx, &entries).await?;
+        let bytes: Vec<_> = entries.iter().map(Entry::to_bytes).collect();
+        let indices = self.log.append(tx, &bytes).await?;
+        for (index, entry) in indices.zip(&entries) {
+            access_index::insert(tx, index, entry).await?;
+        }
         self.log.sign(tx, &self.key, at).await?;
         Ok(())
     }

@@ -18,11 +18,13 @@
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
 //! | [`devices`], [`pictures`], [`people`], [`care`], [`emergency`], [`access`], [`schema`] | the catalog |
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
+//! | [`access_index`] | where in the access log a patient, a picture, a person is named |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
 //! | [`desk`] | what the console may ask of the running process |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
 
 pub mod access;
+pub mod access_index;
 pub mod care;
 pub mod credentials;
 pub mod desk;
@@ -385,6 +387,7 @@ pub async fn run<S: Future<Output = ()> + Send + 'static>(
     background.start("directory", directory::run(running.clone()));
     background.start("witness", witness::run(running.clone()));
     background.start("timekeeping", timekeeping::run(running.clone()));
+    background.start("access-index", access_index::run(running.clone()));
     background.start("console", serving(Desk::new(running)));
     let ready = async {
         if on_linked.wait_for(|linked| *linked).await.is_ok() {

@@ -147,6 +147,17 @@ pub async fn find(catalog: &Catalog, capture: CaptureId) -> Result<Option<Pictur
     row.as_ref().map(picture_of).transpose()
 }
 
+/// What the phone is called that a picture was taken with, if both are known.
+pub async fn phone_of(connection: &mut sqlx::AnyConnection, capture: CaptureId) -> Result<Option<String>, ClinicError> {
+    let row = sqlx::query(
+        "SELECT device.name FROM picture JOIN device ON device.id = picture.device WHERE picture.capture = $1",
+    )
+    .bind(capture.as_bytes().to_vec())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
 /// All pictures in the order of their arrival, a page at a time: up to `limit` after `seq`.
 pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;

@@ -198,5 +198,29 @@ ALTER TABLE person ADD COLUMN confirmed_at BIGINT;
 ALTER TABLE person ADD COLUMN confirmed_by TEXT
 ",
         },
+        // What the access log names, so that it can be found. Every index ends in the order in which pages show entries.
+        Migration {
+            number: 8,
+            name: "access-index",
+            sql: "
+CREATE TABLE access_index (
+    idx BIGINT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    patient BYTEA,
+    picture BYTEA,
+    device BYTEA,
+    person TEXT
+);
+CREATE INDEX access_index_at ON access_index (at, idx);
+CREATE INDEX access_index_kind ON access_index (kind, at, idx);
+CREATE INDEX access_index_actor ON access_index (actor, at, idx);
+CREATE INDEX access_index_patient ON access_index (patient, at, idx) WHERE patient IS NOT NULL;
+CREATE INDEX access_index_picture ON access_index (picture, at, idx) WHERE picture IS NOT NULL;
+CREATE INDEX access_index_device ON access_index (device, at, idx) WHERE device IS NOT NULL;
+CREATE INDEX access_index_person ON access_index (person, at, idx) WHERE person IS NOT NULL
+",
+        },
     ]
 }

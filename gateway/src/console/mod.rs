@@ -9,6 +9,10 @@
 //! | `session` | who is asking: cookie, time-outs, the token of a form |
 //! | [`permit`] | the only place that says who may do what, and puts it on record |
 //! | `records` | patients and pictures, for whoever brings a [`permit::Grant`] |
+//! | `looks` | what the access log says, and whether it can be believed |
+//! | `verification` | the whole log, verified when somebody asks for it |
+//! | `noise` | what one person can make the log grow by |
+//! | `csv` | tables for spreadsheet programs |
 //! | `tickets` | which pictures a page that was granted may show |
 //! | `pages` | one file a page: what is asked, what is shown |
 //! | `text` | every word that is shown |
@@ -18,8 +22,11 @@
 //! is not theirs; a phone that puts markup into a label. A handler reaches pictures and names through `records` alone, which wants a grant, which
 //! [`permit`] alone makes once it is in the log: so a handler that forgets to ask does not compile.
 
+mod csv;
 mod guards;
 mod login;
+mod looks;
+mod noise;
 mod pages;
 pub mod permit;
 mod records;
@@ -30,6 +37,7 @@ mod throttle;
 mod tickets;
 mod tls;
 mod words;
+mod verification;
 
 pub use pages::{ROUTES, Route, Who};
 pub use tls::KEY_FILE;
@@ -64,6 +72,8 @@ struct Inner {
     data: PathBuf,
     /// Held while the gateway is examined.
     examining: tokio::sync::Mutex<()>,
+    noise: noise::Noise,
+    verification: verification::Verification,
 }
 
 /// Serves the console for as long as the process runs. One that cannot be served is said in the log: pictures must not wait for it.
@@ -90,6 +100,8 @@ impl Console {
             tickets: tickets::Tickets::default(),
             data,
             examining: tokio::sync::Mutex::default(),
+            noise: noise::Noise::default(),
+            verification: verification::Verification::default(),
         };
         Self { desk, inner: Arc::new(inner) }
     }

@@ -11,7 +11,7 @@ use super::Console;
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::people::Role;
+use crate::clinic::people::{self, Person, Role};
 use crate::clinic::pictures::{self, Handle, Picture, State};
 use crate::clinic::{care, emergency};
 use crate::store::catalog::Catalog;
@@ -86,7 +86,11 @@ pub(super) async fn ask<R: Right>(console: &Console, who: &LoggedIn, right: R) -
     let has_role = who.person.is_active() && who.person.roles.has(R::ROLE);
     let subject = if has_role { right.subject(console, who).await? } else { None };
     let Some(subject) = subject else {
-        console.desk.record(&who.actor(), &[Event::Denied(R::CODE)]).await?;
+        let (noise, person, now) = (&console.inner.noise, &who.person.id, console.desk.now());
+        if let Some(unrecorded) = noise.denied(person, R::CODE, now) {
+            console.desk.record(&who.actor(), &[Event::Denied(R::CODE, unrecorded)]).await?;
+            noise.denied_on_record(person, R::CODE, now);
+        }
         return Err(Denied::No);
     };
     if let Some(event) = R::event(&subject) {
@@ -175,6 +179,43 @@ impl Right for ViewPicture {
     }
 }
 
+/// To have a report of everybody who saw a patient. The patient's name is no part of it.
+#[derive(Debug)]
+pub(super) struct ReportPatient(pub(super) Handle);
+
+impl Right for ReportPatient {
+    /// Known or not: that it was asked is on record before anybody is told.
+    type Subject = Handle;
+    const CODE: &'static str = "patient-report";
+    const ROLE: Role = Role::PrivacyOfficer;
+
+    async fn subject(self, _: &Console, _: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
+        Ok(Some(self.0))
+    }
+
+    fn event(subject: &Handle) -> Option<Event<'_>> {
+        Some(Event::PatientReported(*subject))
+    }
+}
+
+/// To have a report of all that a person saw.
+#[derive(Debug)]
+pub(super) struct ReportPerson(pub(super) OperatorId);
+
+impl Right for ReportPerson {
+    type Subject = Person;
+    const CODE: &'static str = "person-report";
+    const ROLE: Role = Role::PrivacyOfficer;
+
+    async fn subject(self, console: &Console, _: &LoggedIn) -> Result<Option<Person>, ClinicError> {
+        people::find(&console.desk.clinic().catalog, &self.0).await
+    }
+
+    fn event(subject: &Person) -> Option<Event<'_>> {
+        Some(Event::PersonReported(&subject.id))
+    }
+}
+
 macro_rules! by_role {
     ($($(#[$doc:meta])* $name:ident, $code:literal, $role:ident, $event:expr;)*) => {$(
         $(#[$doc])*
@@ -212,4 +253,8 @@ by_role! {
     ReviewEmergencies, "emergencies", PrivacyOfficer, None;
     /// To read the access log.
     ReadLog, "log", PrivacyOfficer, Some(Event::LogRead);
+    /// To have the whole log verified.
+    VerifyLog, "verify-log", PrivacyOfficer, Some(Event::LogVerified);
+    /// To choose what a report is to be of. The report itself is asked for by itself.
+    ChooseReport, "reports", PrivacyOfficer, None;
 }

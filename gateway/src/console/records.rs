@@ -15,6 +15,7 @@ use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
 use crate::clinic::{ClinicError, care, sealed};
+use crate::clinic::sessions::SessionId;
 use crate::vault::Unlocked;
 
 /// Patients that one search shows.
@@ -45,10 +46,12 @@ fn vault(console: &Console) -> Result<Arc<Unlocked>, Unreadable> {
     console.desk.vault().ok_or(Unreadable::Locked)
 }
 
-/// Patients by name, number or birth date, among those whom the person treats, and whether there are more. On record before they are shown.
+/// Patients by name, number or birth date, among those whom the person treats, and whether there are more. On record before they are shown, by an entry of
+/// this search or of one a moment ago that showed them all.
 pub(super) async fn search(
     console: &Console,
     grant: &Grant<SearchPatients>,
+    session: &SessionId,
     query: &str,
 ) -> Result<(Vec<Found>, bool), Unreadable> {
     drop(vault(console)?);
@@ -60,8 +63,11 @@ pub(super) async fn search(
     };
     let more = found.len() > MAX_FOUND;
     found.truncate(MAX_FOUND);
-    let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
-    console.desk.record(grant.by(), &[Event::Searched(count)]).await?;
+    if !console.inner.noise.is_on_record(session, &found, grant.at()) {
+        let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        console.desk.record(grant.by(), &[Event::Searched(count)]).await?;
+        console.inner.noise.searched_on_record(session, &found, grant.at());
+    }
     Ok((found, more))
 }
 

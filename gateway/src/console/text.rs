@@ -192,6 +192,167 @@ pub(super) const LOG_TITLE: &str = "Log";
 pub(super) const LOG_LEAD: &str = "Newest first. An entry is written before what it says is done.";
 pub(super) const LOG_OLDER: &str = "Older";
 pub(super) const LOG_NONE: &str = "No entries.";
+pub(super) const LOG_ENTRY: &str = "Entry";
+pub(super) const LOG_TIME: &str = "When";
+pub(super) const LOG_WHO: &str = "Who";
+pub(super) const LOG_WHAT: &str = "What";
+pub(super) const LOG_GATEWAY: &str = "the gateway itself";
+pub(super) const LOG_SHELL: &str = "somebody at the gateway's terminal, user";
+pub(super) const LOG_PERSON: &str = "person";
+pub(super) const LOG_PATIENT: &str = "patient";
+pub(super) const LOG_PICTURE: &str = "picture";
+pub(super) const LOG_DEVICE: &str = "phone";
+pub(super) const LOG_SOUND: &str = "Every entry on this page is as it was signed. Log verified up to entry";
+pub(super) const LOG_CHECKPOINT: &str = "against the checkpoint of";
+pub(super) const LOG_ROOT: &str = "root";
+pub(super) const LOG_UNSOUND: &str = "The log is not what was signed: somebody has changed it. Change nothing more, tell the clinic's management, and compare it with a checkpoint that was kept elsewhere (safelight audit verify --against).";
+pub(super) const LOG_UNREADABLE: &str = "This entry is missing or cannot be read.";
+pub(super) const LOG_NOT_VOUCHED: &str = "This entry is not what was signed.";
+pub(super) const LOG_NOT_INDEXED: &str =
+    "The index said something else of this entry. What is shown is the log's. Verify the whole log.";
+pub(super) const LOG_VERIFY: &str = "Verify the whole log";
+pub(super) const LOG_WHOLE: &str = "The whole log was verified at";
+pub(super) const LOG_WHOLE_SOUND: &str = "entries, every one as it was signed, and the index says the same";
+pub(super) const LOG_WHOLE_INDEXING: &str = "entries, every one as it was signed; the index is still being built";
+pub(super) const LOG_WHOLE_INDEX: &str = "rows of the index did not say what the log says. The log is as it was signed; the index is made anew from it. Repeat the reports of late.";
+pub(super) const LOG_WHOLE_BAD: &str = "it is not what was signed, at the earliest from entry";
+pub(super) const LOG_BUILDING: &str =
+    "The index is being built: older entries may be missing here. Come back in some minutes.";
+pub(super) const LOG_FILTER: &str = "Look for something";
+pub(super) const LOG_BY: &str = "Who did it";
+pub(super) const LOG_ABOUT: &str = "To which person";
+pub(super) const LOG_ANY: &str = "any";
+pub(super) const LOG_NUMBER: &str = "A patient's exact record number";
+pub(super) const LOG_PATIENT_CHOSEN: &str = "Patient";
+pub(super) const LOG_PICTURE_ID: &str = "Id of a picture";
+pub(super) const LOG_DEVICE_ID: &str = "Id of a phone";
+pub(super) const LOG_FROM: &str = "From (day, UTC)";
+pub(super) const LOG_TO: &str = "To (day, UTC)";
+pub(super) const LOG_LOOK: &str = "Look";
+pub(super) const LOG_EVERYTHING: &str = "Everything";
+pub(super) const LOG_ASKED_BADLY: &str =
+    "Nothing was looked for: a day is written as 2026-02-03, and an id is the whole of it. Go back and try again.";
+
+pub(super) const NAV_REPORTS: &str = "Reports";
+pub(super) const REPORTS_TITLE: &str = "Reports";
+pub(super) const REPORTS_LEAD: &str =
+    "To print, or as a table. Each report is on record, with whom it was about. Without days it is of all time.";
+pub(super) const REPORTS_OF_PATIENT: &str = "Everyone who saw this patient";
+pub(super) const REPORTS_OF_PERSON: &str = "All that this person saw";
+pub(super) const REPORTS_PERSON: &str = "Person";
+pub(super) const REPORTS_MAKE: &str = "Make the report";
+pub(super) const REPORTS_CSV: &str = "Download as a table (CSV)";
+pub(super) const REPORTS_BACK: &str = "All reports";
+pub(super) const REPORTS_SUBJECT: &str = "About";
+pub(super) const REPORTS_PERIOD: &str = "Period (UTC)";
+pub(super) const REPORTS_TO: &str = "to";
+pub(super) const REPORTS_OPEN: &str = "open";
+pub(super) const REPORTS_CLINIC: &str = "Clinic";
+pub(super) const REPORTS_BY: &str = "Made by";
+pub(super) const REPORTS_SIZE: &str = "Entries of the log";
+pub(super) const REPORTS_ROOT: &str = "Root of the log";
+pub(super) const REPORTS_PATIENT: &str = "Patient";
+pub(super) const REPORTS_PICTURE: &str = "Picture, phone";
+pub(super) const REPORTS_NOBODY: &str = "Nothing is on record in this period.";
+pub(super) const REPORTS_NO_PATIENT: &str = "There is no patient of this number here. That you asked is on record.";
+pub(super) const REPORTS_ASKED_BADLY: &str =
+    "No report was made: enter a number or choose a person, and write days as 2026-02-03. Go back and try again.";
+pub(super) const REPORTS_CUT: &str =
+    "There are more entries than a report holds: these are the newest. Choose a shorter period for the others.";
+pub(super) const REPORTS_LACKS: &str = "The index lacks entries of the log, so this report may lack some too. Verify the whole log, wait some minutes, and make the report again.";
+pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient.";
+pub(super) const REPORTS_COLUMNS: &[&str] =
+    &["entry", "time", "who", "id", "what", "kind", "patient", "picture", "phone", "remark"];
+
+pub(super) const ACCOUNT_RECORD: &str = "What is on record of you";
+pub(super) const ACCOUNT_RECORD_LEAD: &str =
+    "The newest fifty entries of what you did, as the privacy officer sees them.";
+pub(super) const PICTURE_LOOKED: &str = "Who has looked";
+
+/// What kinds of entries say, for people, in the order of a list: looks first, then what was changed, then the machine's own.
+pub(super) const KINDS: &[(&str, &str)] = &[
+    ("picture-viewed", "looked at a picture"),
+    ("patient-viewed", "looked at a patient's page"),
+    ("searched", "searched among patients' names"),
+    ("emergency-begun", "took emergency access"),
+    ("emergency-missed", "asked for emergency access to a number that nobody has"),
+    ("emergency-reviewed", "reviewed an emergency access"),
+    ("denied", "asked for what is not theirs"),
+    ("further-role", "said why one person holds several roles"),
+    ("sessions-ended", "ended what a person was logged in to"),
+    ("person-renamed", "changed a person's name"),
+    ("access-confirmed", "confirmed what a person holds"),
+    ("device-renamed", "renamed a phone"),
+    ("device-lost", "reported the own phone as lost"),
+    ("opened", "opened a picture at the terminal"),
+    ("exported", "exported a sealed picture at the terminal"),
+    ("listed", "listed pictures and patients at the terminal"),
+    ("log-read", "read the log"),
+    ("log-verified", "had the whole log verified"),
+    ("patient-reported", "made a report of who saw a patient"),
+    ("person-reported", "made a report of what a person saw"),
+    ("logged-in", "logged in"),
+    ("logged-out", "logged out"),
+    ("log-in-failed", "failed to log in"),
+    ("first-admin", "became the first admin"),
+    ("person-added", "added a person"),
+    ("join-code-made", "made a code to begin with"),
+    ("credentials-set", "set password and authenticator"),
+    ("role-granted", "gave a role"),
+    ("role-withdrawn", "took a role away"),
+    ("person-disabled", "shut a person out"),
+    ("person-enabled", "let a person in again"),
+    ("invited", "invited a phone"),
+    ("invitation-replayed", "an invitation was used a second time"),
+    ("invitation-voided", "an invitation was voided after too many tries"),
+    ("invitation-withdrawn", "withdrew an invitation"),
+    ("enrolment-refused", "refused a phone that wanted to enrol"),
+    ("device-pending", "a phone waits for approval"),
+    ("device-approved", "approved a phone"),
+    ("device-revoked", "revoked a phone"),
+    ("revocation-in-force", "a revocation came into force"),
+    ("revocation-learned", "learned of a revocation after a restore"),
+    ("device-forgotten", "shut out a phone that is not known after a restore"),
+    ("certificate-issued", "issued a phone's certificate"),
+    ("certificate-adopted", "took over a phone's certificate after a restore"),
+    ("ingest-certified", "issued the certificate that phones see"),
+    ("console-certified", "issued the console's certificate"),
+    ("pulled", "took a picture over"),
+    ("verified", "checked a picture and found it sound"),
+    ("flagged", "a picture needs a look"),
+    ("quarantined", "set a picture aside"),
+    ("vault-unlocked", "unlocked the vault"),
+    ("vault-stayed-locked", "gave a passphrase that did not unlock the vault"),
+    ("vault-locked", "locked the vault"),
+    ("vault-rotated", "gave the vault a new key"),
+    ("vault-key-missing", "found an older copy of the vault's file"),
+    ("rewrap-begun", "began to write pictures to the vault's new key"),
+    ("rewrapped", "wrote pictures to the vault's new key"),
+    ("intake-seen", "witnessed the intake log"),
+    ("intake-forked", "found the intake log changed"),
+    ("clock-wrong", "found that the clock cannot be right"),
+    ("clock-right", "found the clock right again"),
+    ("clock-accepted", "accepted the clock"),
+    ("restored-behind", "found that this gateway was restored from an older backup"),
+    ("ca-rollover-begun", "made a new certificate authority"),
+    ("ca-rolled-over", "put the new certificate authority in force"),
+    ("ca-retired", "retired the old certificate authority"),
+    ("receipt-key-ordered", "ordered a new key for receipts"),
+    ("receipt-key-refused", "got no new key for receipts"),
+    ("receipt-key-changed", "changed the key for receipts"),
+    ("key-set-signed", "signed what phones trust"),
+    ("initialised", "made this gateway"),
+];
+
+/// What a kind of entry says; the kind itself if this program does not know it.
+pub(super) fn kind_words(kind: &str) -> &str {
+    KINDS.iter().find(|(known, _)| *known == kind).map_or(kind, |(_, words)| words)
+}
+
+/// A kind that may be looked for.
+pub(super) fn kind_of_list(kind: &str) -> Option<&'static str> {
+    KINDS.iter().find(|(known, _)| *known == kind).map(|(known, _)| *known)
+}
 
 pub(super) const ACCOUNT_TITLE: &str = "Account";
 pub(super) const ACCOUNT_SESSIONS: &str = "Where you are logged in";
@@ -256,3 +417,24 @@ pub(super) const EMERGENCIES_SEALED: &str = "The words are sealed: they show whi
 pub(super) const EMERGENCIES_JUSTIFIED: &str = "Justified";
 pub(super) const EMERGENCIES_NOT: &str = "Not justified";
 pub(super) const EMERGENCIES_BY: &str = "reviewed by";
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+
+    #[test]
+    fn every_kind_of_entry_has_words() {
+        let source = include_str!("../clinic/access.rs");
+        let kinds: Vec<&str> = source
+            .match_indices("(\"")
+            .filter_map(|(at, _)| source.get(at + 2..)?.split_once('"'))
+            .filter(|(_, rest)| rest.starts_with(", vec!["))
+            .map(|(kind, _)| kind)
+            .collect();
+        assert!(kinds.len() > 50, "the scan found {} kinds", kinds.len());
+        let without: Vec<_> = kinds.iter().filter(|kind| !KINDS.iter().any(|(known, _)| known == *kind)).collect();
+        assert!(without.is_empty(), "{without:?}");
+        let gone: Vec<_> = KINDS.iter().filter(|(known, _)| !kinds.contains(known)).collect();
+        assert!(gone.is_empty(), "{gone:?}");
+    }
+}

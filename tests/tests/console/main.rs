@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod officer;
 mod people;
 mod requests;
 mod sessions;

@@ -1,4 +1,4 @@
-//! One's own account: who one is here, and where one is logged in.
+//! One's own account: who one is here, where one is logged in, and what is on record of oneself.
 
 use askama::Template;
 use axum::extract::State;
@@ -7,10 +7,11 @@ use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
 use super::{Failure, Frame, Page, html, phones, roles_words, shown};
+use super::entries::{self, Names};
 use crate::clinic::access::Event;
 use crate::clinic::sessions::{self, SessionId};
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text};
+use crate::console::{Console, looks, text};
 
 struct Row {
     name: String,
@@ -27,6 +28,10 @@ struct Account {
     roles: String,
     sessions: Vec<Row>,
     phones: Vec<phones::Own>,
+    entries: Vec<entries::Row>,
+    linked: bool,
+    sound: bool,
+    building: bool,
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -37,12 +42,18 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         since: shown::time(session.created_at),
         seen: shown::time(session.seen_at),
     };
+    let own = looks::own(&console, &who).await?;
+    let names = Names::read(&console).await?;
     html(&Account {
         frame: Frame::new(&console, &who, "/account").await?,
         id: who.person.id.to_string(),
         roles: roles_words(who.person.roles),
         sessions: held.into_iter().map(row).collect(),
         phones: phones::own(&console, &who).await?,
+        entries: own.seen.iter().map(|seen| entries::row(seen, &names)).collect(),
+        linked: false,
+        sound: own.proof.is_sound,
+        building: !own.is_built,
     })
 }
 

@@ -5,6 +5,7 @@ mod assets;
 mod compare;
 mod devices;
 mod emergency;
+mod entries;
 mod join;
 mod log;
 mod login;
@@ -14,6 +15,7 @@ mod person;
 mod phones;
 mod pictures;
 mod review;
+mod reports;
 mod shown;
 mod system;
 mod vault;
@@ -114,6 +116,13 @@ routes! {
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
     post "/vault/lock" vault::lock, Who::Has(Role::Admin);
     get "/log" log::page, Who::Has(Role::PrivacyOfficer);
+    post "/log" log::look, Who::Has(Role::PrivacyOfficer);
+    post "/log/verify" log::verify, Who::Has(Role::PrivacyOfficer);
+    get "/reports" reports::page, Who::Has(Role::PrivacyOfficer);
+    post "/reports/patient" reports::patient, Who::Has(Role::PrivacyOfficer);
+    post "/reports/patient/csv" reports::patient_csv, Who::Has(Role::PrivacyOfficer);
+    post "/reports/person" reports::person, Who::Has(Role::PrivacyOfficer);
+    post "/reports/person/csv" reports::person_csv, Who::Has(Role::PrivacyOfficer);
 }
 
 /// Where each role's day begins.
@@ -174,6 +183,7 @@ impl Frame {
             (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
+            (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
         ];
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));

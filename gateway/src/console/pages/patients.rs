@@ -64,7 +64,7 @@ async fn whole(console: &Console, who: &LoggedIn, query: String) -> Page {
 
 async fn rows(console: &Console, who: &LoggedIn, query: &str) -> Result<(Vec<Row>, bool), Failure> {
     let grant = permit::ask(console, who, SearchPatients).await?;
-    let (found, more) = records::search(console, &grant, query).await?;
+    let (found, more) = records::search(console, &grant, &who.session, query).await?;
     Ok((found.iter().map(row).collect(), more))
 }
 

@@ -10,6 +10,7 @@ use safelight_core::label::{Consent, Label};
 use safelight_core::manifest::SignedManifest;
 use zeroize::Zeroizing;
 
+use super::entries::Names;
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::identity::PatientIdentity;
@@ -18,7 +19,7 @@ use crate::clinic::{ClinicError, devices};
 use crate::console::permit::{self, ViewPicture};
 use crate::console::records;
 use crate::console::session::LoggedIn;
-use crate::console::{Console, text};
+use crate::console::{Console, looks, text};
 
 #[derive(Template)]
 #[template(path = "picture.html")]
@@ -32,6 +33,15 @@ struct PicturePage {
     taken: String,
     flags: Vec<String>,
     facts: Vec<(&'static str, String)>,
+    looked: Vec<Look>,
+    building: bool,
+}
+
+/// Somebody who has looked.
+struct Look {
+    who: String,
+    time: String,
+    is_wrong: bool,
 }
 
 pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>, who: LoggedIn) -> Page {
@@ -41,6 +51,12 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let patient = records::patient_of(&console, &grant).await?;
     let (picture, handle) = grant.subject();
     let device = devices::find(&console.desk.clinic().catalog, picture.device).await?;
+    let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
+    let look = |seen: &looks::Seen| Look {
+        who: names.actor(&seen.facets.actor),
+        time: shown::time(seen.facets.at),
+        is_wrong: !seen.is_vouched || !seen.is_indexed,
+    };
     html(&PicturePage {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
@@ -51,6 +67,8 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
         taken: shown::time(picture.captured_at),
         flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
         facts: facts(picture, &label, device.map(|device| device.name)),
+        building: !looked.is_built,
+        looked: looked.seen.iter().map(look).collect(),
     })
 }
 
