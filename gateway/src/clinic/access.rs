@@ -177,6 +177,12 @@ pub enum Event<'a> {
     LogRead,
     /// Something was asked for that this person may not have, under this code.
     Denied(&'a str),
+    /// The recovery kit has opened a sample that was sealed to the recovery key in force.
+    RecoveryKitTested,
+    /// What was given as the recovery kit did not, under this code.
+    RecoveryKitRefused(&'a str),
+    /// The console's first run is done.
+    FirstRunFinished,
 }
 
 impl Event<'_> {
@@ -263,6 +269,9 @@ impl Event<'_> {
             Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),
             Self::Denied(what) => ("denied", vec![code(what)]),
+            Self::RecoveryKitTested => ("recovery-kit-tested", vec![]),
+            Self::RecoveryKitRefused(why) => ("recovery-kit-refused", vec![code(why)]),
+            Self::FirstRunFinished => ("first-run-finished", vec![]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

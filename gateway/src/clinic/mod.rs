@@ -31,6 +31,7 @@ pub mod directory;
 pub mod emergency;
 mod enrolments;
 mod flags;
+pub mod first_run;
 pub mod identity;
 pub mod invitations;
 pub mod inviting;

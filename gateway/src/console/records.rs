@@ -53,6 +53,16 @@ pub(super) async fn search(
     Ok((found, more))
 }
 
+/// How many pictures each of these has, and when the last was taken. For what a search has found, and nothing else.
+pub(super) async fn summaries(
+    console: &Console,
+    _: &Grant<SearchPatients>,
+    found: &[Found],
+) -> Result<Vec<pictures::Summary>, Unreadable> {
+    let handles: Vec<_> = found.iter().map(|found| found.handle).collect();
+    Ok(pictures::summaries(&console.desk.clinic().catalog, &handles).await?)
+}
+
 /// Who a patient is.
 pub(super) async fn identity(console: &Console, grant: &Grant<ViewPatient>) -> Result<PatientIdentity, Unreadable> {
     let vault = vault(console)?;

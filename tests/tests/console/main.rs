@@ -7,6 +7,8 @@
 )]
 
 mod access;
+mod demo;
+mod first_run;
 mod requests;
 mod sessions;
 mod stage;
