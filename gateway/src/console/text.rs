@@ -28,7 +28,8 @@ pub(super) const LOGIN_JOIN: &str = "You have a code to begin with?";
 pub(super) const DEMO_TITLE: &str = "Demo";
 pub(super) const DEMO_LEAD: &str = "Nobody here exists. This button logs you in, once, as:";
 pub(super) const DEMO_NO_LINK_TITLE: &str = "This link has been used";
-pub(super) const DEMO_NO_LINK: &str = "A link works once, for 15 minutes. Press Enter in the terminal in which the demo runs: it shows new ones.";
+pub(super) const DEMO_NO_LINK: &str =
+    "A link works once, for 15 minutes. Press Enter in the terminal in which the demo runs: it shows new ones.";
 
 pub(super) const JOIN_TITLE: &str = "Begin";
 pub(super) const JOIN_CODE: &str = "Code";
@@ -229,7 +230,8 @@ pub(super) const SETUP_KIT_FILE: &str = "The kit's file";
 pub(super) const SETUP_KIT_PASTE: &str = "The kit's key";
 pub(super) const SETUP_KIT_HINT: &str = "The line that begins with AGE-SECRET-KEY-1, or the whole page.";
 pub(super) const SETUP_KIT_TEST: &str = "Test it";
-pub(super) const SETUP_KIT_NO_KEY: &str = "There is no key in this. Give the one line of the kit that begins with AGE-SECRET-KEY-1.";
+pub(super) const SETUP_KIT_NO_KEY: &str =
+    "There is no key in this. Give the one line of the kit that begins with AGE-SECRET-KEY-1.";
 pub(super) const SETUP_KIT_MISTYPED: &str =
     "There is a mistake in the key. Compare it with the page, letter by letter.";
 pub(super) const SETUP_KIT_OTHER: &str = "This key does not open what is sealed here: it is another gateway's kit. Look for the one that was made with this gateway.";
@@ -238,7 +240,8 @@ pub(super) const SETUP_CLINICIAN_LEAD: &str =
 pub(super) const SETUP_PHONE_LEAD: &str = "Show a code here, scan it with the phone, and compare the words on both screens. Approve only if they are the same.";
 pub(super) const SETUP_PICTURE_LEAD: &str =
     "Take a picture with the phone, of something that is no patient. This page shows when it has come through.";
-pub(super) const SETUP_PICTURE_SHELL: &str = "Without an app, from the folder of a phone that was enrolled in a terminal:";
+pub(super) const SETUP_PICTURE_SHELL: &str =
+    "Without an app, from the folder of a phone that was enrolled in a terminal:";
 pub(super) const SETUP_PICTURE_NONE: &str = "No picture yet.";
 pub(super) const SETUP_PICTURE_WAITS: &str = "A picture has come, and is not verified. If this stays, look at its reason with `safelight vault list`, and send another.";
 pub(super) const SETUP_PICTURE_VERIFIED: &str =
@@ -255,10 +258,28 @@ pub(super) const TRUST_COMPARE: &str = "Compare its SHA-256 with what the gatewa
 pub(super) const TRUST_PUT: &str = "Put it into the store of your system:";
 pub(super) const TRUST_THEN: &str = "Then close the browser, and open this page again: the warning is gone.";
 pub(super) const TRUST_SYSTEMS: &[(&str, &str)] = &[
-    ("Windows", "Open the file, choose Install Certificate, Local Machine, and the store \u{201c}Trusted Root Certification Authorities\u{201d}."),
-    ("macOS", "Open the file in Keychain Access, keychain System. Open the certificate there, and under Trust choose Always Trust for SSL."),
-    ("iPhone, iPad", "Open the file, then Settings, Profile Downloaded, Install. Then Settings, General, About, Certificate Trust Settings: switch it on."),
-    ("Android", "Settings, Security, More security settings, Encryption & credentials, Install a certificate, CA certificate. The names differ from phone to phone."),
-    ("Linux", "Copy the file to /usr/local/share/ca-certificates/ and run update-ca-certificates as root (Debian, Ubuntu)."),
-    ("Firefox", "It has a store of its own on Linux: Settings, Privacy & Security, View Certificates, Authorities, Import, to identify websites."),
+    (
+        "Windows",
+        "Open the file, choose Install Certificate, Local Machine, and the store \u{201c}Trusted Root Certification Authorities\u{201d}.",
+    ),
+    (
+        "macOS",
+        "Open the file in Keychain Access, keychain System. Open the certificate there, and under Trust choose Always Trust for SSL.",
+    ),
+    (
+        "iPhone, iPad",
+        "Open the file, then Settings, Profile Downloaded, Install. Then Settings, General, About, Certificate Trust Settings: switch it on.",
+    ),
+    (
+        "Android",
+        "Settings, Security, More security settings, Encryption & credentials, Install a certificate, CA certificate. The names differ from phone to phone.",
+    ),
+    (
+        "Linux",
+        "Copy the file to /usr/local/share/ca-certificates/ and run update-ca-certificates as root (Debian, Ubuntu).",
+    ),
+    (
+        "Firefox",
+        "It has a store of its own on Linux: Settings, Privacy & Security, View Certificates, Authorities, Import, to identify websites.",
+    ),
 ];

@@ -40,11 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs the gateway again, with the console, until `until` returns.
-pub(super) async fn keep_open(
-    story: &Story,
-    output: Output,
-    until: impl Future<Output = ()>,
-) -> Result<(), DemoError> {
+pub(super) async fn keep_open(story: &Story, output: Output, until: impl Future<Output = ()>) -> Result<(), DemoError> {
     let places = story.places();
     let layout = Layout::new(&places.data);
     let config = Config::load_file(&places.data)?;

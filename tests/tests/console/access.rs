@@ -149,6 +149,12 @@ fn every_route_is_for_whom_the_list_says() {
                 ("role", "clinician"),
                 ("session", "00"),
                 ("passphrase", "wrong"),
+                ("kit", "wrong"),
+                ("person", "nobody"),
+                ("number", "x"),
+                ("issuer", "x"),
+                ("words", "x"),
+                ("verdict", "justified"),
             ];
             let answer = member.browser.submit(&path(route), &form);
             let expected: &[u16] = if may { &[200, 303, 404, 422] } else { &[404] };

@@ -28,8 +28,8 @@ use super::permit::Denied;
 use super::records::Unreadable;
 use super::session::LoggedIn;
 use super::{Console, guards, text};
-use crate::clinic::{ClinicError, first_run};
 use crate::clinic::people::{Role, Roles};
+use crate::clinic::{ClinicError, first_run};
 
 /// Largest body of a request. Forms are limited further where they are read.
 const MAX_BODY_LEN: usize = 64 * 1024;

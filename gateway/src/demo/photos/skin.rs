@@ -80,11 +80,7 @@ impl Lesion {
             *radius += noise.below(size / 2 + 1) - size / 4;
         }
         let centre = (width / 3 + noise.below(width / 3), height / 3 + noise.below(height / 3));
-        Lesion {
-            centre,
-            radii: radii.map(|radius| radius * hundredths / 100),
-            reach: size * 5 / 4,
-        }
+        Lesion { centre, radii: radii.map(|radius| radius * hundredths / 100), reach: size * 5 / 4 }
     }
 
     fn darkness(&self, x: i32, y: i32) -> i32 {
