@@ -14,7 +14,7 @@ BENCHES := seal picture loopback memory connections recovery
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## The main job before your eyes: a phone, a gateway, a dozen photographs (DEMO_ARGS="--keep DIR")
+demo: ## The main job before your eyes, then the console in your browser until Ctrl-C (DEMO_ARGS="--once", "--keep DIR")
 	@scripts/setup.sh build
 	cargo build --release --locked -p safelight-gateway
 	$(TARGET_DIR)/release/safelight demo $(DEMO_ARGS)

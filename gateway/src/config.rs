@@ -70,6 +70,12 @@ pub struct Config {
     /// Where the console is served (TCP, HTTPS). Not at all where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console_listen: Option<SocketAddr>,
+    /// A certificate of the clinic's own for the console (PEM, with its chain), in the place of one from the clinic's CA. A relative path is of the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_certificate: Option<PathBuf>,
+    /// Its key (PEM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_key: Option<PathBuf>,
     /// User id of the clinic process, where the two processes run as two users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clinic_uid: Option<u32>,
@@ -101,11 +107,15 @@ impl Config {
     pub fn load(folder: &Path) -> Result<Self, ConfigError> {
         let mut config = Self::load_file(folder)?;
         config.overlay(std::env::vars())?;
+        for path in [&mut config.console_certificate, &mut config.console_key].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
         config.check()?;
         Ok(config)
     }
 
-    fn load_file(folder: &Path) -> Result<Self, ConfigError> {
+    /// The file alone: what the environment says is for another gateway.
+    pub(crate) fn load_file(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE_NAME);
         let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => ConfigError::Missing(folder.to_owned()),
@@ -126,6 +136,8 @@ impl Config {
                 "PHONE_PORT" => self.phone_port = Some(value.parse().map_err(|_| wrong())?),
                 "ENROL_LISTEN" => self.enrol_listen = value.parse().map_err(|_| wrong())?,
                 "CONSOLE_LISTEN" => self.console_listen = Some(value.parse().map_err(|_| wrong())?),
+                "CONSOLE_CERTIFICATE" => self.console_certificate = Some(value.into()),
+                "CONSOLE_KEY" => self.console_key = Some(value.into()),
                 "CLINIC_UID" => self.clinic_uid = Some(value.parse().map_err(|_| wrong())?),
                 "DATA" | "PASSPHRASE_FILE" | "IDENTITY" | "LOG" | "SHARED" => {}
                 _ => return Err(wrong()),
@@ -156,6 +168,9 @@ impl Config {
             return Err(ConfigError::Value(
                 "console_listen: a port is expected; `init` chooses one where it is given 0",
             ));
+        }
+        if self.console_certificate.is_some() != self.console_key.is_some() {
+            return Err(ConfigError::Value("console_certificate, console_key: both are expected, or neither"));
         }
         if self.listen == self.enrol_listen {
             return Err(ConfigError::Value("listen, enrol_listen: two different ports are expected"));
@@ -258,6 +273,8 @@ mod tests {
             phone_port: None,
             enrol_listen: "0.0.0.0:4434".parse().unwrap(),
             console_listen: Some("0.0.0.0:8443".parse().unwrap()),
+            console_certificate: None,
+            console_key: None,
             clinic_uid: None,
             record_numbers: RecordNumbers::default(),
         }

@@ -228,6 +228,8 @@ fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
         listen: plan.listen,
         enrol_listen: plan.enrol_listen,
         console_listen: plan.console_listen,
+        console_certificate: None,
+        console_key: None,
         clinic_uid: plan.separation.map(|users| users.clinic),
         record_numbers: RecordNumbers::default(),
     };

@@ -67,3 +67,31 @@
   }
   for (const tool of document.querySelectorAll(".tools")) tool.hidden = false;
 })();
+
+// How long a code on the screen is still open.
+(() => {
+  for (const place of document.querySelectorAll(".countdown")) {
+    const end = performance.now() + Number(place.dataset.seconds) * 1000;
+    const show = () => {
+      const left = Math.max(0, Math.round((end - performance.now()) / 1000));
+      place.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+      if (left > 0) setTimeout(show, 500);
+    };
+    show();
+  }
+})();
+
+// The recovery kit from its file: the key's line alone is put into the form, the file goes nowhere.
+(() => {
+  const file = document.querySelector("[data-kit-file]");
+  if (!file) return;
+  const words = document.querySelector("#kit");
+  file.hidden = false;
+  document.querySelector("[data-kit-label]").hidden = false;
+  file.addEventListener("change", async () => {
+    const chosen = file.files[0];
+    if (!chosen || chosen.size > 65536) return;
+    const lines = (await chosen.text()).split("\n").map((line) => line.trim());
+    words.value = lines.filter((line) => line.startsWith("AGE-SECRET-KEY-1")).join("\n");
+  });
+})();

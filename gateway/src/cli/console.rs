@@ -10,6 +10,7 @@ use crate::clinic::Clinic;
 use crate::clinic::joining::{self, FIRST_LIFETIME};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::keyfile;
 
 /// What can be done here.
 #[derive(Debug, Subcommand)]
@@ -24,6 +25,8 @@ pub(super) struct FirstCode {
     address: String,
     code: String,
     expires_at: String,
+    /// SHA-256 of the CA that certifies the console, as `/trust` and browsers show it.
+    ca_sha256: String,
 }
 
 /// Runs it.
@@ -57,12 +60,16 @@ pub(super) async fn first_code(
         address: format!("{address}/join"),
         code: code.text().to_string(),
         expires_at: time::rfc3339(now.plus(FIRST_LIFETIME)),
+        ca_sha256: keyfile::fingerprint(clinic.ca.certificate()),
     }))
 }
 
 impl FirstCode {
     /// For a person at a terminal.
     pub(super) fn shown(&self) -> String {
-        format!("Nobody runs the console yet. Within 15 minutes, open\n  {}\nand enter\n  {}", self.address, self.code)
+        format!(
+            "Nobody runs the console yet. Within 15 minutes, open\n  {}\nand enter\n  {}\nBrowsers warn until they know the clinic's CA; the page leads to how. Its SHA-256 is\n  {}",
+            self.address, self.code, self.ca_sha256
+        )
     }
 }

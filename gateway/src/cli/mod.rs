@@ -109,8 +109,8 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
-            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) | Self::Console(_) => true,
-            Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
+            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) | Self::Console(_) | Self::Demo(_) => true,
+            Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
 }

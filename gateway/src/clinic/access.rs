@@ -200,6 +200,12 @@ pub enum Event<'a> {
     PatientReported([u8; 32]),
     /// A report is about to be made of all that this person saw.
     PersonReported(&'a OperatorId),
+    /// The recovery kit has opened a sample that was sealed to the recovery key in force.
+    RecoveryKitTested,
+    /// What was given as the recovery kit did not, under this code.
+    RecoveryKitRefused(&'a str),
+    /// The console's first run is done.
+    FirstRunFinished,
 }
 
 impl Event<'_> {
@@ -297,6 +303,9 @@ impl Event<'_> {
             Self::LogVerified => ("log-verified", vec![]),
             Self::PatientReported(patient) => ("patient-reported", vec![id(patient)]),
             Self::PersonReported(person) => ("person-reported", vec![code(person.as_str())]),
+            Self::RecoveryKitTested => ("recovery-kit-tested", vec![]),
+            Self::RecoveryKitRefused(why) => ("recovery-kit-refused", vec![code(why)]),
+            Self::FirstRunFinished => ("first-run-finished", vec![]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -32,6 +32,7 @@ pub mod devices;
 pub mod directory;
 pub mod emergency;
 mod enrolments;
+pub mod first_run;
 mod flags;
 pub mod identity;
 pub mod invitations;

@@ -258,11 +258,60 @@ pub async fn timeline(
     rows.iter().map(picture_of).collect()
 }
 
+/// What a list of patients says of each one's pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Verified pictures.
+    pub count: u64,
+    /// When the newest was taken, by the device's clock.
+    pub last: Option<UnixMillis>,
+}
+
+/// One summary for each of these patients, in their order. One look at the index each: callers pass a page of patients.
+pub async fn summaries(catalog: &Catalog, patients: &[Handle]) -> Result<Vec<Summary>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let mut all = Vec::with_capacity(patients.len());
+    for patient in patients {
+        let sql = "SELECT COUNT(*), MAX(captured_at) FROM picture WHERE patient = $1 AND state = 'verified'";
+        let row = sqlx::query(sql).bind(patient.to_vec()).fetch_one(&mut *tx).await?;
+        let last: Option<i64> = row.try_get(1)?;
+        all.push(Summary { count: count(row.try_get(0)?)?, last: last.map(|_| millis(&row, 1)).transpose()? });
+    }
+    Ok(all)
+}
+
 /// How many verified pictures and patients there are, together.
 pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
     let mut tx = catalog.read().await?;
     let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE state = 'verified') + (SELECT COUNT(*) FROM patient)";
     Ok(count(sqlx::query(sql).fetch_one(&mut *tx).await?.try_get(0)?)?)
+}
+
+/// What has come from phones that may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrived {
+    /// Nothing yet.
+    Nothing,
+    /// Something, which is not verified: it waits for that, or did not pass.
+    Unverified,
+    /// A picture that is verified.
+    Verified,
+}
+
+/// Whether a picture of a phone that may send is there.
+pub async fn arrived(catalog: &Catalog) -> Result<Arrived, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = "SELECT 1 FROM picture JOIN device ON device.id = picture.device WHERE device.status = 'active' AND picture.state = $1 LIMIT 1";
+    for (state, arrived) in [
+        (State::Verified, Arrived::Verified),
+        (State::Received, Arrived::Unverified),
+        (State::Quarantined, Arrived::Unverified),
+    ] {
+        if sqlx::query(sql).bind(state.name()).fetch_optional(&mut *tx).await?.is_some() {
+            return Ok(arrived);
+        }
+    }
+    Ok(Arrived::Nothing)
 }
 
 /// What verification adds to a picture.

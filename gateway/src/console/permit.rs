@@ -13,7 +13,7 @@ use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::people::{self, Person, Role};
 use crate::clinic::pictures::{self, Handle, Picture, State};
-use crate::clinic::{care, emergency};
+use crate::clinic::{care, emergency, first_run};
 use crate::store::catalog::Catalog;
 
 /// Why there is no grant.
@@ -55,6 +55,28 @@ impl<R: Right> Grant<R> {
         &self.subject
     }
 }
+
+/// A right as docs/ROLES.md lists it: its code in the log, who has it, and what it is.
+pub type Listed = (&'static str, Role, &'static str);
+
+const fn listed<R: Right>(words: &'static str) -> Listed {
+    (R::CODE, R::ROLE, words)
+}
+
+/// Every right. A test counts them.
+pub const RIGHTS: &[Listed] = &[
+    listed::<SearchPatients>("find the patients whom one treats"),
+    listed::<ViewPatient>("see the page of a patient whom one treats, or to whom one has emergency access"),
+    listed::<ViewPicture>("see a picture of such a patient, and what is recorded of it"),
+    listed::<ComparePictures>("see two to four such pictures side by side"),
+    listed::<AskEmergency>("take emergency access to a patient whom one does not treat"),
+    listed::<ManageDevices>("invite, approve and revoke phones"),
+    listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
+    listed::<RunVault>("unlock and lock the vault"),
+    listed::<RunFirst>("be led through the first run, until it is finished"),
+    listed::<ReviewEmergencies>("see emergency accesses with their reasons, and judge them"),
+    listed::<ReadLog>("read the access log"),
+];
 
 /// Something that a person may be allowed to do.
 pub(super) trait Right: Send {
@@ -213,6 +235,25 @@ impl Right for ReportPerson {
 
     fn event(subject: &Person) -> Option<Event<'_>> {
         Some(Event::PersonReported(&subject.id))
+    }
+}
+
+/// To be led through the first run, while it lasts. What is done in it is on record by itself.
+#[derive(Debug)]
+pub(super) struct RunFirst;
+
+impl Right for RunFirst {
+    type Subject = first_run::FirstRun;
+    const CODE: &'static str = "first-run";
+    const ROLE: Role = Role::Admin;
+
+    async fn subject(self, console: &Console, _: &LoggedIn) -> Result<Option<first_run::FirstRun>, ClinicError> {
+        let state = first_run::state(&console.desk.clinic().catalog).await?;
+        Ok(state.finished.is_none().then_some(state))
+    }
+
+    fn event(_: &first_run::FirstRun) -> Option<Event<'_>> {
+        None
     }
 }
 

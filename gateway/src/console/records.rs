@@ -14,8 +14,8 @@ use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
-use crate::clinic::{ClinicError, care, sealed};
 use crate::clinic::sessions::SessionId;
+use crate::clinic::{ClinicError, care, sealed};
 use crate::vault::Unlocked;
 
 /// Patients that one search shows.
@@ -90,6 +90,16 @@ async fn treated_by(
     }
     found.truncate(limit);
     Ok(found)
+}
+
+/// How many pictures each of these has, and when the last was taken. For what a search has found, and nothing else.
+pub(super) async fn summaries(
+    console: &Console,
+    _: &Grant<SearchPatients>,
+    found: &[Found],
+) -> Result<Vec<pictures::Summary>, Unreadable> {
+    let handles: Vec<_> = found.iter().map(|found| found.handle).collect();
+    Ok(pictures::summaries(&console.desk.clinic().catalog, &handles).await?)
 }
 
 /// Who a patient is.

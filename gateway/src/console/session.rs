@@ -1,5 +1,6 @@
 //! Who is asking. A session begins at log-in with a new name, is looked up anew for every request, and ends by time, by log-out, by an admin.
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Console;
 use super::pages::Failure;
@@ -31,7 +32,7 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// What pages ask for by themselves: nobody is there because of it, and a session must not live on it.
-const POLLED: &[&str] = &["/devices/rows", "/vault/names"];
+const POLLED: &[&str] = &["/devices/rows", "/vault/names", "/setup/rows", "/setup/arrived"];
 
 /// A cookie that no other host or path can set or see, that no script reads and no other site's request carries.
 const COOKIE: &str = "__Host-safelight";
@@ -185,8 +186,7 @@ impl<T: DeserializeOwned> FromRequest<Console> for Posted<T> {
     async fn from_request(request: Request, console: &Console) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let by = LoggedIn::from_request_parts(&mut parts, console).await.map_err(IntoResponse::into_response)?;
-        let body = axum::body::to_bytes(body, MAX_FORM_LEN).await;
-        let body = Zeroizing::new(body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?.to_vec());
+        let body = read(body).await.map_err(IntoResponse::into_response)?;
         let token: FormToken =
             serde_urlencoded::from_bytes(&body).map_err(|_| StatusCode::FORBIDDEN.into_response())?;
         if !bool::from(token.token.as_bytes().ct_eq(by.token.as_bytes())) {
@@ -195,6 +195,16 @@ impl<T: DeserializeOwned> FromRequest<Console> for Posted<T> {
         let form = serde_urlencoded::from_bytes(&body).map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
         Ok(Self { by, form })
     }
+}
+
+/// A form's bytes, which may be a passphrase or a key: they are wiped, and so is what they came in where nothing else holds it.
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
+    let came = axum::body::to_bytes(body, MAX_FORM_LEN).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let bytes = Zeroizing::new(came.to_vec());
+    if let Ok(mut came) = came.try_into_mut() {
+        came.as_mut().zeroize();
+    }
+    Ok(bytes)
 }
 
 #[derive(serde::Deserialize)]
@@ -210,8 +220,7 @@ impl<T: DeserializeOwned> FromRequest<Console> for Open<T> {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &Console) -> Result<Self, Response> {
-        let body = axum::body::to_bytes(request.into_body(), MAX_FORM_LEN).await;
-        let body = Zeroizing::new(body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?.to_vec());
+        let body = read(request.into_body()).await.map_err(IntoResponse::into_response)?;
         serde_urlencoded::from_bytes(&body).map(Self).map_err(|_| StatusCode::BAD_REQUEST.into_response())
     }
 }

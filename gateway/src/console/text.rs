@@ -25,6 +25,12 @@ pub(super) const LOGIN_WRONG: &str = "That did not fit together. Compare id, pas
 pub(super) const LOGIN_WAIT: &str = "Too many wrong tries. Wait a moment, then try again.";
 pub(super) const LOGIN_JOIN: &str = "You have a code to begin with?";
 
+pub(super) const DEMO_TITLE: &str = "Demo";
+pub(super) const DEMO_LEAD: &str = "Nobody here exists. This button logs you in, once, as:";
+pub(super) const DEMO_NO_LINK_TITLE: &str = "This link has been used";
+pub(super) const DEMO_NO_LINK: &str =
+    "A link works once, for 15 minutes. Press Enter in the terminal in which the demo runs: it shows new ones.";
+
 pub(super) const JOIN_TITLE: &str = "Begin";
 pub(super) const JOIN_CODE: &str = "Code";
 pub(super) const JOIN_CODE_HINT: &str =
@@ -68,6 +74,8 @@ pub(super) const PATIENTS_HINT: &str = "You see the patients whom you treat. Eve
 pub(super) const PATIENTS_NONE: &str = "Nobody of those whom you treat fits.";
 pub(super) const PATIENTS_MORE: &str = "There are more. Type on.";
 pub(super) const PATIENTS_EMPTY: &str = "No patient yet. The first picture that you take of somebody brings them here.";
+pub(super) const PATIENTS_PICTURE: &str = "picture, from";
+pub(super) const PATIENTS_PICTURES: &str = "pictures, the last from";
 pub(super) const BORN: &str = "born";
 
 pub(super) const PATIENT_TEAM: &str = "Care team";
@@ -438,3 +446,76 @@ mod tests {
         assert!(gone.is_empty(), "{gone:?}");
     }
 }
+pub(super) const NAV_SETUP: &str = "Set-up";
+pub(super) const SETUP_TITLE: &str = "Set-up";
+pub(super) const SETUP_NAME: &str = "Name";
+pub(super) const SETUP_KIT: &str = "Recovery kit";
+pub(super) const SETUP_CLINICIAN: &str = "First clinician";
+pub(super) const SETUP_PHONE: &str = "First phone";
+pub(super) const SETUP_PICTURE: &str = "Test picture";
+pub(super) const SETUP_GO_ON: &str = "Go on";
+pub(super) const SETUP_LOOK_AGAIN: &str = "Look again";
+pub(super) const SETUP_NOT_YET: &str = "Not finished: something is still missing. It is shown below.";
+pub(super) const SETUP_NAME_LEAD: &str = "Phones and this console show this name. To change it, set clinic_name in config.toml in the gateway's data folder, and restart the gateway: phones learn the new name by themselves.";
+pub(super) const SETUP_NAME_RIGHT: &str = "The name is right";
+pub(super) const SETUP_UNLOCK: &str = "Unlock the vault";
+pub(super) const SETUP_UNLOCK_LEAD: &str = "Without it pictures are taken in, and nobody can check or see them.";
+pub(super) const SETUP_KIT_TITLE: &str = "Test the recovery kit";
+pub(super) const SETUP_KIT_LEAD: &str = "When the gateway or its passphrase is lost, the kit alone opens the pictures. Show now that yours does: the gateway seals a sample for it, and opens it with what you give. The kit is not stored. That it was tested is on record.";
+pub(super) const SETUP_KIT_FILE: &str = "The kit's file";
+pub(super) const SETUP_KIT_PASTE: &str = "The kit's key";
+pub(super) const SETUP_KIT_HINT: &str = "The line that begins with AGE-SECRET-KEY-1, or the whole page.";
+pub(super) const SETUP_KIT_TEST: &str = "Test it";
+pub(super) const SETUP_KIT_NO_KEY: &str =
+    "There is no key in this. Give the one line of the kit that begins with AGE-SECRET-KEY-1.";
+pub(super) const SETUP_KIT_MISTYPED: &str =
+    "There is a mistake in the key. Compare it with the page, letter by letter.";
+pub(super) const SETUP_KIT_OTHER: &str = "This key does not open what is sealed here: it is another gateway's kit. Look for the one that was made with this gateway.";
+pub(super) const SETUP_CLINICIAN_LEAD: &str =
+    "Clinicians take pictures, and see those of the patients whom they treat. You, as an admin, see none.";
+pub(super) const SETUP_PHONE_LEAD: &str = "Show a code here, scan it with the phone, and compare the words on both screens. Approve only if they are the same.";
+pub(super) const SETUP_PICTURE_LEAD: &str =
+    "Take a picture with the phone, of something that is no patient. This page shows when it has come through.";
+pub(super) const SETUP_PICTURE_SHELL: &str =
+    "Without an app, from the folder of a phone that was enrolled in a terminal:";
+pub(super) const SETUP_PICTURE_NONE: &str = "No picture yet.";
+pub(super) const SETUP_PICTURE_WAITS: &str = "A picture has come, and is not verified. If this stays, look at its reason with `safelight vault list`, and send another.";
+pub(super) const SETUP_PICTURE_VERIFIED: &str =
+    "A picture has come through: its signature, digest and seal are verified. The clinician who took it can see it.";
+pub(super) const SETUP_FINISH: &str = "Finish";
+
+pub(super) const TRUST_TITLE: &str = "Trust this console";
+pub(super) const TRUST_LINK: &str = "Your browser warns about this page?";
+pub(super) const TRUST_OWN: &str = "This console shows a certificate that your clinic has chosen. If your browser warns, do not go on: tell your clinic's IT.";
+pub(super) const TRUST_LEAD: &str = "Your browser warns because it does not know who vouches for this console: your clinic itself. Tell your computer once, and it does not warn again. Do this for a computer that is yours to administer.";
+pub(super) const TRUST_FETCH: &str = "Fetch the clinic's certificate.";
+pub(super) const TRUST_DOWNLOAD: &str = "Fetch the certificate";
+pub(super) const TRUST_COMPARE: &str = "Compare its SHA-256 with what the gateway's terminal shows. If one letter differs, stop here and tell whoever runs the gateway.";
+pub(super) const TRUST_PUT: &str = "Put it into the store of your system:";
+pub(super) const TRUST_THEN: &str = "Then close the browser, and open this page again: the warning is gone.";
+pub(super) const TRUST_SYSTEMS: &[(&str, &str)] = &[
+    (
+        "Windows",
+        "Open the file, choose Install Certificate, Local Machine, and the store \u{201c}Trusted Root Certification Authorities\u{201d}.",
+    ),
+    (
+        "macOS",
+        "Open the file in Keychain Access, keychain System. Open the certificate there, and under Trust choose Always Trust for SSL.",
+    ),
+    (
+        "iPhone, iPad",
+        "Open the file, then Settings, Profile Downloaded, Install. Then Settings, General, About, Certificate Trust Settings: switch it on.",
+    ),
+    (
+        "Android",
+        "Settings, Security, More security settings, Encryption & credentials, Install a certificate, CA certificate. The names differ from phone to phone.",
+    ),
+    (
+        "Linux",
+        "Copy the file to /usr/local/share/ca-certificates/ and run update-ca-certificates as root (Debian, Ubuntu).",
+    ),
+    (
+        "Firefox",
+        "It has a store of its own on Linux: Settings, Privacy & Security, View Certificates, Authorities, Import, to identify websites.",
+    ),
+];

@@ -1,10 +1,11 @@
-//! The console's certificate: from the clinic's CA, for the names that browsers use, renewed by itself.
+//! The console's certificate: from the clinic's CA, for the names that browsers use, renewed by itself; or one that the clinic brings, read again when
+//! its file changes.
 //!
-//! A browser trusts it once somebody has put the clinic's CA into the system's store; the first page says how, and shows the fingerprint to compare.
+//! A browser trusts the first kind once somebody has put the clinic's CA into the system's store; `/trust` says how, and shows the fingerprint to compare.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use getrandom::SysRng;
@@ -18,6 +19,7 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::Console;
+use super::own_certificate::{Files, OwnCertificate, OwnCertificateError};
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::keyfile::{self, KeyFileError};
@@ -29,6 +31,9 @@ const CERTIFICATE_FILE: &str = "console.crt";
 /// Between two looks at whether it is to be renewed.
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// Between two looks at the files of a certificate that the clinic brings.
+const LOOK_AT_OWN_EVERY: Duration = Duration::from_secs(10);
+
 /// Why the console cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConsoleTlsError {
@@ -38,6 +43,9 @@ pub(super) enum ConsoleTlsError {
     /// The clinic's stores, or its CA.
     #[error(transparent)]
     Clinic(#[from] ClinicError),
+    /// The certificate that the clinic brings.
+    #[error("the console's own certificate cannot be used: {0}")]
+    Own(#[from] OwnCertificateError),
     /// The machine's randomness failed.
     #[error("the machine could not produce random numbers: check the system, then start again")]
     Randomness,
@@ -57,14 +65,25 @@ pub(super) enum ConsoleTlsError {
 /// The certificate in use.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    folder: PathBuf,
-    hosts: Vec<String>,
-    key: SoftwareKey,
+    source: Source,
     current: RwLock<(Validity, Arc<ServerConfig>)>,
+}
+
+/// Where it comes from.
+#[derive(Debug)]
+enum Source {
+    Authority { folder: PathBuf, hosts: Vec<String>, key: SoftwareKey },
+    Own { files: Files, host: String, read: Mutex<[u8; 32]> },
 }
 
 impl Certificates {
     pub(super) async fn open(console: &Console) -> Result<Self, ConsoleTlsError> {
+        if let Some(files) = console.inner.own_certificate.clone() {
+            let (host, now) = (console.inner.host.clone(), console.desk.now());
+            let own = files.load(&host, now)?;
+            let source = Source::Own { files, host, read: Mutex::new(own.read) };
+            return Ok(Self { source, current: RwLock::new(served(own)?) });
+        }
         let folder = console.desk.clinic().folder().to_owned();
         let key = load_or_make_key(&folder)?;
         let hosts = super::guards::certified(&console.inner.names);
@@ -76,33 +95,68 @@ impl Certificates {
             None => issue(console, &folder, &key, &hosts).await?,
         };
         let current = configured(console, &der, &key)?;
-        Ok(Self { folder, hosts, key, current: RwLock::new(current) })
+        Ok(Self { source: Source::Authority { folder, hosts, key }, current: RwLock::new(current) })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.current.read().unwrap_or_else(PoisonError::into_inner).1.clone())
     }
 
-    /// Issues another one in the last third of its life.
+    /// Issues another one in the last third of its life, or takes up the one that lies in the files now. Whatever goes wrong, the one before stays.
     pub(super) async fn renew_for_ever(&self, console: Console) {
         loop {
-            sleep(LOOK_EVERY).await;
-            let validity = self.current.read().unwrap_or_else(PoisonError::into_inner).0;
-            if !is_due(validity, console.desk.now()) {
-                continue;
-            }
-            let renewed = match issue(&console, &self.folder, &self.key, &self.hosts).await {
-                Ok(der) => configured(&console, &der, &self.key),
-                Err(error) => Err(error),
+            let renewed = match &self.source {
+                Source::Authority { folder, hosts, key } => {
+                    sleep(LOOK_EVERY).await;
+                    let validity = self.current.read().unwrap_or_else(PoisonError::into_inner).0;
+                    if !is_due(validity, console.desk.now()) {
+                        continue;
+                    }
+                    match issue(&console, folder, key, hosts).await {
+                        Ok(der) => configured(&console, &der, key),
+                        Err(error) => Err(error),
+                    }
+                }
+                Source::Own { files, host, read } => {
+                    sleep(LOOK_AT_OWN_EVERY).await;
+                    match reread(files, host, read, console.desk.now()) {
+                        Some(renewed) => renewed,
+                        None => continue,
+                    }
+                }
             };
             match renewed {
-                Ok(renewed) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed,
+                Ok(renewed) => {
+                    tracing::info!("the console has a new certificate");
+                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+                }
                 Err(error) => {
                     tracing::error!(code = "console-certificate", %error, "the console's certificate was not renewed")
                 }
             }
         }
     }
+}
+
+type Configured = (Validity, Arc<ServerConfig>);
+
+/// What the files hold, if that is not what was read before.
+fn reread(
+    files: &Files,
+    host: &str,
+    read: &Mutex<[u8; 32]>,
+    now: UnixMillis,
+) -> Option<Result<Configured, ConsoleTlsError>> {
+    let own = match files.load(host, now) {
+        Ok(own) => own,
+        Err(error) => return Some(Err(error.into())),
+    };
+    let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+    if *read == own.read {
+        return None;
+    }
+    *read = own.read;
+    Some(served(own))
 }
 
 fn load_or_make_key(folder: &Path) -> Result<SoftwareKey, ConsoleTlsError> {
@@ -141,7 +195,8 @@ fn is_due(validity: Validity, now: UnixMillis) -> bool {
     left < whole / 3 || now < validity.not_before
 }
 
-fn names_of(der: &[u8]) -> Option<Vec<String>> {
+/// Names and addresses in a certificate.
+pub(super) fn names_of(der: &[u8]) -> Option<Vec<String>> {
     use x509_parser::extensions::GeneralName;
     use x509_parser::prelude::{FromDer, X509Certificate};
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
@@ -157,16 +212,25 @@ fn names_of(der: &[u8]) -> Option<Vec<String>> {
     Some(names.value.general_names.iter().filter_map(name).collect())
 }
 
-/// TLS 1.3 alone, without tickets: a session that is resumed asks nobody. Browsers that know the hybrid key exchange get it.
-fn configured(
-    console: &Console,
-    der: &[u8],
-    key: &SoftwareKey,
-) -> Result<(Validity, Arc<ServerConfig>), ConsoleTlsError> {
+fn configured(console: &Console, der: &[u8], key: &SoftwareKey) -> Result<Configured, ConsoleTlsError> {
     let pkcs8 = key.to_pkcs8().map_err(|_| ConsoleTlsError::Randomness)?;
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(pkcs8.to_vec()));
     let chain =
         vec![CertificateDer::from(der.to_vec()), CertificateDer::from(console.desk.clinic().ca.certificate().to_vec())];
+    let validity = Validity::of_certificate(der)
+        .ok_or(ConsoleTlsError::Tls(rustls::Error::General("a certificate without dates".to_owned())))?;
+    Ok((validity, tls(chain, private)?))
+}
+
+fn served(own: OwnCertificate) -> Result<Configured, ConsoleTlsError> {
+    Ok((own.validity, tls(own.chain, own.key)?))
+}
+
+/// TLS 1.3 alone, without tickets: a session that is resumed asks nobody. Browsers that know the hybrid key exchange get it.
+fn tls(
+    chain: Vec<CertificateDer<'static>>,
+    private: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, ConsoleTlsError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(ConsoleTlsError::Tls)?
@@ -176,7 +240,32 @@ fn configured(
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let validity = Validity::of_certificate(der)
-        .ok_or(ConsoleTlsError::Tls(rustls::Error::General("a certificate without dates".to_owned())))?;
-    Ok((validity, Arc::new(config)))
+    Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_have_not_changed_are_not_taken_up_again_and_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+        let host = "photos.clinic.example";
+        let put = || {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let certificate = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap().self_signed(&key).unwrap();
+            keyfile::replace(&files.certificate, 0o600, certificate.pem().as_bytes()).unwrap();
+            keyfile::replace(&files.key, 0o600, key.serialize_pem().as_bytes()).unwrap();
+        };
+        put();
+        let now = UnixMillis(1_800_000_000_000);
+        let read = Mutex::new(files.load(host, now).unwrap().read);
+        assert!(reread(&files, host, &read, now).is_none());
+        put();
+        assert!(reread(&files, host, &read, now).unwrap().is_ok());
+        assert!(reread(&files, host, &read, now).is_none(), "the same twice");
+        std::fs::remove_file(&files.key).unwrap();
+        assert!(reread(&files, host, &read, now).unwrap().is_err());
+    }
 }

@@ -98,6 +98,7 @@ const FORM: &[(&str, &str)] = &[
     ("role", "clinician"),
     ("session", "00"),
     ("passphrase", "wrong"),
+    ("kit", "wrong"),
     ("number", "none"),
     ("issuer", "clinic"),
     ("reason", ""),

@@ -7,6 +7,8 @@
 )]
 
 mod access;
+mod demo;
+mod first_run;
 mod officer;
 mod people;
 mod requests;

@@ -6,8 +6,8 @@ use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
-use super::{Failure, Frame, Page, html, phones, roles_words, shown};
 use super::entries::{self, Names};
+use super::{Failure, Frame, Page, html, phones, roles_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::sessions::{self, SessionId};
 use crate::console::session::{LoggedIn, Posted};

@@ -25,27 +25,32 @@ use crate::enrol::qr;
 /// How long an invitation that is shown on the screen stays open.
 const INVITATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-struct Row {
-    id: String,
-    name: String,
-    person: String,
-    model: String,
-    state: &'static str,
-    state_words: &'static str,
-    words: String,
-    since: String,
-    key: &'static str,
-    last_picture: Option<String>,
+pub(super) struct Row {
+    pub(super) key: &'static str,
+    pub(super) last_picture: Option<String>,
     /// Days that its certificate holds on; none once it has run out.
-    days: Option<u64>,
-    has_certificate: bool,
+    pub(super) days: Option<u64>,
+    pub(super) has_certificate: bool,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) person: String,
+    pub(super) model: String,
+    pub(super) state: &'static str,
+    pub(super) state_words: &'static str,
+    pub(super) words: String,
+    pub(super) since: String,
 }
 
 /// An invitation that was just made.
-struct Invited {
-    qr: String,
-    until: String,
+pub(super) struct Invited {
+    pub(super) qr: String,
+    pub(super) until: String,
+    /// For the seconds that are counted down where there is script.
+    pub(super) seconds: u64,
 }
+
+/// Under which address phones are approved and revoked, for the page that lists them.
+const HERE: &str = "/devices";
 
 #[derive(Template)]
 #[template(path = "devices.html")]
@@ -55,14 +60,16 @@ struct Devices {
     invited: Option<Invited>,
     people: Vec<(String, String)>,
     token: String,
+    base: &'static str,
     devices: Vec<Row>,
 }
 
 #[derive(Template)]
 #[template(path = "device_rows.html")]
-struct DeviceRows {
-    token: String,
-    devices: Vec<Row>,
+pub(super) struct DeviceRows {
+    pub(super) token: String,
+    pub(super) base: &'static str,
+    pub(super) devices: Vec<Row>,
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -73,7 +80,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
 /// The list alone: while a code is shown, the page asks for it every moment.
 pub(super) async fn rows(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ManageDevices).await?;
-    html(&DeviceRows { token: who.token.clone(), devices: listed(&console, &grant).await? })
+    html(&DeviceRows { token: who.token.clone(), base: HERE, devices: listed(&console, &grant).await? })
 }
 
 async fn shown_with(
@@ -91,11 +98,12 @@ async fn shown_with(
         invited,
         people: active.map(|person| (person.id.to_string(), person.name)).collect(),
         token: who.token.clone(),
+        base: HERE,
         devices: listed(console, grant).await?,
     })
 }
 
-async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
+pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let seen: HashMap<DeviceId, Seen> = devices::seen(catalog).await?.into_iter().collect();
     let mut all = devices::list(catalog).await?;
@@ -161,27 +169,36 @@ pub(super) async fn rename(
 
 #[derive(Deserialize)]
 pub(super) struct Invite {
-    name: String,
-    person: String,
+    pub(super) name: String,
+    pub(super) person: String,
 }
 
 pub(super) async fn invite(State(console): State<Console>, posted: Posted<Invite>) -> Page {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    let (name, person) = (posted.form.name.trim(), posted.form.person.parse::<OperatorId>().ok());
+    match invited(&console, &grant, &posted.form).await? {
+        Some(invited) => shown_with(&console, &posted.by, &grant, None, Some(invited)).await,
+        None => shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await,
+    }
+}
+
+/// Opens an invitation. None if the form says no name that a phone can have, or nobody who works here.
+pub(super) async fn invited(
+    console: &Console,
+    grant: &Grant<ManageDevices>,
+    form: &Invite,
+) -> Result<Option<Invited>, Failure> {
+    let (name, person) = (form.name.trim(), form.person.parse::<OperatorId>().ok());
     let clinic = console.desk.clinic();
     let known = match &person {
         Some(person) => people::find(&clinic.catalog, person).await?.filter(people::Person::is_active),
         None => None,
     };
-    let Some(known) = known.filter(|_| is_device_name(name)) else {
-        return shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await;
-    };
+    let Some(known) = known.filter(|_| is_device_name(name)) else { return Ok(None) };
     let addresses = console.inner.enrol_addresses.clone();
     let prepared = Prepared::new(clinic, addresses, name, &known.id, INVITATION_LIFETIME)?;
     let qr = qr::svg(&prepared.text).map_err(|_| Failure::Template)?;
     prepared.open(clinic, grant.by()).await?;
-    let invited = Invited { qr, until: shown::time(prepared.expires_at()) };
-    shown_with(&console, &posted.by, &grant, None, Some(invited)).await
+    Ok(Some(Invited { qr, until: shown::time(prepared.expires_at()), seconds: INVITATION_LIFETIME.as_secs() }))
 }
 
 pub(super) async fn approve(
@@ -190,6 +207,12 @@ pub(super) async fn approve(
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    approved(&console, &grant, &id).await?;
+    Ok(Redirect::to(HERE))
+}
+
+/// Lets a phone send whose words somebody has compared.
+pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let device = devices::find(&clinic.catalog, id).await?.ok_or(Failure::NotFound)?;
@@ -202,7 +225,7 @@ pub(super) async fn approve(
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceApproved(id)]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/devices"))
+    Ok(())
 }
 
 pub(super) async fn revoke(
@@ -211,6 +234,12 @@ pub(super) async fn revoke(
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    revoked(&console, &grant, &id).await?;
+    Ok(Redirect::to(HERE))
+}
+
+/// Shuts a phone out.
+pub(super) async fn revoked(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -218,7 +247,7 @@ pub(super) async fn revoke(
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRevoked(id)]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/devices"))
+    Ok(())
 }
 
 pub(super) const fn status_words(status: Status) -> &'static str {

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Failure, Page, html};
 use crate::clinic::access::Event;
-use crate::clinic::sessions;
+use crate::clinic::{people, sessions};
 use crate::console::login::{Attempt, log_in as check};
 use crate::console::server::Peer;
 use crate::console::session::{Open, Posted, no_cookie};
@@ -27,8 +27,13 @@ fn page_with(console: &Console, problem: Option<&'static str>) -> Page {
     html(&Login { clinic: &console.inner.clinic_name, problem })
 }
 
-pub(super) async fn page(State(console): State<Console>) -> Page {
-    page_with(&console, None)
+/// While nobody could log in as an admin, the way leads to where the first one begins.
+pub(super) async fn page(State(console): State<Console>) -> Result<Response, Failure> {
+    let mut tx = console.desk.clinic().catalog.read().await?;
+    if console.inner.demo.is_none() && !people::has_admin(&mut tx).await? {
+        return Ok(Redirect::to("/join").into_response());
+    }
+    Ok(page_with(&console, None)?.into_response())
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 mod account;
 mod assets;
 mod compare;
+mod demo;
 mod devices;
 mod emergency;
 mod entries;
@@ -14,15 +15,17 @@ mod people;
 mod person;
 mod phones;
 mod pictures;
-mod review;
 mod reports;
+mod review;
+mod setup;
 mod shown;
 mod system;
+mod trust;
 mod vault;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -31,8 +34,8 @@ use super::permit::Denied;
 use super::records::Unreadable;
 use super::session::LoggedIn;
 use super::{Console, guards, text};
-use crate::clinic::ClinicError;
 use crate::clinic::people::{Role, Roles};
+use crate::clinic::{ClinicError, first_run};
 
 /// Largest body of a request. Forms are limited further where they are read.
 const MAX_BODY_LEN: usize = 64 * 1024;
@@ -57,8 +60,9 @@ macro_rules! routes {
         pub const ROUTES: &[Route] = &[$((stringify!($method), $path, $who)),*];
 
         pub(super) fn router(console: Console) -> Router {
-            Router::new()
-                $(.route($path, $method($handler)))*
+            let router = Router::new()$(.route($path, $method($handler)))*;
+            let router = if console.inner.demo.is_some() { demo::routes(router) } else { router };
+            router
                 .fallback(nothing)
                 .layer(DefaultBodyLimit::max(MAX_BODY_LEN))
                 .layer(axum::middleware::from_fn_with_state(console.clone(), guards::guard))
@@ -123,12 +127,26 @@ routes! {
     post "/reports/patient/csv" reports::patient_csv, Who::Has(Role::PrivacyOfficer);
     post "/reports/person" reports::person, Who::Has(Role::PrivacyOfficer);
     post "/reports/person/csv" reports::person_csv, Who::Has(Role::PrivacyOfficer);
+    get "/trust" trust::page, Who::Anybody;
+    get "/setup" setup::page, Who::Has(Role::Admin);
+    post "/setup/name" setup::name, Who::Has(Role::Admin);
+    post "/setup/unlock" setup::unlock, Who::Has(Role::Admin);
+    post "/setup/kit" setup::kit, Who::Has(Role::Admin);
+    post "/setup/clinician" setup::clinician, Who::Has(Role::Admin);
+    post "/setup/phone" setup::phone, Who::Has(Role::Admin);
+    get "/setup/rows" setup::rows, Who::Has(Role::Admin);
+    post "/setup/devices/{device}/approve" setup::approve, Who::Has(Role::Admin);
+    post "/setup/devices/{device}/revoke" setup::revoke, Who::Has(Role::Admin);
+    get "/setup/arrived" setup::arrived, Who::Has(Role::Admin);
+    post "/setup/finish" setup::finish, Who::Has(Role::Admin);
 }
 
-/// Where each role's day begins.
-async fn home(who: LoggedIn) -> Redirect {
+/// Where each role's day begins: an admin's with what is left of the first run.
+async fn home(State(console): State<Console>, who: LoggedIn) -> Result<Redirect, Failure> {
     let roles = who.person.roles;
-    Redirect::to(if roles.has(Role::Clinician) {
+    Ok(Redirect::to(if roles.has(Role::Admin) && is_first_run(&console).await? {
+        "/setup"
+    } else if roles.has(Role::Clinician) {
         "/patients"
     } else if roles.has(Role::Admin) {
         "/devices"
@@ -136,7 +154,11 @@ async fn home(who: LoggedIn) -> Redirect {
         "/log"
     } else {
         "/account"
-    })
+    }))
+}
+
+async fn is_first_run(console: &Console) -> Result<bool, ClinicError> {
+    Ok(first_run::state(&console.desk.clinic().catalog).await?.finished.is_none())
 }
 
 async fn nothing() -> Failure {
@@ -150,6 +172,7 @@ pub(super) struct Frame {
     roles: Roles,
     token: String,
     here: &'static str,
+    first_run: bool,
     /// Until when this person has emergency access to somebody.
     emergency: Option<String>,
 }
@@ -170,6 +193,7 @@ impl Frame {
             roles: who.person.roles,
             token: who.token.clone(),
             here,
+            first_run: who.person.roles.has(Role::Admin) && is_first_run(console).await?,
             emergency: emergency.map(shown::time),
         })
     }
@@ -186,8 +210,10 @@ impl Frame {
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
         ];
+        let first = Item { href: "/setup", name: text::NAV_SETUP };
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
-        all.into_iter().filter(|(role, ..)| is_for(*role)).map(|(_, href, name)| Item { href, name }).collect()
+        let usual = all.into_iter().filter(|(role, ..)| is_for(*role)).map(|(_, href, name)| Item { href, name });
+        self.first_run.then_some(first).into_iter().chain(usual).collect()
     }
 }
 
@@ -196,6 +222,8 @@ impl Frame {
 pub(super) enum Failure {
     /// It does not exist, or is not for whoever asks: the same to them.
     NotFound,
+    /// A demo's link that holds no more, or never did.
+    NoLink,
     /// The vault is locked.
     Locked,
     /// The stores.
@@ -257,6 +285,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, words) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, text::NOT_FOUND_TITLE, text::NOT_FOUND),
+            Self::NoLink => (StatusCode::NOT_FOUND, text::DEMO_NO_LINK_TITLE, text::DEMO_NO_LINK),
             Self::Locked => (StatusCode::SERVICE_UNAVAILABLE, text::LOCKED_TITLE, text::LOCKED),
             Self::Clinic(error) => {
                 tracing::error!(code = "console-page", %error, "a page could not be made");

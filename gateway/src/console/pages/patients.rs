@@ -8,6 +8,7 @@ use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::care;
 use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
+use crate::clinic::pictures::Summary;
 use crate::console::permit::{self, SearchPatients, ViewPatient};
 use crate::console::records::{self, Shown};
 use crate::console::session::{LoggedIn, Posted};
@@ -18,6 +19,7 @@ struct Row {
     name: String,
     record_number: String,
     birth_date: String,
+    pictures: String,
 }
 
 #[derive(Template)]
@@ -65,16 +67,25 @@ async fn whole(console: &Console, who: &LoggedIn, query: String) -> Page {
 async fn rows(console: &Console, who: &LoggedIn, query: &str) -> Result<(Vec<Row>, bool), Failure> {
     let grant = permit::ask(console, who, SearchPatients).await?;
     let (found, more) = records::search(console, &grant, &who.session, query).await?;
-    Ok((found.iter().map(row).collect(), more))
+    let summaries = records::summaries(console, &grant, &found).await?;
+    Ok((found.iter().zip(&summaries).map(row).collect(), more))
 }
 
-fn row(Found { handle, identity }: &Found) -> Row {
+fn row((Found { handle, identity }, pictures): (&Found, &Summary)) -> Row {
     Row {
         reference: shown::reference(handle),
         name: identity.name.clone(),
         record_number: identity.record_number.clone(),
         birth_date: identity.birth_date.clone(),
+        pictures: pictures_words(pictures),
     }
+}
+
+/// `4 pictures, the last from 2026-02-03`.
+fn pictures_words(pictures: &Summary) -> String {
+    let Some(last) = pictures.last else { return text::PATIENT_NO_PICTURES.to_owned() };
+    let words = if pictures.count == 1 { text::PATIENTS_PICTURE } else { text::PATIENTS_PICTURES };
+    format!("{} {words} {}", pictures.count, shown::day(last))
 }
 
 struct Site {

@@ -24,10 +24,10 @@ struct Row {
     disabled: bool,
 }
 
-struct NewCode {
-    person: String,
-    text: Zeroizing<String>,
-    place: String,
+pub(super) struct NewCode {
+    pub(super) person: String,
+    pub(super) text: Zeroizing<String>,
+    pub(super) place: String,
 }
 
 #[derive(Template)]
@@ -72,31 +72,38 @@ async fn shown(
 
 #[derive(Deserialize)]
 pub(super) struct Add {
-    id: String,
-    name: String,
-    role: String,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) role: String,
 }
 
 pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> Page {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
-    let form = &posted.form;
+    match added(&console, &grant, &posted.form).await? {
+        Some(code) => shown(&console, &posted.by, &grant, None, Some(code)).await,
+        None => shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await,
+    }
+}
+
+/// Adds somebody, and makes the code with which they begin. None if there is somebody of that id, or it cannot be one.
+pub(super) async fn added(
+    console: &Console,
+    grant: &Grant<ManagePeople>,
+    form: &Add,
+) -> Result<Option<NewCode>, Failure> {
     let (id, name, role) = (form.id.trim().parse::<OperatorId>(), form.name.trim(), Role::parse(&form.role));
-    let (Ok(id), true, Some(role)) = (id, is_name(name), role) else {
-        return shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await;
-    };
+    let (Ok(id), true, Some(role)) = (id, is_name(name), role) else { return Ok(None) };
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     if people::add(&mut tx, &id, name, grant.at()).await? != Changed::Done {
-        drop(tx);
-        return shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await;
+        return Ok(None);
     }
     let _ = people::grant(&mut tx, &id, role, grant.at()).await?;
     let code = joining::for_person(&mut tx, &id, grant.at()).await?;
     let events = [Event::PersonAdded(&id), Event::RoleGranted(&id, role), Event::JoinCodeMade(&id)];
     clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
     tx.commit().await?;
-    let code = new_code(&console, &id, code.text());
-    shown(&console, &posted.by, &grant, None, Some(code)).await
+    Ok(Some(new_code(console, &id, code.text())))
 }
 
 fn new_code(console: &Console, id: &OperatorId, text: Zeroizing<String>) -> NewCode {

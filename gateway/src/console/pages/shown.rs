@@ -13,6 +13,11 @@ pub(super) fn time(at: UnixMillis) -> String {
     format!("{} UTC", minutes.replace('T', " "))
 }
 
+/// `2026-02-03`.
+pub(super) fn day(at: UnixMillis) -> String {
+    rfc3339(at).chars().take(10).collect()
+}
+
 /// A patient in an address: the handle, which tells nothing of name or number.
 pub(super) fn reference(handle: &Handle) -> String {
     BASE32_NOPAD.encode(handle).to_lowercase()
