@@ -8,7 +8,10 @@ use safelight_core::manifest::OperatorId;
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::permit::{Grant, ReviewEmergencies, SearchPatients, Treated, ViewPatient, ViewPicture};
+use super::permit::{
+    Grant, ListCorrections, ListOwnCorrections, ReviewEmergencies, Right, SearchPatients, Treated, ViewPatient,
+    ViewPicture,
+};
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
@@ -166,8 +169,22 @@ pub(super) fn seal_words(console: &Console, words: &str) -> Result<Vec<u8>, Clin
     sealed::words(console.desk.clinic(), words)
 }
 
-/// Such a reason, while the vault is unlocked.
+/// Words of a complaint, for whoever may see complaints.
+pub(super) fn open_complaint<R: SeesComplaints>(console: &Console, _: &Grant<R>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// A right to see complaints.
+pub(super) trait SeesComplaints: Right {}
+impl SeesComplaints for ListCorrections {}
+impl SeesComplaints for ListOwnCorrections {}
+
+/// The reason of an emergency access, while the vault is unlocked.
 pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+fn opened(console: &Console, sealed: &[u8]) -> Option<String> {
     let words = console.desk.vault()?.open_small(sealed).ok()?;
     std::str::from_utf8(&words).ok().map(str::to_owned)
 }

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod corrections;
 mod demo;
 mod first_run;
 mod officer;
