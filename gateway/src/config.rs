@@ -257,6 +257,7 @@ mod tests {
             listen: "0.0.0.0:4433".parse().unwrap(),
             phone_port: None,
             enrol_listen: "0.0.0.0:4434".parse().unwrap(),
+            console_listen: Some("0.0.0.0:8443".parse().unwrap()),
             clinic_uid: None,
             record_numbers: RecordNumbers::default(),
         }

@@ -37,7 +37,7 @@ async fn x69_a_process_ends_with_a_failure_when_a_part_of_it_has_died() {
         let ready = || {
             let _ = ready.send(());
         };
-        ingest::run(&layout, &config, clock_of_ingest, std::future::pending(), ready, |_| std::future::pending()).await
+        ingest::run(&layout, &config, clock_of_ingest, std::future::pending(), ready).await
     });
     is_ready.await.expect("phones are served");
 

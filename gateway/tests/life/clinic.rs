@@ -134,7 +134,7 @@ impl Gateway {
     pub(crate) async fn start(&mut self) {
         let ingest = start(|until, ready| {
             let (layout, config, clock) = (self.layout.clone(), self.config.clone(), self.world.clock());
-            async move { ingest::run(&layout, &config, clock, until, ready, |_| std::future::pending()).await }
+            async move { ingest::run(&layout, &config, clock, until, ready).await }
         })
         .await
         .expect("phones are served");
