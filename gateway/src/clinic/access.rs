@@ -177,6 +177,12 @@ pub enum Event<'a> {
     LogRead,
     /// Something was asked for that this person may not have, under this code.
     Denied(&'a str),
+    /// An alert of this name was raised, under this code.
+    AlertRaised([u8; 16], &'a str),
+    /// A person sees to an alert.
+    AlertTaken([u8; 16]),
+    /// And is done with it.
+    AlertClosed([u8; 16]),
 }
 
 impl Event<'_> {
@@ -263,6 +269,9 @@ impl Event<'_> {
             Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),
             Self::Denied(what) => ("denied", vec![code(what)]),
+            Self::AlertRaised(one, about) => ("alert-raised", vec![id(one), code(about)]),
+            Self::AlertTaken(one) => ("alert-taken", vec![id(one)]),
+            Self::AlertClosed(one) => ("alert-closed", vec![id(one)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

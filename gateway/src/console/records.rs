@@ -6,7 +6,7 @@ use safelight_core::label::Label;
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::permit::{Grant, ReviewEmergencies, SearchPatients, ViewPatient, ViewPicture};
+use super::permit::{Grant, ReviewEmergencies, SearchPatients, SeeAlerts, ViewPatient, ViewPicture};
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
@@ -101,6 +101,15 @@ pub(super) fn seal_words(console: &Console, words: &str) -> Result<Vec<u8>, Clin
 
 /// Such a reason, while the vault is unlocked.
 pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// The note of an alert, likewise.
+pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+fn opened(console: &Console, sealed: &[u8]) -> Option<String> {
     let words = console.desk.vault()?.open_small(sealed).ok()?;
     std::str::from_utf8(&words).ok().map(str::to_owned)
 }

@@ -96,6 +96,7 @@ fn every_route_is_for_whom_the_list_says() {
     let roles = |who: Who, role: Role| match who {
         Who::Anybody | Who::LoggedIn => true,
         Who::Has(needed) => needed == role,
+        Who::HasEither(one, other) => one == role || other == role,
     };
     let path = |route: &str| {
         route
@@ -104,6 +105,7 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{device}", "00000000-0000-4000-8000-000000000000")
             .replace("{person}", "nobody")
             .replace("{ticket}", "00000000000000000000000000000000")
+            .replace("{alert}", "00000000000000000000000000000000")
             .replace("{emergency}", "00000000000000000000000000000000")
             .replace("{file}", "console.css")
     };

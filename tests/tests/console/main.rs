@@ -7,6 +7,8 @@
 )]
 
 mod access;
+mod alerts;
+mod receivers;
 mod requests;
 mod sessions;
 mod stage;
