@@ -45,10 +45,7 @@ impl Severity {
 /// Whether this is for whoever runs the machine too.
 #[must_use]
 pub const fn is_technical(code: Code) -> bool {
-    matches!(
-        code,
-        Code::SequenceGap | Code::LogTrouble | Code::StoreTrouble | Code::CertificateEnds | Code::DiskLow
-    )
+    matches!(code, Code::SequenceGap | Code::LogTrouble | Code::StoreTrouble | Code::CertificateEnds | Code::DiskLow)
 }
 
 /// An entry of the access log, taken apart: who and when are its last two fields.
@@ -288,7 +285,8 @@ mod tests {
 
     #[test]
     fn whoever_is_tried_is_counted_and_not_whoever_tries() {
-        let failed = entry("log-in-failed", vec![Field::Code("b".into()), Field::Code("password".into())], "gateway", NOON);
+        let failed =
+            entry("log-in-failed", vec![Field::Code("b".into()), Field::Code("password".into())], "gateway", NOON);
         let counted_failed = counted(&Record::of(&failed).unwrap()).unwrap();
         assert_eq!((counted_failed.person.as_str(), counted_failed.what), ("person:b", What::Failures));
         let denied = entry("denied", vec![Field::Code("picture".into())], "person:a", NOON);
@@ -344,8 +342,12 @@ mod tests {
         for code in Code::ALL {
             let of_people = matches!(
                 code,
-                Code::LogInFailures | Code::EmergencyAccess | Code::UnusualHours | Code::UnusualPatients
-                    | Code::UnusualDownloads | Code::Denied
+                Code::LogInFailures
+                    | Code::EmergencyAccess
+                    | Code::UnusualHours
+                    | Code::UnusualPatients
+                    | Code::UnusualDownloads
+                    | Code::Denied
             );
             assert_eq!(is_technical(code), !of_people, "{code:?}");
         }

@@ -161,7 +161,10 @@ impl AlertConfig {
             "alert.log_in_failures, alert.denied, alert.factor: 1 to 10000 are expected",
         )?;
         if let Some(webhook) = &self.webhook {
-            right(is_receiver(&webhook.url), "alert.webhook.url: https://... is expected (http:// to this machine alone)")?;
+            right(
+                is_receiver(&webhook.url),
+                "alert.webhook.url: https://... is expected (http:// to this machine alone)",
+            )?;
         }
         Ok(())
     }
@@ -207,8 +210,15 @@ mod tests {
             assert!(webhook(url).check().is_ok(), "{url}");
         }
         for url in [
-            "http://hooks.example/", "http://127.0.0.1@evil.example:80/", "ftp://x", "https://", "https:///x",
-            "https://a@b/", "https://a/\r\nx: y", "https://a/ b", "http://192.0.2.1:80/",
+            "http://hooks.example/",
+            "http://127.0.0.1@evil.example:80/",
+            "ftp://x",
+            "https://",
+            "https:///x",
+            "https://a@b/",
+            "https://a/\r\nx: y",
+            "https://a/ b",
+            "http://192.0.2.1:80/",
         ] {
             assert!(webhook(url).check().is_err(), "{url}");
         }

@@ -25,9 +25,14 @@ fn key_file(folder: &Path) -> String {
 }
 
 fn is_signed(posted: &Posted) -> bool {
-    let signed =
-        [posted.header("webhook-id").as_bytes(), b".", posted.header("webhook-timestamp").as_bytes(), b".", &posted.body]
-            .concat();
+    let signed = [
+        posted.header("webhook-id").as_bytes(),
+        b".",
+        posted.header("webhook-timestamp").as_bytes(),
+        b".",
+        &posted.body,
+    ]
+    .concat();
     let Some(tag) = posted.header("webhook-signature").strip_prefix("v1,") else { return false };
     let tag = BASE64.decode(tag.as_bytes()).expect("base 64");
     hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes()), &signed, &tag).is_ok()
@@ -66,7 +71,10 @@ fn emergency_access_is_seen_by_the_officer_and_posted_to_a_webhook() {
     other.body.push(b' ');
     assert!(!is_signed(&other), "the control");
     let said: Value = serde_json::from_slice(&posts[0].body).expect("JSON");
-    assert_eq!((text(&said, "code"), text(&said, "severity"), text(&said, "id")), ("emergency-access", "high", id.as_str()));
+    assert_eq!(
+        (text(&said, "code"), text(&said, "severity"), text(&said, "id")),
+        ("emergency-access", "high", id.as_str())
+    );
     // Nobody is named in what leaves the house.
     let sent = format!("{:?} {}", posts[2].headers, String::from_utf8_lossy(&posts[2].body));
     let patient = clinic.patient.trim_start_matches("/patients/");
@@ -139,7 +147,8 @@ fn a_test_alert_says_what_came_of_it() {
     let (webhook, key) = (receivers::webhook(1), key_file(folder.path()));
     let path = gateway.data().join("config.toml");
     let before = std::fs::read_to_string(&path).expect("the configuration");
-    let section = format!("\n[alert.webhook]\nurl = 'http://{}/alerts?of=clinic'\nkey_file = '{key}'\n", webhook.address);
+    let section =
+        format!("\n[alert.webhook]\nurl = 'http://{}/alerts?of=clinic'\nkey_file = '{key}'\n", webhook.address);
     std::fs::write(&path, format!("{before}{section}")).expect("the configuration");
     let failed = gateway.run(&["alert", "test", "--data", "D", "--json"]);
     assert_eq!(failed.code, Some(1));
@@ -153,7 +162,8 @@ fn a_test_alert_says_what_came_of_it() {
         serde_json::from_slice(&gateway.run(&["alert", "test", "--data", "D", "--json"]).stdout).expect("JSON");
     assert_eq!(text(&said[0], "problem"), "secret-file", "a key that others can read is not used");
     for url in ["http://192.0.2.1/x", "https://a@b/"] {
-        std::fs::write(&path, format!("{before}\n[alert.webhook]\nurl = '{url}'\nkey_file = '{key}'\n")).expect("a file");
+        std::fs::write(&path, format!("{before}\n[alert.webhook]\nurl = '{url}'\nkey_file = '{key}'\n"))
+            .expect("a file");
         assert_eq!(gateway.run(&["config", "check", "--data", "D"]).code, Some(2), "{url}");
     }
 }

@@ -67,7 +67,8 @@ pub(crate) fn webhook(failures: usize) -> Receiver<Posted> {
         let mut body = vec![0; len];
         reader.read_exact(&mut body).ok()?;
         let status = if before < failures { "503 Service Unavailable" } else { "204 No Content" };
-        write!(reader.get_mut(), "HTTP/1.1 {status}\r\ncontent-length: 0\r\nlocation: http://127.0.0.1:1/\r\n\r\n").ok()?;
+        write!(reader.get_mut(), "HTTP/1.1 {status}\r\ncontent-length: 0\r\nlocation: http://127.0.0.1:1/\r\n\r\n")
+            .ok()?;
         Some(Posted { body, ..posted })
     })
 }

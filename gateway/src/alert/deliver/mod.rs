@@ -196,7 +196,12 @@ async fn pass(desk: &Desk, config: &Config, way: Way) -> Result<(), ClinicError>
         match send(config, way, &Message::of(&alert, config), desk.now()).await {
             Ok(()) => book::tried(catalog, &id, way, None, "").await?,
             Err(error) => {
-                tracing::warn!(code = "alert-not-sent", way = way.name(), reason = error.code(), "an alert was not sent");
+                tracing::warn!(
+                    code = "alert-not-sent",
+                    way = way.name(),
+                    reason = error.code(),
+                    "an alert was not sent"
+                );
                 let again = pause(attempts).map(|pause| desk.now().plus(pause));
                 book::tried(catalog, &id, way, again, error.code()).await?;
             }

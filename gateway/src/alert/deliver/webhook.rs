@@ -79,7 +79,8 @@ fn request(uri: &Uri, key: &[u8], message: &Message, now: UnixMillis) -> Result<
 fn signature(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> Result<String, DeliverError> {
     let decoded = key.strip_prefix(b"whsec_").map(|text| BASE64.decode(text).map_err(|_| DeliverError::Secret));
     let decoded = decoded.transpose()?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(decoded.as_deref().unwrap_or(key)).map_err(|_| DeliverError::Secret)?;
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(decoded.as_deref().unwrap_or(key)).map_err(|_| DeliverError::Secret)?;
     for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
         mac.update(part);
     }
