@@ -100,7 +100,8 @@ pub fn at_once(record: &Record<'_>, config: &AlertConfig) -> Option<Alarm> {
             let capture = record.bytes(0).and_then(CaptureId::from_slice);
             (Code::StoreTrouble, capture.map_or_else(|| "capture:unknown".to_owned(), |id| format!("capture:{id}")))
         }
-        "picture-viewed" if record.is_by_person() && !is_usual_hour(record.at, config) => {
+        // A patient's page shows pictures as well.
+        "patient-viewed" | "picture-viewed" if record.is_by_person() && !is_usual_hour(record.at, config) => {
             (Code::UnusualHours, record.by.to_owned())
         }
         _ => return None,

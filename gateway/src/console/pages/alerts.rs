@@ -9,6 +9,7 @@ use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
+use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::alert::book::{self, Alert, State as Stage, Undelivered};
 use crate::alert::rules::Severity;
@@ -123,15 +124,11 @@ fn row(console: &Console, grant: &Grant<SeeAlerts>, alert: Alert) -> Row {
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
-
 pub(super) async fn take(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
-    let Nothing {} = posted.form;
     let grant = permit::ask(&console, &posted.by, HandleAlert(id)).await?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
