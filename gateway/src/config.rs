@@ -2,12 +2,15 @@
 //!
 //! Unknown keys are refused, so that a misspelt one is found before it matters.
 
+pub mod alert;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use safelight_core::text::is_one_line;
 use serde::{Deserialize, Serialize};
 
+use self::alert::AlertConfig;
 use crate::owner;
 
 /// Name of the file in the data folder.
@@ -82,6 +85,9 @@ pub struct Config {
     /// How record numbers are compared.
     #[serde(default)]
     pub record_numbers: RecordNumbers,
+    /// What raises an alert, and where it is sent.
+    #[serde(default, skip_serializing_if = "AlertConfig::is_default")]
+    pub alert: AlertConfig,
 }
 
 /// How a record number is normalised before it becomes a handle. Not to be changed once there are patients.
@@ -175,7 +181,7 @@ impl Config {
         if self.listen == self.enrol_listen {
             return Err(ConfigError::Value("listen, enrol_listen: two different ports are expected"));
         }
-        Ok(())
+        self.alert.check()
     }
 
     /// Writes the file of `folder`.
@@ -277,6 +283,7 @@ mod tests {
             console_key: None,
             clinic_uid: None,
             record_numbers: RecordNumbers::default(),
+            alert: AlertConfig::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! `ingest` cannot name `vault`, `clinic` or `enrol::ca`; a test reads the imports and holds the house to it.
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod background;
 pub mod cli;
 pub mod clinic;

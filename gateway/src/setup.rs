@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::clinic::access::{AccessError, AccessLog, Actor, Event};
 use crate::clinic::keys as clinic_keys;
 use crate::clinic::{HEADERS_FILE, schema};
+use crate::config::alert::AlertConfig;
 use crate::config::{Config, ConfigError, Layout, RecordNumbers};
 use crate::enrol::ca::{Ca, CaError};
 use crate::enrol::issue::IssueError;
@@ -232,6 +233,7 @@ fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
         console_key: None,
         clinic_uid: plan.separation.map(|users| users.clinic),
         record_numbers: RecordNumbers::default(),
+        alert: AlertConfig::default(),
     };
     // Both are held until both are known, so that they differ.
     let _held = [choose_port(&mut config.listen)?, choose_port(&mut config.enrol_listen)?];

@@ -211,6 +211,25 @@ const GATEWAY: &[Rule] = &[
         why: "the console asks the clinic process, and reaches neither phones nor what lies in the stores",
     },
     Rule {
+        room: "alert",
+        except: &[],
+        forbidden: &[
+            "quinn",
+            "crate::ingest",
+            "crate::phone",
+            "crate::console",
+            "crate::vault",
+            "crate::link",
+            "crate::inspector",
+            "crate::clinic::sealed",
+            "crate::clinic::reading",
+            "crate::clinic::directory",
+            "crate::store::blobs",
+            "crate::store::headers",
+        ],
+        why: "what leaves the house of an alert names nobody: the room that sends it cannot open anything",
+    },
+    Rule {
         room: "enrol",
         except: &[],
         forbidden: &["crate::ingest", "crate::vault", "crate::console", "crate::phone"],
@@ -236,6 +255,7 @@ const FRONT: &[&str] = &["cli", "demo", "main", "setup"];
 
 /// The rooms of the gateway that the rules above have thought of.
 const GATEWAY_ROOMS: &[&str] = &[
+    "alert",
     "background",
     "cli",
     "clinic",

@@ -6,6 +6,7 @@ use super::outcome::CliError;
 use super::passphrase::{self, PassphraseArgs};
 use super::stop::StopSignals;
 use super::{DataArgs, harden, panics};
+use crate::alert;
 use crate::clinic;
 use crate::clock::Clock;
 use crate::console;
@@ -42,7 +43,7 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
         }
     };
     let passphrase = passphrase(&args)?;
-    let console = config.clone();
+    let (beside, layout) = (config.clone(), args.data.layout());
     clinic::run(
         &args.data.layout(),
         &config,
@@ -50,7 +51,9 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
         passphrase,
         until,
         || tracing::info!("linked to ingest"),
-        |desk| console::run(desk, console),
+        |desk| async move {
+            tokio::join!(console::run(desk.clone(), beside.clone()), alert::run(desk, beside, layout));
+        },
     )
     .await?;
     panics::verdict()

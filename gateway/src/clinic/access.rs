@@ -212,6 +212,12 @@ pub enum Event<'a> {
     RecoveryKitRefused(&'a str),
     /// The console's first run is done.
     FirstRunFinished,
+    /// An alert of this name was raised, under this code.
+    AlertRaised([u8; 16], &'a str),
+    /// A person sees to an alert.
+    AlertTaken([u8; 16]),
+    /// And is done with it.
+    AlertClosed([u8; 16]),
 }
 
 impl Event<'_> {
@@ -319,6 +325,9 @@ impl Event<'_> {
             Self::RecoveryKitTested => ("recovery-kit-tested", vec![]),
             Self::RecoveryKitRefused(why) => ("recovery-kit-refused", vec![code(why)]),
             Self::FirstRunFinished => ("first-run-finished", vec![]),
+            Self::AlertRaised(one, about) => ("alert-raised", vec![id(one), code(about)]),
+            Self::AlertTaken(one) => ("alert-taken", vec![id(one)]),
+            Self::AlertClosed(one) => ("alert-closed", vec![id(one)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

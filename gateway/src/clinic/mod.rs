@@ -55,7 +55,7 @@ pub mod rotation;
 pub mod schema;
 pub mod sealed;
 pub mod sessions;
-mod settings;
+pub(crate) mod settings;
 pub mod timekeeping;
 pub mod verify;
 pub mod witness;

@@ -244,5 +244,51 @@ CREATE INDEX correction_open ON correction (outcome, reported_at, id);
 CREATE INDEX correction_author ON correction (author, outcome, reported_at, id)
 ",
         },
+        // What is counted of a person's days and hours is numbers and handles: it tells of no patient by itself.
+        Migration {
+            number: 10,
+            name: "alerts",
+            sql: "
+CREATE TABLE alert (
+    id BYTEA PRIMARY KEY,
+    seq BIGINT NOT NULL UNIQUE,
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT REFERENCES person (id),
+    closed_at BIGINT,
+    note BYTEA
+);
+CREATE INDEX alert_state ON alert (state, seq);
+CREATE INDEX alert_code ON alert (code, state, subject, seq);
+CREATE TABLE alert_delivery (
+    alert BYTEA NOT NULL REFERENCES alert (id),
+    way TEXT NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    next_at BIGINT,
+    problem TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (alert, way)
+);
+CREATE INDEX alert_delivery_due ON alert_delivery (next_at);
+CREATE INDEX alert_delivery_problem ON alert_delivery (problem);
+CREATE TABLE alert_tally (
+    person TEXT NOT NULL,
+    what TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (person, what, period)
+);
+CREATE INDEX alert_tally_old ON alert_tally (what, period);
+CREATE TABLE alert_patient (
+    day BIGINT NOT NULL,
+    person TEXT NOT NULL,
+    patient BYTEA NOT NULL,
+    PRIMARY KEY (day, person, patient)
+)
+",
+        },
     ]
 }

@@ -9,12 +9,15 @@ use safelight_core::manifest::OperatorId;
 
 use super::Console;
 use super::session::LoggedIn;
+use crate::alert::book;
+use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::corrections::{self, Correction};
-use crate::clinic::people::{self, Person, Role};
+use crate::clinic::people::{self, Person, Role, Roles};
 use crate::clinic::pictures::{self, Handle, Picture, State};
 use crate::clinic::{care, emergency, first_run};
+use crate::config::alert::Code;
 use crate::store::catalog::Catalog;
 
 /// Why there is no grant.
@@ -90,6 +93,9 @@ pub(super) trait Right: Send {
     /// Who has it by role. More may be asked by [`Right::subject`].
     const ROLE: Role;
 
+    /// Who else may have it, where there is a second role.
+    const ALSO: Option<Role> = None;
+
     /// What it is a right to, if this person may have it.
     fn subject(
         self,
@@ -106,7 +112,8 @@ pub(super) trait Right: Send {
 /// # Errors
 /// [`Denied`].
 pub(super) async fn ask<R: Right>(console: &Console, who: &LoggedIn, right: R) -> Result<Grant<R>, Denied> {
-    let has_role = who.person.is_active() && who.person.roles.has(R::ROLE);
+    let roles = who.person.roles;
+    let has_role = who.person.is_active() && (roles.has(R::ROLE) || R::ALSO.is_some_and(|role| roles.has(role)));
     let subject = if has_role { right.subject(console, who).await? } else { None };
     let Some(subject) = subject else {
         let (noise, person, now) = (&console.inner.noise, &who.person.id, console.desk.now());
@@ -318,6 +325,57 @@ impl Right for RunFirst {
     }
 
     fn event(_: &first_run::FirstRun) -> Option<Event<'_>> {
+        None
+    }
+}
+
+/// The codes of the alerts that somebody of these roles sees: all of them the privacy officer, those about the machine an admin.
+pub(super) fn alert_codes(roles: Roles) -> Vec<Code> {
+    let all = roles.has(Role::PrivacyOfficer);
+    let technical = roles.has(Role::Admin);
+    Code::ALL.into_iter().filter(|code| all || (technical && is_technical(*code))).collect()
+}
+
+/// To see alerts, and what was noted of them.
+#[derive(Debug)]
+pub(super) struct SeeAlerts;
+
+impl Right for SeeAlerts {
+    /// Those of these codes.
+    type Subject = Vec<Code>;
+    const CODE: &'static str = "alerts";
+    const ROLE: Role = Role::PrivacyOfficer;
+    const ALSO: Option<Role> = Some(Role::Admin);
+
+    async fn subject(self, _: &Console, who: &LoggedIn) -> Result<Option<Vec<Code>>, ClinicError> {
+        Ok(Some(alert_codes(who.person.roles)))
+    }
+
+    fn event(_: &Vec<Code>) -> Option<Event<'_>> {
+        None
+    }
+}
+
+/// To take or close the alert of this name, which is on record by itself.
+#[derive(Debug)]
+pub(super) struct HandleAlert(pub(super) String);
+
+impl Right for HandleAlert {
+    /// The alert.
+    type Subject = [u8; 16];
+    const CODE: &'static str = "alert";
+    const ROLE: Role = Role::PrivacyOfficer;
+    const ALSO: Option<Role> = Some(Role::Admin);
+
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<[u8; 16]>, ClinicError> {
+        let id = data_encoding::HEXLOWER.decode(self.0.as_bytes()).ok();
+        let Some(id) = id.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) else { return Ok(None) };
+        let alert = book::find(&console.desk.clinic().catalog, &id).await?;
+        let codes = alert_codes(who.person.roles);
+        Ok(alert.filter(|alert| codes.contains(&alert.code)).map(|alert| alert.id))
+    }
+
+    fn event(_: &[u8; 16]) -> Option<Event<'_>> {
         None
     }
 }

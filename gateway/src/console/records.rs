@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::permit::{
-    Grant, ListCorrections, ListOwnCorrections, ReviewEmergencies, Right, SearchPatients, Treated, ViewPatient,
-    ViewPicture,
+    Grant, ListCorrections, ListOwnCorrections, ReviewEmergencies, Right, SearchPatients, SeeAlerts, Treated,
+    ViewPatient, ViewPicture,
 };
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
@@ -181,6 +181,11 @@ impl SeesComplaints for ListOwnCorrections {}
 
 /// The reason of an emergency access, while the vault is unlocked.
 pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// The note of an alert, likewise.
+pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) -> Option<String> {
     opened(console, sealed)
 }
 

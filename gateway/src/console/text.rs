@@ -309,6 +309,12 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("emergency-missed", "asked for emergency access to a number that nobody has"),
     ("emergency-reviewed", "reviewed an emergency access"),
     ("denied", "asked for what is not theirs"),
+    ("alert-raised", "raised an alert"),
+    ("alert-taken", "saw to an alert"),
+    ("alert-closed", "closed an alert"),
+    ("recovery-kit-tested", "tested the recovery kit"),
+    ("recovery-kit-refused", "tried a recovery kit that is none"),
+    ("first-run-finished", "finished the first run"),
     ("further-role", "said why one person holds several roles"),
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
@@ -545,3 +551,33 @@ pub(super) const TRUST_SYSTEMS: &[(&str, &str)] = &[
         "It has a store of its own on Linux: Settings, Privacy & Security, View Certificates, Authorities, Import, to identify websites.",
     ),
 ];
+pub(super) const NAV_ALERTS: &str = "Alerts";
+pub(super) const ALERTS_TITLE: &str = "Alerts";
+pub(super) const ALERTS_LEAD: &str =
+    "Those that nobody has taken come first. Take one to say that you are looking into it; close it when you are done.";
+pub(super) const ALERTS_NONE: &str = "No alerts.";
+pub(super) const ALERTS_ALL: &str = "All";
+pub(super) const ALERTS_OPEN: &str = "Open";
+pub(super) const ALERTS_TAKEN: &str = "Taken";
+pub(super) const ALERTS_CLOSED: &str = "Closed";
+pub(super) const ALERTS_HIGH: &str = "urgent";
+pub(super) const ALERTS_MEDIUM: &str = "today";
+pub(super) const ALERTS_SEEN: &str = "times seen:";
+pub(super) const ALERTS_LAST: &str = "last";
+pub(super) const ALERTS_TAKE: &str = "Take";
+pub(super) const ALERTS_CLOSE: &str = "Close";
+pub(super) const ALERTS_NOTE: &str = "Note";
+pub(super) const ALERTS_UNDELIVERED: &str = "Alerts that were not sent by";
+pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
+pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
+pub(super) const ALERT_LOG_IN_FAILURES: &str = "Many failed log-ins";
+pub(super) const ALERT_EMERGENCY_ACCESS: &str = "Emergency access";
+pub(super) const ALERT_UNUSUAL_HOURS: &str = "Pictures seen outside usual hours";
+pub(super) const ALERT_UNUSUAL_PATIENTS: &str = "Unusually many patients seen in a day";
+pub(super) const ALERT_UNUSUAL_DOWNLOADS: &str = "Unusually many pictures taken out in a day";
+pub(super) const ALERT_DENIED: &str = "Many requests for what is not theirs";
+pub(super) const ALERT_SEQUENCE_GAP: &str = "A phone's pictures have gaps in their numbers";
+pub(super) const ALERT_LOG_TROUBLE: &str = "A log is not what it was";
+pub(super) const ALERT_STORE_TROUBLE: &str = "A picture could not be verified";
+pub(super) const ALERT_CERTIFICATE_ENDS: &str = "A certificate ends soon";
+pub(super) const ALERT_DISK_LOW: &str = "The disk is nearly full";

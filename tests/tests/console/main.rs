@@ -7,11 +7,13 @@
 )]
 
 mod access;
+mod alerts;
 mod corrections;
 mod demo;
 mod first_run;
 mod officer;
 mod people;
+mod receivers;
 mod requests;
 mod sessions;
 mod stage;

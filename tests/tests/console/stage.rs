@@ -28,7 +28,20 @@ pub(crate) struct Clinic {
 
 impl Clinic {
     pub(crate) fn open() -> Self {
-        let gateway = Gateway::serving();
+        Self::of(Gateway::serving())
+    }
+
+    /// With this at the end of the configuration.
+    pub(crate) fn configured(more: &str) -> Self {
+        let mut gateway = Gateway::init();
+        let path = gateway.data().join("config.toml");
+        let before = std::fs::read_to_string(&path).expect("the configuration");
+        std::fs::write(&path, format!("{before}\n{more}\n")).expect("the configuration");
+        gateway.serve();
+        Self::of(gateway)
+    }
+
+    fn of(gateway: Gateway) -> Self {
         let mut admin = first_admin(&gateway);
         let phone = gateway.enrol("room3");
         std::fs::write(gateway.at("photo.jpg"), small::photo(1)).expect("a file");

@@ -1,6 +1,7 @@
 //! One file a page: what is asked, what is shown. The list of routes is the whole of what the console answers to.
 
 mod account;
+mod alerts;
 mod assets;
 mod compare;
 mod corrections;
@@ -31,10 +32,11 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
-use super::permit::Denied;
+use super::permit::{self, Denied};
 use super::records::Unreadable;
 use super::session::LoggedIn;
 use super::{Console, guards, text};
+use crate::alert::book;
 use crate::clinic::people::{Role, Roles};
 use crate::clinic::{ClinicError, first_run};
 
@@ -50,6 +52,8 @@ pub enum Who {
     LoggedIn,
     /// Whoever has this role.
     Has(Role),
+    /// Whoever has one of these two.
+    HasEither(Role, Role),
 }
 
 /// A route: method, path as the router has it, and who may use it.
@@ -125,6 +129,9 @@ routes! {
     get "/vault/names" vault::names, Who::Has(Role::Admin);
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
     post "/vault/lock" vault::lock, Who::Has(Role::Admin);
+    get "/alerts" alerts::list, Who::HasEither(Role::PrivacyOfficer, Role::Admin);
+    post "/alerts/{alert}/take" alerts::take, Who::HasEither(Role::PrivacyOfficer, Role::Admin);
+    post "/alerts/{alert}/close" alerts::close, Who::HasEither(Role::PrivacyOfficer, Role::Admin);
     get "/log" log::page, Who::Has(Role::PrivacyOfficer);
     post "/log" log::look, Who::Has(Role::PrivacyOfficer);
     post "/log/verify" log::verify, Who::Has(Role::PrivacyOfficer);
@@ -181,19 +188,24 @@ pub(super) struct Frame {
     first_run: bool,
     /// Until when this person has emergency access to somebody.
     emergency: Option<String>,
+    /// Alerts that nobody sees to, of those that this person sees.
+    alerts: u64,
 }
 
 /// A place in the navigation.
 struct Item {
     href: &'static str,
-    name: &'static str,
+    name: String,
 }
 
 impl Frame {
     async fn new(console: &Console, who: &LoggedIn, here: &'static str) -> Result<Self, ClinicError> {
         let catalog = &console.desk.clinic().catalog;
         let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
+        let codes = permit::alert_codes(who.person.roles);
+        let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
         Ok(Self {
+            alerts,
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,
@@ -218,10 +230,20 @@ impl Frame {
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
         ];
-        let first = Item { href: "/setup", name: text::NAV_SETUP };
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
-        let usual = all.into_iter().filter(|(role, ..)| is_for(*role)).map(|(_, href, name)| Item { href, name });
-        self.first_run.then_some(first).into_iter().chain(usual).collect()
+        let item = |(_, href, name): (_, &'static str, &str)| Item { href, name: name.to_owned() };
+        let mut items: Vec<Item> = all.into_iter().filter(|(role, ..)| is_for(*role)).map(item).collect();
+        if !permit::alert_codes(self.roles).is_empty() {
+            let name = match self.alerts {
+                0 => text::NAV_ALERTS.to_owned(),
+                open => format!("{} ({open})", text::NAV_ALERTS),
+            };
+            items.insert(items.len().saturating_sub(1), Item { href: "/alerts", name });
+        }
+        if self.first_run {
+            items.insert(0, Item { href: "/setup", name: text::NAV_SETUP.to_owned() });
+        }
+        items
     }
 }
 
