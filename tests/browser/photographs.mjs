@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 
 /** A JPEG of `size` pixels at `path`. The lesion grows with `age`. */
-export const photograph = async (page, path, { seed = 1, age = 0, size = [1200, 900] } = {}) => {
+export const photograph = async (page, path, { seed = 1, age = 0, size = [960, 720] } = {}) => {
   const encoded = await page.evaluate(draw, { seed, age, size });
   writeFileSync(path, Buffer.from(encoded.split(",")[1], "base64"));
   return path;
@@ -23,30 +23,37 @@ const draw = ({ seed, age, size: [width, height] }) => {
   light.addColorStop(0, shade(1.06)); light.addColorStop(0.6, shade(0.97)); light.addColorStop(1, shade(0.72));
   pen.fillStyle = light;
   pen.fillRect(0, 0, width, height);
-  for (let n = 0; n < 9000; n++) {
-    pen.fillStyle = shade(random() < 0.5 ? 0.88 : 1.1, 0.1 + 0.12 * random());
-    pen.beginPath();
-    pen.ellipse(random() * width, random() * height, 1 + 4 * random(), 1 + 2 * random(), random() * 3, 0, 7);
-    pen.fill();
-  }
   pen.lineWidth = 1;
-  for (let n = 0; n < 60; n++) {
+  for (let n = 0; n < 40; n++) {
     const [x, y, tilt] = [random() * width, random() * height, random() - 0.5];
     pen.strokeStyle = shade(0.55, 0.25);
     pen.beginPath(); pen.moveTo(x, y); pen.quadraticCurveTo(x + 20, y + 30 * tilt, x + 46, y + 44 * tilt); pen.stroke();
   }
   const [centreX, centreY, wide] = [width * (0.42 + 0.12 * random()), height * (0.44 + 0.1 * random()), height * (0.09 + 0.018 * age)];
-  const outline = Array.from({ length: 36 }, () => 0.86 + 0.26 * random());
-  for (const [part, colour, alpha] of [[1.5, "#b4554a", 0.10], [1.25, "#a5483e", 0.18], [1, "#5b3226", 0.85], [0.7, "#43231b", 0.7], [0.35, "#2e1712", 0.6]]) {
-    pen.fillStyle = colour; pen.globalAlpha = alpha;
+  const outline = Array.from({ length: 24 }, () => 0.8 + 0.4 * random());
+  const blob = (reach, shiftX, shiftY, colour, alpha, blur) => {
+    pen.filter = `blur(${blur * height / 900}px)`;
+    pen.fillStyle = colour;
+    pen.globalAlpha = alpha;
     pen.beginPath();
-    for (let n = 0; n <= 36; n++) {
-      const reach = wide * part * (outline[n % 36] + outline[(n + 1) % 36]) / 2, turn = (n / 36) * 2 * Math.PI;
-      pen.lineTo(centreX + 1.2 * reach * Math.cos(turn), centreY + reach * Math.sin(turn));
+    for (let n = 0; n <= 72; n++) {
+      const [turn, at] = [(n / 72) * 2 * Math.PI, n / 3];
+      const rim = outline[Math.floor(at) % 24] * (1 - at % 1) + outline[(Math.floor(at) + 1) % 24] * (at % 1);
+      pen.lineTo(centreX + shiftX * wide + 1.2 * reach * wide * rim * Math.cos(turn), centreY + shiftY * wide + reach * wide * rim * Math.sin(turn));
     }
     pen.fill();
-  }
+  };
+  blob(1.6, 0, 0, "#b4554a", 0.22, 34);
+  blob(1.05, 0, 0, "#6a3a2a", 0.75, 9);
+  for (let n = 0; n < 7; n++) blob(0.2 + 0.35 * random(), random() - 0.5, random() - 0.5, random() < 0.4 ? "#8d5038" : "#3a1d16", 0.35, 8);
+  pen.filter = "none";
   pen.globalAlpha = 1;
+  for (let n = 0; n < 2500; n++) {
+    pen.fillStyle = random() < 0.6 ? shade(0.8, 0.12 * random()) : shade(1.1, 0.08);
+    pen.beginPath();
+    pen.ellipse(random() * width, random() * height, 1 + 4 * random(), 1 + 2 * random(), random() * 3, 0, 7);
+    pen.fill();
+  }
   const [left, top, step] = [width * 0.62, height * 0.86, width * 0.016];
   pen.fillStyle = "#f7f7f4"; pen.fillRect(left, top, step * 21, height * 0.075);
   pen.strokeStyle = "#23282c"; pen.lineWidth = Math.max(1, width / 700);

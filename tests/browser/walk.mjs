@@ -19,7 +19,9 @@ export const walk = async (page, from, see, times = 1) => {
     if (count >= times || siblings.length >= SIBLINGS || kind(url) === "/authority") continue;
     seen.set(kind(url), count + 1);
     await page.goto(url);
-    await see(kind(url));
+    // Where it leads elsewhere, that is looked at when its own turn comes.
+    if (kind(page.url()) === kind(url)) await see(kind(url));
+    else waiting.push(page.url());
     const links = await page.locator("a[href]").evaluateAll((all) => all.map((link) => link.href.split("#")[0]));
     waiting.push(...links.filter((link) => new URL(link).origin === origin));
   }
