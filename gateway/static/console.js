@@ -16,26 +16,54 @@
     for (const image of images) image.style.transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`;
     for (const stage of stages) stage.classList.toggle("zoomed", scale > 1);
   };
-  const zoom = (factor) => {
+  // What is under the pointer stays there; without a pointer, what is in the middle. Lengths are shares of the unzoomed picture, from its middle.
+  const zoom = (factor, atX = 0, atY = 0) => {
     const next = Math.max(1, Math.min(largest, scale * factor));
-    x *= next / scale;
-    y *= next / scale;
+    x = atX + (x - atX) * next / scale;
+    y = atY + (y - atY) * next / scale;
     scale = next;
     show();
   };
   const reset = () => { scale = 1; x = 0; y = 0; show(); };
 
   for (const [index, stage] of stages.entries()) {
-    const size = () => images[index].getBoundingClientRect();
-    stage.addEventListener("wheel", (event) => { event.preventDefault(); zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2); }, { passive: false });
-    stage.addEventListener("dblclick", () => (scale > 1 ? reset() : zoom(3)));
-    stage.addEventListener("pointerdown", (event) => { if (event.button === 0) stage.setPointerCapture(event.pointerId); });
-    stage.addEventListener("pointermove", (event) => {
-      if (!stage.hasPointerCapture(event.pointerId)) return;
-      x += event.movementX / (size().width / scale);
-      y += event.movementY / (size().height / scale);
-      show();
+    const place = (point) => {
+      const zoomed = images[index].getBoundingClientRect();
+      if (zoomed.width === 0) return [0, 0];
+      const [width, height] = [zoomed.width / scale, zoomed.height / scale];
+      return [(point.x - zoomed.left - zoomed.width / 2) / width + x, (point.y - zoomed.top - zoomed.height / 2) / height + y];
+    };
+    stage.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2, ...place({ x: event.clientX, y: event.clientY }));
+    }, { passive: false });
+    stage.addEventListener("dblclick", (event) => (scale > 1 ? reset() : zoom(3, ...place({ x: event.clientX, y: event.clientY }))));
+
+    // One finger or the mouse moves the picture, two fingers stretch it.
+    const pointers = new Map();
+    const middle = () => {
+      const all = [...pointers.values()];
+      const sum = (axis) => all.reduce((total, point) => total + point[axis], 0) / all.length;
+      return { x: sum("x"), y: sum("y"), spread: all.length < 2 ? 0 : Math.hypot(all[0].x - all[1].x, all[0].y - all[1].y) };
+    };
+    stage.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || pointers.size > 1) return;
+      stage.setPointerCapture(event.pointerId);
+      pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     });
+    stage.addEventListener("pointermove", (event) => {
+      if (!pointers.has(event.pointerId)) return;
+      const before = middle();
+      pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      const after = middle();
+      const [fromX, fromY] = place(before);
+      const [toX, toY] = place(after);
+      x += toX - fromX;
+      y += toY - fromY;
+      if (before.spread > 0 && after.spread > 0) zoom(after.spread / before.spread, toX, toY);
+      else show();
+    });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) stage.addEventListener(end, (event) => pointers.delete(event.pointerId));
     stage.addEventListener("keydown", (event) => {
       const step = 0.1 * scale;
       const keys = {

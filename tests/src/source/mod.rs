@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use paths::Reference;
-pub use test_names::{kotlin_test_names, test_names};
+pub use test_names::{javascript_test_names, kotlin_test_names, test_names};
 
 /// One source file of a crate, and what its non-test code names.
 #[derive(Debug)]
