@@ -187,12 +187,6 @@ pub enum Event<'a> {
     PersonRenamed(&'a OperatorId),
     /// An admin has looked at what a person may do, and left it so.
     AccessConfirmed(&'a OperatorId),
-    /// Somebody says that a picture of this patient is another's, or not wanted: it is out of sight.
-    PictureReported(CaptureId, [u8; 32], &'a str),
-    /// A person is about to see thumbnails of their own pictures that were reported.
-    ReportedListed,
-    /// What was decided of it, and whose it is.
-    PictureCorrected(CaptureId, [u8; 32], &'a str),
     /// A device has another name.
     DeviceRenamed(DeviceId),
     /// Somebody says that their own device is lost: it may not send any more.
@@ -309,13 +303,6 @@ impl Event<'_> {
             Self::SessionsEnded(person) => ("sessions-ended", vec![code(person.as_str())]),
             Self::PersonRenamed(person) => ("person-renamed", vec![code(person.as_str())]),
             Self::AccessConfirmed(person) => ("access-confirmed", vec![code(person.as_str())]),
-            Self::PictureReported(capture, patient, complaint) => {
-                ("picture-reported", vec![id(capture.as_bytes()), id(patient), code(complaint)])
-            }
-            Self::ReportedListed => ("reported-listed", vec![]),
-            Self::PictureCorrected(capture, patient, outcome) => {
-                ("picture-corrected", vec![id(capture.as_bytes()), id(patient), code(outcome)])
-            }
             Self::DeviceRenamed(device) => ("device-renamed", vec![id(device.as_bytes())]),
             Self::DeviceLost(device) => ("device-lost", vec![id(device.as_bytes())]),
             Self::Denied(what, unrecorded) => ("denied", vec![code(what), Field::Number(*unrecorded)]),

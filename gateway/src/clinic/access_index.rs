@@ -81,8 +81,6 @@ const KINDS: &[(&str, &[Named])] = {
         ("person-enabled", &[Person]),
         ("credentials-set", &[Person]),
         ("log-in-failed", &[Person]),
-        ("picture-reported", &[Picture, Patient]),
-        ("picture-corrected", &[Picture, Patient]),
         ("further-role", &[Person]),
         ("sessions-ended", &[Person]),
         ("person-renamed", &[Person]),
@@ -179,16 +177,6 @@ async fn write(tx: &mut WriteTx, index: u64, facets: Facets) -> Result<(), Catal
     .bind(facets.person)
     .execute(&mut **tx)
     .await?;
-    Ok(())
-}
-
-/// A picture is another patient's: rows whose entries name the picture alone follow it.
-pub(super) async fn moved(tx: &mut WriteTx, picture: CaptureId, patient: &Handle) -> Result<(), CatalogError> {
-    let sql = "UPDATE access_index SET patient = $1 WHERE picture = $2 AND kind = $3";
-    for kind in OF_A_PICTURE {
-        let update = sqlx::query(sql).bind(patient.to_vec()).bind(picture.as_bytes().to_vec()).bind(*kind);
-        update.execute(&mut **tx).await?;
-    }
     Ok(())
 }
 

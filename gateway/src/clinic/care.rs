@@ -88,7 +88,7 @@ pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Re
 pub async fn joined(tx: &mut WriteTx, patient: &Handle, author: &str, now: UnixMillis) -> Result<bool, ClinicError> {
     let done = sqlx::query(
         "INSERT INTO care (patient, person, since) SELECT $1, id, $2 FROM person WHERE id = $3
-         ON CONFLICT (patient, person) DO UPDATE SET until = NULL WHERE care.until IS NOT NULL",
+         ON CONFLICT (patient, person) DO NOTHING",
     )
     .bind(patient.to_vec())
     .bind(int(now.0)?)
@@ -96,25 +96,4 @@ pub async fn joined(tx: &mut WriteTx, patient: &Handle, author: &str, now: UnixM
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Whoever took a picture that was not of this patient is on the patient's team no more, unless another picture of theirs is.
-pub async fn left_by_correction(
-    tx: &mut WriteTx,
-    patient: &Handle,
-    author: &str,
-    now: UnixMillis,
-) -> Result<(), ClinicError> {
-    sqlx::query(
-        "UPDATE care SET until = $1 WHERE patient = $2 AND person = $3 AND until IS NULL
-         AND NOT EXISTS (SELECT 1 FROM picture WHERE picture.patient = $4 AND picture.operator = $5)",
-    )
-    .bind(int(now.0)?)
-    .bind(patient.to_vec())
-    .bind(author.to_owned())
-    .bind(patient.to_vec())
-    .bind(author.to_owned())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }

@@ -5,7 +5,6 @@
 //! | `operator-unknown` | the device names somebody as the one who took it for whom no device was ever invited |
 //! | `birth-date-ahead` | the patient's birth date is still to come |
 //! | `identity-differs` | an earlier picture under this record number bears another name or birth date |
-//! | `patient-corrected` | a person has said whose it is: its label names somebody else |
 //! | `identity-unreadable` | whose that earlier picture was cannot be read, so that nothing could be compared |
 //!
 //! The pictures are shown: a married name is no forgery, and a picture under a wrong number is found sooner where it is seen.

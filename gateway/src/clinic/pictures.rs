@@ -83,14 +83,6 @@ pub struct Picture {
     pub pulled_at: UnixMillis,
 }
 
-impl Picture {
-    /// Whether a person has set it aside after it was verified.
-    #[must_use]
-    pub fn is_set_aside(&self) -> bool {
-        self.state == State::Quarantined && self.patient.is_some()
-    }
-}
-
 const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
     patient, captured_at, stored_at, log_index, pulled_at, flags FROM picture";
@@ -192,13 +184,9 @@ async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -
     rows.iter().map(picture_of).collect()
 }
 
-/// Pictures that were ever verified, in the order of their arrival: up to `limit` after `seq`. Those that a person has set aside are among them.
+/// Verified pictures in the order of their arrival: up to `limit` after `seq`.
 pub async fn verified_after(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let sql = format!("{COLUMNS} WHERE patient IS NOT NULL AND seq > $1 ORDER BY seq LIMIT $2");
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
-    rows.iter().map(picture_of).collect()
+    in_state(catalog, State::Verified, after_seq, limit).await
 }
 
 /// Handles of patients in ascending order: up to `limit` after `after`.
@@ -292,10 +280,10 @@ pub async fn summaries(catalog: &Catalog, patients: &[Handle]) -> Result<Vec<Sum
     Ok(all)
 }
 
-/// How many pictures that were ever verified and patients there are, together.
+/// How many verified pictures and patients there are, together.
 pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE patient IS NOT NULL) + (SELECT COUNT(*) FROM patient)";
+    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE state = 'verified') + (SELECT COUNT(*) FROM patient)";
     Ok(count(sqlx::query(sql).fetch_one(&mut *tx).await?.try_get(0)?)?)
 }
 
@@ -395,7 +383,7 @@ pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Sequence numbers of a device of which there is no verified picture, nor one that a person has set aside, although there is one of a later number. Only what the device has signed and
+/// Sequence numbers of a device of which there is no verified picture although there is one of a later number. Only what the device has signed and
 /// the vault has opened counts: nobody else can close a gap, or open one. A gap is a picture that is still on its way, was
 /// discarded on the phone, or was kept from the clinic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -414,7 +402,7 @@ pub async fn gaps(catalog: &Catalog, limit: u32) -> Result<Vec<Gap>, ClinicError
     let rows = sqlx::query(
         "SELECT device, before + 1, sequence - 1 FROM
              (SELECT device, sequence, COALESCE(LAG(sequence) OVER (PARTITION BY device ORDER BY sequence), 0) AS before FROM picture
-             WHERE state = 'verified' OR (state = 'quarantined' AND patient IS NOT NULL)) AS seen
+             WHERE state = 'verified') AS seen
          WHERE sequence > before + 1 ORDER BY device, sequence LIMIT $1",
     )
     .bind(i64::from(limit))

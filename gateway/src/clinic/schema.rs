@@ -222,31 +222,9 @@ CREATE INDEX access_index_device ON access_index (device, at, idx) WHERE device 
 CREATE INDEX access_index_person ON access_index (person, at, idx) WHERE person IS NOT NULL
 ",
         },
-        Migration {
-            number: 9,
-            name: "corrections",
-            sql: "
-CREATE TABLE correction (
-    id BYTEA PRIMARY KEY,
-    capture BYTEA NOT NULL REFERENCES picture (capture),
-    patient BYTEA NOT NULL REFERENCES patient (handle),
-    author TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    reported_by TEXT NOT NULL REFERENCES person (id),
-    reported_at BIGINT NOT NULL,
-    words BYTEA NOT NULL,
-    outcome TEXT NOT NULL DEFAULT '',
-    moved_to BYTEA REFERENCES patient (handle),
-    decided_by TEXT REFERENCES person (id),
-    decided_at BIGINT
-);
-CREATE INDEX correction_open ON correction (outcome, reported_at, id);
-CREATE INDEX correction_author ON correction (author, outcome, reported_at, id)
-",
-        },
         // What is counted of a person's days and hours is numbers and handles: it tells of no patient by itself.
         Migration {
-            number: 10,
+            number: 9,
             name: "alerts",
             sql: "
 CREATE TABLE alert (

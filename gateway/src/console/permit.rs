@@ -13,7 +13,6 @@ use crate::alert::book;
 use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::corrections::{self, Correction};
 use crate::clinic::people::{self, Person, Role, Roles};
 use crate::clinic::pictures::{self, Handle, Picture, State};
 use crate::clinic::{care, emergency, first_run};
@@ -130,12 +129,7 @@ pub(super) async fn ask<R: Right>(console: &Console, who: &LoggedIn, right: R) -
 }
 
 /// Whoever treats a patient, or has emergency access.
-pub(super) async fn may_see(
-    catalog: &Catalog,
-    patient: &Handle,
-    who: &LoggedIn,
-    now: UnixMillis,
-) -> Result<bool, ClinicError> {
+async fn may_see(catalog: &Catalog, patient: &Handle, who: &LoggedIn, now: UnixMillis) -> Result<bool, ClinicError> {
     let person = &who.person.id;
     Ok(care::is_on(catalog, patient, person, now).await? || emergency::is_open(catalog, patient, person, now).await?)
 }
@@ -211,65 +205,6 @@ impl Right for ViewPicture {
 
     fn event((picture, patient): &(Picture, Handle)) -> Option<Event<'_>> {
         Some(Event::PictureViewed(picture.capture, *patient))
-    }
-}
-
-/// To say that a picture is another patient's, or not wanted: whoever may see it.
-#[derive(Debug)]
-pub(super) struct ReportPicture(pub(super) CaptureId);
-
-impl Right for ReportPicture {
-    /// The picture, and whose it is said to be.
-    type Subject = (Picture, Handle);
-    const CODE: &'static str = "report-picture";
-    const ROLE: Role = Role::Clinician;
-
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Picture, Handle)>, ClinicError> {
-        ViewPicture(self.0).subject(console, who).await
-    }
-
-    /// The report itself is.
-    fn event(_: &(Picture, Handle)) -> Option<Event<'_>> {
-        None
-    }
-}
-
-/// To decide of a picture that one has taken, and that somebody has reported.
-#[derive(Debug)]
-pub(super) struct CorrectOwn(pub(super) [u8; 16]);
-
-impl Right for CorrectOwn {
-    type Subject = Correction;
-    const CODE: &'static str = "correct-own";
-    const ROLE: Role = Role::Clinician;
-
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Correction>, ClinicError> {
-        let found = corrections::find(&console.desk.clinic().catalog, &self.0).await?;
-        Ok(found.filter(|correction| correction.author == who.person.id.as_str()))
-    }
-
-    /// The decision itself is.
-    fn event(_: &Correction) -> Option<Event<'_>> {
-        None
-    }
-}
-
-/// To decide of any.
-#[derive(Debug)]
-pub(super) struct CorrectAny(pub(super) [u8; 16]);
-
-impl Right for CorrectAny {
-    type Subject = Correction;
-    const CODE: &'static str = "correct";
-    const ROLE: Role = Role::PrivacyOfficer;
-
-    async fn subject(self, console: &Console, _: &LoggedIn) -> Result<Option<Correction>, ClinicError> {
-        corrections::find(&console.desk.clinic().catalog, &self.0).await
-    }
-
-    /// The decision itself is.
-    fn event(_: &Correction) -> Option<Event<'_>> {
-        None
     }
 }
 
@@ -413,10 +348,6 @@ by_role! {
     ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
-    /// To see which of one's own pictures were reported. Their thumbnails are shown.
-    ListOwnCorrections, "reported", Clinician, Some(Event::ReportedListed);
-    /// To see which pictures were reported, without the pictures.
-    ListCorrections, "corrections", PrivacyOfficer, None;
     /// To look at emergency accesses, and their reasons.
     ReviewEmergencies, "emergencies", PrivacyOfficer, None;
     /// To read the access log.

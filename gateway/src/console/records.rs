@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::permit::{
-    Grant, ListCorrections, ListOwnCorrections, ReviewEmergencies, Right, SearchPatients, SeeAlerts, Treated,
+    Grant, ReviewEmergencies, SearchPatients, SeeAlerts, Treated,
     ViewPatient, ViewPicture,
 };
 use super::tickets::{MayShowPicture, MayShowThumbnail};
@@ -169,17 +169,7 @@ pub(super) fn seal_words(console: &Console, words: &str) -> Result<Vec<u8>, Clin
     sealed::words(console.desk.clinic(), words)
 }
 
-/// Words of a complaint, for whoever may see complaints.
-pub(super) fn open_complaint<R: SeesComplaints>(console: &Console, _: &Grant<R>, sealed: &[u8]) -> Option<String> {
-    opened(console, sealed)
-}
-
-/// A right to see complaints.
-pub(super) trait SeesComplaints: Right {}
-impl SeesComplaints for ListCorrections {}
-impl SeesComplaints for ListOwnCorrections {}
-
-/// The reason of an emergency access, while the vault is unlocked.
+/// Such a reason, while the vault is unlocked.
 pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
     opened(console, sealed)
 }

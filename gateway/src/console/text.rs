@@ -102,29 +102,6 @@ pub(super) const PICTURE_LOOK: &str = "Look at this";
 pub(super) const PICTURE_ALT: &str = "Photograph";
 pub(super) const THUMBNAIL_NONE: &str = "no preview";
 
-pub(super) const REPORT_TITLE: &str = "Something wrong?";
-pub(super) const REPORT_HINT: &str =
-    "The picture is out of sight at once. Whoever took it, or the privacy officer, decides what becomes of it.";
-pub(super) const REPORT_WRONG_PATIENT: &str = "It shows another patient";
-pub(super) const REPORT_NOT_WANTED: &str = "It should not be here";
-pub(super) const REPORT_WORDS: &str = "What you know of it (at least ten characters, or nothing)";
-pub(super) const REPORT_SUBMIT: &str = "Put it out of sight";
-
-pub(super) const NAV_REPORTED: &str = "Reported";
-pub(super) const NAV_CORRECTIONS: &str = "Corrections";
-pub(super) const CORRECTIONS_TITLE: &str = "Reported pictures";
-pub(super) const CORRECTIONS_LEAD: &str = "Nobody sees these until it is decided what becomes of them. You decide without seeing them; whoever took one knows best.";
-pub(super) const CORRECTIONS_OWN_LEAD: &str = "Pictures that you took, and that a colleague has put out of sight. Nobody sees them until you, or the privacy officer, decide.";
-pub(super) const CORRECTIONS_NONE: &str = "None waits.";
-pub(super) const CORRECTIONS_BY: &str = "reported by";
-pub(super) const CORRECTIONS_RIGHT: &str = "It was right";
-pub(super) const CORRECTIONS_MOVE: &str = "It is another patient's";
-pub(super) const CORRECTIONS_MOVE_SUBMIT: &str = "Give it to this patient";
-pub(super) const CORRECTIONS_WITHDRAW: &str = "Keep it out of sight";
-pub(super) const CORRECTIONS_NOBODY: &str =
-    "Not done: there is no patient of this number here, or it is the same one. Wait a moment before you try others.";
-pub(super) const CORRECTIONS_NOBODY_OWN: &str = "Not done: you treat no patient of this number. The privacy officer can give the picture to a patient whom you do not treat.";
-
 pub(super) const DEVICES_TITLE: &str = "Phones";
 pub(super) const DEVICES_INVITE: &str = "Invite a phone";
 pub(super) const DEVICES_INVITE_NAME: &str = "Name of the phone";
@@ -319,9 +296,6 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
     ("access-confirmed", "confirmed what a person holds"),
-    ("picture-reported", "put a picture out of sight"),
-    ("picture-corrected", "decided of a picture that was out of sight"),
-    ("reported-listed", "looked at reported pictures of their own"),
     ("device-renamed", "renamed a phone"),
     ("device-lost", "reported the own phone as lost"),
     ("opened", "opened a picture at the terminal"),

@@ -10,7 +10,7 @@ use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
 
-use super::permit::{Grant, ListOwnCorrections, ViewPatient, ViewPicture};
+use super::permit::{Grant, ViewPatient, ViewPicture};
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
 use crate::clinic::pictures::{Handle, Picture, State};
@@ -37,8 +37,6 @@ struct Ticket {
 enum Shows {
     /// Thumbnails of this patient's pictures.
     Thumbnails(Handle),
-    /// Thumbnails of pictures that this session's person has taken and somebody has reported.
-    Reported,
     /// This picture, whole, and the thumbnails of its patient's.
     Picture(CaptureId, Handle),
 }
@@ -77,15 +75,6 @@ impl Tickets {
         self.issue(who, Shows::Picture(picture.capture, *patient), grant.at())
     }
 
-    /// For the page of one's own pictures that were reported.
-    pub(super) fn for_reported(
-        &self,
-        who: &LoggedIn,
-        grant: &Grant<ListOwnCorrections>,
-    ) -> Result<String, ClinicError> {
-        self.issue(who, Shows::Reported, grant.at())
-    }
-
     fn issue(&self, who: &LoggedIn, shows: Shows, now: UnixMillis) -> Result<String, ClinicError> {
         let mut name = [0; 16];
         SysRng.try_fill_bytes(&mut name).map_err(|_| ClinicError::Randomness)?;
@@ -110,11 +99,8 @@ impl Tickets {
         picture: Picture,
         now: UnixMillis,
     ) -> Option<MayShowThumbnail> {
-        let may = match self.find(who, name, now)? {
-            Shows::Thumbnails(patient) | Shows::Picture(_, patient) => is_verified_of(&picture, &patient),
-            Shows::Reported => picture.operator == who.person.id.as_str() && picture.is_set_aside(),
-        };
-        may.then_some(MayShowThumbnail(picture))
+        let (Shows::Thumbnails(patient) | Shows::Picture(_, patient)) = self.find(who, name, now)?;
+        is_verified_of(&picture, &patient).then_some(MayShowThumbnail(picture))
     }
 
     /// Whether it shows it whole.

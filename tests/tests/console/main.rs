@@ -8,7 +8,6 @@
 
 mod access;
 mod alerts;
-mod corrections;
 mod demo;
 mod first_run;
 mod officer;

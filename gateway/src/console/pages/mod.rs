@@ -4,7 +4,6 @@ mod account;
 mod alerts;
 mod assets;
 mod compare;
-mod corrections;
 mod demo;
 mod devices;
 mod emergency;
@@ -94,11 +93,6 @@ routes! {
     post "/patients/found" patients::found, Who::Has(Role::Clinician);
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
-    post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
-    get "/reported" corrections::own, Who::Has(Role::Clinician);
-    post "/reported/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
-    get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
-    post "/corrections/{correction}" corrections::decide, Who::Has(Role::PrivacyOfficer);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
@@ -219,13 +213,11 @@ impl Frame {
     fn nav(&self) -> Vec<Item> {
         let all = [
             (Some(Role::Clinician), "/patients", text::NAV_PATIENTS),
-            (Some(Role::Clinician), "/reported", text::NAV_REPORTED),
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
-            (Some(Role::PrivacyOfficer), "/corrections", text::NAV_CORRECTIONS),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
