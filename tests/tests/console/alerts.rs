@@ -108,7 +108,8 @@ fn emergency_access_is_seen_by_the_officer_and_posted_to_a_webhook() {
 
 #[test]
 fn c18_whoever_looks_at_unusually_many_patients_raises_an_alert_and_so_do_failed_log_ins() {
-    let mut clinic = Clinic::configured("[alert]\nat_least = 1\nlog_in_failures = 1\noff = ['unusual-hours', 'disk-low']");
+    let mut clinic =
+        Clinic::configured("[alert]\nat_least = 1\nlog_in_failures = 1\noff = ['unusual-hours', 'disk-low']");
     let folder = clinic.gateway.path("room3");
     let photo = clinic.gateway.path("photo.jpg");
     std::fs::write(&photo, safelight_tests::pictures::small::photo(2)).expect("a file");
