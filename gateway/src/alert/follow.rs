@@ -61,11 +61,13 @@ async fn step(access: &AccessLog, config: &AlertConfig, now: UnixMillis) -> Resu
         trouble(&mut tx, access, config, now).await?;
     }
     for (index, entry) in &entries {
-        let is_next = *index == next;
+        if *index != next {
+            trouble(&mut tx, access, config, now).await?;
+        }
         next = index.saturating_add(1);
         match Entry::parse(entry) {
-            Ok(entry) if is_next => judge(&mut tx, access, config, &entry, now).await?,
-            _ => trouble(&mut tx, access, config, now).await?,
+            Ok(entry) => judge(&mut tx, access, config, &entry, now).await?,
+            Err(_) => trouble(&mut tx, access, config, now).await?,
         }
     }
     settings::set_number(&mut tx, CURSOR, next).await?;
