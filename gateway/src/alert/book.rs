@@ -9,8 +9,8 @@ use sqlx::any::AnyRow;
 
 use super::deliver::Way;
 use super::rules::{Alarm, Counted, PAST_DAYS, What};
-use crate::clinic::access::{Actor, Event};
-use crate::clinic::{Clinic, ClinicError};
+use crate::clinic::ClinicError;
+use crate::clinic::access::{AccessError, AccessLog, Actor, Event};
 use crate::config::alert::{AlertConfig, Code};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -89,7 +89,7 @@ const COLUMNS: &str = "SELECT id, seq, code, subject, first_at, last_at, count, 
 /// [`ClinicError`].
 pub async fn raise(
     tx: &mut WriteTx,
-    clinic: &Clinic,
+    access: &AccessLog,
     config: &AlertConfig,
     alarm: &Alarm,
     (at, now): (UnixMillis, UnixMillis),
@@ -113,7 +113,7 @@ pub async fn raise(
     )
     .bind(id.to_vec())
     .bind(alarm.code.name())
-    .bind(alarm.subject)
+    .bind(alarm.subject.clone())
     .bind(int(at.0)?)
     .execute(&mut **tx)
     .await?;
@@ -125,7 +125,13 @@ pub async fn raise(
             .execute(&mut **tx)
             .await?;
     }
-    clinic.access.record(tx, &Actor::Gateway, now, &[Event::AlertRaised(id, alarm.code.name())]).await?;
+    match access.record(tx, &Actor::Gateway, now, &[Event::AlertRaised(id, alarm.code.name())]).await {
+        // A log that has been cut off takes no entry: of all alerts this one must not wait for it.
+        Err(AccessError::Log(error)) if alarm.code == Code::LogTrouble => {
+            tracing::error!(code = "alert-not-on-record", %error, "an alert about the log could not be put on record");
+        }
+        recorded => recorded?,
+    }
     tracing::warn!(code = "alert", about = alarm.code.name(), "an alert was raised: somebody is to look at it");
     Ok(())
 }

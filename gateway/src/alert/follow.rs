@@ -9,8 +9,9 @@ use tokio::time::sleep;
 
 use super::book::{self, SAME_FOR};
 use super::rules::{self, Alarm, Record};
+use crate::clinic::access::AccessLog;
 use crate::clinic::desk::Desk;
-use crate::clinic::{Clinic, ClinicError, settings};
+use crate::clinic::{ClinicError, settings};
 use crate::config::Config;
 use crate::config::alert::{AlertConfig, Code};
 use crate::store::catalog::WriteTx;
@@ -30,7 +31,7 @@ const BACK_OFF: Duration = Duration::from_secs(10);
 /// Follows for ever.
 pub(super) async fn run(desk: Desk, config: &Config) {
     loop {
-        match step(desk.clinic(), &config.alert, desk.now()).await {
+        match step(&desk.clinic().access, &config.alert, desk.now()).await {
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => sleep(LOOK_EVERY).await,
             Err(error) => {
@@ -42,9 +43,9 @@ pub(super) async fn run(desk: Desk, config: &Config) {
 }
 
 /// One batch. Says whether there may be more.
-async fn step(clinic: &Clinic, config: &AlertConfig, now: UnixMillis) -> Result<bool, ClinicError> {
-    let log = clinic.access.log();
-    let mut reading = clinic.catalog.read().await?;
+async fn step(access: &AccessLog, config: &AlertConfig, now: UnixMillis) -> Result<bool, ClinicError> {
+    let log = access.log();
+    let mut reading = log.catalog().read().await?;
     let from = settings::number(&mut reading, CURSOR).await?.unwrap_or(0);
     let entries = log.entries(&mut reading, from, BATCH).await?;
     let size = if entries.is_empty() { log.size(&mut reading).await? } else { from };
@@ -52,19 +53,21 @@ async fn step(clinic: &Clinic, config: &AlertConfig, now: UnixMillis) -> Result<
     if entries.is_empty() && size >= from {
         return Ok(false);
     }
-    let mut tx = clinic.catalog.write().await?;
+    let mut tx = log.catalog().write().await?;
     let mut next = from;
     if entries.is_empty() {
         // It is shorter than it was.
         next = size;
-        trouble(&mut tx, clinic, config, now).await?;
+        trouble(&mut tx, access, config, now).await?;
     }
     for (index, entry) in &entries {
-        let is_next = *index == next;
+        if *index != next {
+            trouble(&mut tx, access, config, now).await?;
+        }
         next = index.saturating_add(1);
         match Entry::parse(entry) {
-            Ok(entry) if is_next => judge(&mut tx, clinic, config, &entry, now).await?,
-            _ => trouble(&mut tx, clinic, config, now).await?,
+            Ok(entry) => judge(&mut tx, access, config, &entry, now).await?,
+            Err(_) => trouble(&mut tx, access, config, now).await?,
         }
     }
     settings::set_number(&mut tx, CURSOR, next).await?;
@@ -73,17 +76,22 @@ async fn step(clinic: &Clinic, config: &AlertConfig, now: UnixMillis) -> Result<
 }
 
 /// The log itself is not what it was.
-async fn trouble(tx: &mut WriteTx, clinic: &Clinic, config: &AlertConfig, now: UnixMillis) -> Result<(), ClinicError> {
+async fn trouble(
+    tx: &mut WriteTx,
+    access: &AccessLog,
+    config: &AlertConfig,
+    now: UnixMillis,
+) -> Result<(), ClinicError> {
     if !config.has(Code::LogTrouble) {
         return Ok(());
     }
     let alarm = Alarm { code: Code::LogTrouble, subject: "log:access".to_owned() };
-    book::raise(tx, clinic, config, &alarm, (now, now), false).await
+    book::raise(tx, access, config, &alarm, (now, now), false).await
 }
 
 async fn judge(
     tx: &mut WriteTx,
-    clinic: &Clinic,
+    access: &AccessLog,
     config: &AlertConfig,
     entry: &Entry,
     now: UnixMillis,
@@ -92,14 +100,17 @@ async fn judge(
     // What is older, such as in a log from before there were alerts, is a person's past and no news.
     let is_news = record.at.0.saturating_add(SAME_FOR) >= now.0;
     if let Some(alarm) = rules::at_once(&record, config).filter(|_| is_news) {
-        book::raise(tx, clinic, config, &alarm, (record.at, now), false).await?;
+        book::raise(tx, access, config, &alarm, (record.at, now), false).await?;
     }
     let Some(counted) = rules::counted(&record) else { return Ok(()) };
     let (what, period) = (counted.what, counted.what.period(record.at, config));
     let Some((count, highest)) = book::tally(tx, &counted, period).await? else { return Ok(()) };
     if is_news && config.has(what.code()) && rules::is_too_many(what, count, highest, config) {
         let alarm = Alarm { code: what.code(), subject: counted.person };
-        book::raise(tx, clinic, config, &alarm, (record.at, now), false).await?;
+        book::raise(tx, access, config, &alarm, (record.at, now), false).await?;
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

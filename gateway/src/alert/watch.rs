@@ -63,7 +63,7 @@ async fn look(
     let mut tx = clinic.catalog.write().await?;
     book::forget(&mut tx, &config.alert, now).await?;
     for alarm in alarms.iter().filter(|alarm| config.alert.has(alarm.code)) {
-        book::raise(&mut tx, clinic, &config.alert, alarm, (now, now), true).await?;
+        book::raise(&mut tx, &clinic.access, &config.alert, alarm, (now, now), true).await?;
     }
     Ok(tx.commit().await?)
 }
