@@ -444,17 +444,15 @@ async fn build_some(log: &MerkleLog, batch: u32) -> Result<bool, ClinicError> {
         let facets = expected(&mut tx, Some(entry)).await?.unwrap_or_else(Facets::nothing);
         write(&mut tx, *index, facets).await?;
     }
-    let next = match entries.last() {
-        Some((last, _)) => last.saturating_add(1),
-        // Nobody appends while this transaction holds the writers' lock.
-        None => {
-            sqlx::query("DELETE FROM access_index WHERE idx >= $1").bind(int(next)?).execute(&mut *tx).await?;
-            COMPLETE
-        }
-    };
-    settings::set_number(&mut tx, BUILT, next).await?;
+    let next = entries.last().map_or(next, |(last, _)| last.saturating_add(1));
+    // Nobody appends while this transaction holds the writers' lock: after a batch that is not full there is nothing more.
+    let is_built = entries.len() < usize::try_from(batch).unwrap_or(usize::MAX);
+    if is_built {
+        sqlx::query("DELETE FROM access_index WHERE idx >= $1").bind(int(next)?).execute(&mut *tx).await?;
+    }
+    settings::set_number(&mut tx, BUILT, if is_built { COMPLETE } else { next }).await?;
     tx.commit().await?;
-    Ok(next == COMPLETE)
+    Ok(is_built)
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ fn what_somebody_changed_in_the_log_or_its_index_is_said_on_the_page() {
         &clinic.catalog(),
         &format!("UPDATE log_entry SET entry = (SELECT entry FROM log_entry WHERE idx = 0) WHERE idx = {look}"),
     );
-    let page = clinic.officer.browser.get("/log").text();
+    let page = clinic.officer.browser.get(&format!("/log?picture={}", clinic.picture)).text();
     assert!(page.contains("This entry is not what was signed.") && !page.contains(sound), "{page}");
     let page = clinic.officer.posts("/log/verify", &[]).text();
     assert!(page.contains(&format!("at the earliest from entry {look}")), "{page}");
