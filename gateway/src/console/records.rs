@@ -6,12 +6,16 @@ use safelight_core::label::Label;
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::permit::{Grant, ReviewEmergencies, SearchPatients, ViewPatient, ViewPicture};
+use super::permit::{
+    DownloadPicture, Grant, ListReported, ReviewEmergencies, SearchPatients, ViewPatient, ViewPicture, ViewReported,
+};
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
+use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
+use crate::clinic::sealed::MarkError;
 use crate::clinic::{ClinicError, sealed};
 use crate::vault::Unlocked;
 
@@ -101,8 +105,74 @@ pub(super) fn seal_words(console: &Console, words: &str) -> Result<Vec<u8>, Clin
 
 /// Such a reason, while the vault is unlocked.
 pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
+    words(console, sealed)
+}
+
+/// What was said of a reported picture, likewise.
+pub(super) fn reported_words(console: &Console, _: &Grant<ListReported>, sealed: &[u8]) -> Option<String> {
+    words(console, sealed)
+}
+
+fn words(console: &Console, sealed: &[u8]) -> Option<String> {
     let words = console.desk.vault()?.open_small(sealed).ok()?;
     std::str::from_utf8(&words).ok().map(str::to_owned)
+}
+
+/// A picture of one's own that was reported: its label, whose it was, and what was said of it.
+pub(super) async fn reported(
+    console: &Console,
+    grant: &Grant<ViewReported>,
+) -> Result<(Label, PatientIdentity, Option<String>), Unreadable> {
+    let vault = vault(console)?;
+    let (report, picture) = grant.subject();
+    let label = sealed::label(console.desk.clinic(), &vault, picture).await?;
+    let identity = sealed::identity(console.desk.clinic(), &vault, &report.patient).await?;
+    let identity = identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))?;
+    Ok((label, identity, words(console, &report.words)))
+}
+
+/// Why there is no marked picture.
+#[derive(Debug)]
+pub(super) enum Unmarked {
+    /// It cannot be read.
+    Unreadable(Unreadable),
+    /// It has more pixels than are decoded here.
+    TooLarge,
+}
+
+impl From<Unreadable> for Unmarked {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<ClinicError> for Unmarked {
+    fn from(error: ClinicError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<MarkError> for Unmarked {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Clinic(error) => error.into(),
+            MarkError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// A picture as a JPEG with `mark` in its pixels. Whoever takes it out is on record before, under these sealed words.
+pub(super) async fn marked(
+    console: &Console,
+    grant: &Grant<DownloadPicture>,
+    (purpose, words): (Purpose, &[u8]),
+    mark: &str,
+) -> Result<Vec<u8>, Unmarked> {
+    let vault = vault(console)?;
+    let (picture, patient) = grant.subject();
+    let event = Event::PictureDownloaded(picture.capture, *patient, purpose.name(), words);
+    console.desk.record(grant.by(), &[event]).await?;
+    Ok(sealed::marked(console.desk.clinic(), &vault, picture, mark).await?)
 }
 
 /// A picture, whole and verified to its last chunk, or not at all.

@@ -105,6 +105,7 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{person}", "nobody")
             .replace("{ticket}", "00000000000000000000000000000000")
             .replace("{emergency}", "00000000000000000000000000000000")
+            .replace("{correction}", "00000000000000000000000000000000")
             .replace("{file}", "console.css")
     };
     let mut nobody = browser(&clinic.gateway);

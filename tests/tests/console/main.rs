@@ -7,6 +7,8 @@
 )]
 
 mod access;
+mod corrections;
+mod download;
 mod requests;
 mod sessions;
 mod stage;

@@ -3,11 +3,14 @@
 mod account;
 mod assets;
 mod compare;
+mod corrections;
 mod devices;
+mod download;
 mod emergency;
 mod join;
 mod log;
 mod login;
+mod numbers;
 mod patients;
 mod people;
 mod pictures;
@@ -78,6 +81,13 @@ routes! {
     post "/patients/found" patients::found, Who::Has(Role::Clinician);
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
+    post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
+    post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
+    get "/corrections/own" corrections::own, Who::Has(Role::Clinician);
+    get "/corrections/own/{correction}" corrections::reported, Who::Has(Role::Clinician);
+    post "/corrections/own/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
+    get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
+    post "/corrections/{correction}" corrections::decide_any, Who::Has(Role::PrivacyOfficer);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
@@ -95,6 +105,7 @@ routes! {
     post "/people/{person}/code" people::code, Who::Has(Role::Admin);
     post "/people/{person}/disable" people::disable, Who::Has(Role::Admin);
     post "/people/{person}/enable" people::enable, Who::Has(Role::Admin);
+    post "/people/{person}/download" download::right, Who::Has(Role::Admin);
     get "/vault" vault::page, Who::Has(Role::Admin);
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
     post "/vault/lock" vault::lock, Who::Has(Role::Admin);
@@ -153,10 +164,12 @@ impl Frame {
     fn nav(&self) -> Vec<Item> {
         let all = [
             (Some(Role::Clinician), "/patients", text::NAV_PATIENTS),
+            (Some(Role::Clinician), "/corrections/own", text::NAV_OWN_REPORTED),
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
+            (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (None, "/account", text::NAV_ACCOUNT),
         ];
@@ -170,6 +183,8 @@ impl Frame {
 pub(super) enum Failure {
     /// It does not exist, or is not for whoever asks: the same to them.
     NotFound,
+    /// The form cannot be done, and why.
+    Refused(StatusCode, &'static str),
     /// The vault is locked.
     Locked,
     /// The stores.
@@ -231,6 +246,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, words) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, text::NOT_FOUND_TITLE, text::NOT_FOUND),
+            Self::Refused(status, words) => (status, text::REFUSED_TITLE, words),
             Self::Locked => (StatusCode::SERVICE_UNAVAILABLE, text::LOCKED_TITLE, text::LOCKED),
             Self::Clinic(error) => {
                 tracing::error!(code = "console-page", %error, "a page could not be made");

@@ -10,11 +10,13 @@ use safelight_core::label::{Consent, Label};
 use safelight_core::manifest::SignedManifest;
 use zeroize::Zeroizing;
 
+use super::corrections::kind_words;
 use super::patients::site_words;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, download, html, shown};
+use crate::clinic::corrections::{self, Kind};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
-use crate::clinic::{ClinicError, devices};
+use crate::clinic::{ClinicError, devices, downloads};
 use crate::console::permit::{self, ViewPicture};
 use crate::console::records;
 use crate::console::session::LoggedIn;
@@ -32,6 +34,10 @@ struct PicturePage {
     taken: String,
     flags: Vec<String>,
     facts: Vec<(&'static str, String)>,
+    corrected: Option<String>,
+    kinds: Vec<(&'static str, &'static str)>,
+    /// Why it may be taken out; nothing for whoever may not.
+    purposes: Vec<(&'static str, &'static str)>,
 }
 
 pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>, who: LoggedIn) -> Page {
@@ -40,7 +46,10 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let label = records::label(&console, &grant).await?;
     let patient = records::patient_of(&console, &grant).await?;
     let (picture, handle) = grant.subject();
-    let device = devices::find(&console.desk.clinic().catalog, picture.device).await?;
+    let catalog = &console.desk.clinic().catalog;
+    let device = devices::find(catalog, picture.device).await?;
+    let corrected = corrections::of_picture(catalog, picture.capture).await?;
+    let may_download = downloads::may(catalog, &who.person.id).await?;
     html(&PicturePage {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
@@ -50,6 +59,9 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
         site: site_words(&label),
         taken: shown::time(picture.captured_at),
         flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
+        corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
+        kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
+        purposes: if may_download { download::purposes() } else { Vec::new() },
         facts: facts(picture, &label, device.map(|device| device.name)),
     })
 }
