@@ -200,7 +200,7 @@ pub fn counted(record: &Record<'_>) -> Option<Counted> {
         "denied" if record.is_by_person() => by(What::Denied, None),
         "patient-viewed" => patient(0).and_then(|patient| by(What::Patients, Some(patient))),
         "picture-viewed" => patient(1).and_then(|patient| by(What::Patients, Some(patient))),
-        "exported" | "opened" => by(What::Downloads, None),
+        "exported" | "opened" | "picture-downloaded" => by(What::Downloads, None),
         _ => None,
     }
 }

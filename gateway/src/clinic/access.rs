@@ -212,6 +212,26 @@ pub enum Event<'a> {
     AlertTaken([u8; 16]),
     /// And is done with it.
     AlertClosed([u8; 16]),
+    /// A picture is shown to nobody from here on, since somebody says this of it.
+    PictureReported([u8; 16], CaptureId, &'a str),
+    /// A reported picture was right, and is shown again.
+    PictureRestored([u8; 16], CaptureId),
+    /// A reported picture is the second patient's and not the first's.
+    PictureMoved([u8; 16], CaptureId, [u8; 32], [u8; 32]),
+    /// A reported picture stays unseen for good.
+    PictureWithdrawn([u8; 16], CaptureId),
+    /// Somebody wanted to give a picture to a number that nobody has.
+    CorrectionMissed,
+    /// The list of reported pictures is about to be read.
+    CorrectionsRead,
+    /// A person is on a patient's care team no more.
+    CareEnded([u8; 32], &'a OperatorId),
+    /// A picture is about to leave the console with a mark of who took it out, for this reason (sealed).
+    PictureDownloaded(CaptureId, [u8; 32], &'a str, &'a [u8]),
+    /// A person may download pictures from here on.
+    DownloadGranted(&'a OperatorId),
+    /// And not any more.
+    DownloadWithdrawn(&'a OperatorId),
 }
 
 impl Event<'_> {
@@ -315,6 +335,22 @@ impl Event<'_> {
             Self::AlertRaised(one, about) => ("alert-raised", vec![id(one), code(about)]),
             Self::AlertTaken(one) => ("alert-taken", vec![id(one)]),
             Self::AlertClosed(one) => ("alert-closed", vec![id(one)]),
+            Self::PictureReported(one, capture, kind) => {
+                ("picture-reported", vec![id(one), id(capture.as_bytes()), code(kind)])
+            }
+            Self::PictureRestored(one, capture) => ("picture-restored", vec![id(one), id(capture.as_bytes())]),
+            Self::PictureMoved(one, capture, from, to) => {
+                ("picture-moved", vec![id(one), id(capture.as_bytes()), id(from), id(to)])
+            }
+            Self::PictureWithdrawn(one, capture) => ("picture-withdrawn", vec![id(one), id(capture.as_bytes())]),
+            Self::CorrectionMissed => ("correction-missed", vec![]),
+            Self::CorrectionsRead => ("corrections-read", vec![]),
+            Self::CareEnded(patient, person) => ("care-ended", vec![id(patient), code(person.as_str())]),
+            Self::PictureDownloaded(capture, patient, reason, words) => {
+                ("picture-downloaded", vec![id(capture.as_bytes()), id(patient), code(reason), id(words)])
+            }
+            Self::DownloadGranted(person) => ("download-granted", vec![code(person.as_str())]),
+            Self::DownloadWithdrawn(person) => ("download-withdrawn", vec![code(person.as_str())]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -37,8 +37,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Kinds of entries by which somebody saw a patient's name or picture.
-pub const LOOKS: &[&str] =
-    &["patient-viewed", "picture-viewed", "emergency-begun", "opened", "exported", "searched", "listed"];
+pub const LOOKS: &[&str] = &[
+    "patient-viewed",
+    "picture-viewed",
+    "picture-downloaded",
+    "emergency-begun",
+    "opened",
+    "exported",
+    "searched",
+    "listed",
+];
 
 /// Of those, the ones that name a picture alone: the patient is the picture's.
 const OF_A_PICTURE: &[&str] = &["opened", "exported"];
@@ -81,6 +89,14 @@ const KINDS: &[(&str, &[Named])] = {
         ("person-enabled", &[Person]),
         ("credentials-set", &[Person]),
         ("log-in-failed", &[Person]),
+        ("picture-reported", &[Nothing, Picture]),
+        ("picture-restored", &[Nothing, Picture]),
+        ("picture-moved", &[Nothing, Picture, Nothing, Patient]),
+        ("picture-withdrawn", &[Nothing, Picture]),
+        ("picture-downloaded", &[Picture, Patient]),
+        ("care-ended", &[Patient, Person]),
+        ("download-granted", &[Person]),
+        ("download-withdrawn", &[Person]),
         ("further-role", &[Person]),
         ("sessions-ended", &[Person]),
         ("person-renamed", &[Person]),
@@ -177,6 +193,16 @@ async fn write(tx: &mut WriteTx, index: u64, facets: Facets) -> Result<(), Catal
     .bind(facets.person)
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// A picture is another patient's: rows whose entries name the picture alone follow it.
+pub(super) async fn moved(tx: &mut WriteTx, picture: CaptureId, patient: &Handle) -> Result<(), CatalogError> {
+    let sql = "UPDATE access_index SET patient = $1 WHERE picture = $2 AND kind = $3";
+    for kind in OF_A_PICTURE {
+        let update = sqlx::query(sql).bind(patient.to_vec()).bind(picture.as_bytes().to_vec()).bind(*kind);
+        update.execute(&mut **tx).await?;
+    }
     Ok(())
 }
 

@@ -84,6 +84,21 @@ pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Re
     rows.iter().map(person).collect()
 }
 
+/// Ends an author's membership that pictures alone have brought, once no picture of theirs is left with the patient. Says whether it did.
+pub async fn left(tx: &mut WriteTx, patient: &Handle, author: &OperatorId) -> Result<bool, ClinicError> {
+    let done = sqlx::query(
+        "DELETE FROM care WHERE patient = $1 AND person = $2 AND added_by = ''
+         AND NOT EXISTS (SELECT 1 FROM picture WHERE operator = $3 AND patient = $4 AND reason <> 'withdrawn')",
+    )
+    .bind(patient.to_vec())
+    .bind(author.as_str().to_owned())
+    .bind(author.as_str().to_owned())
+    .bind(patient.to_vec())
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Whoever took a picture of the patient, if they are a person of this clinic: a manifest may name anybody. Says whether they are new on the team.
 pub async fn joined(tx: &mut WriteTx, patient: &Handle, author: &str, now: UnixMillis) -> Result<bool, ClinicError> {
     let done = sqlx::query(

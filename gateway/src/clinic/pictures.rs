@@ -169,14 +169,10 @@ pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<P
 
 /// Pictures that wait to be judged, oldest first: up to `limit` after `seq`.
 pub async fn received(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
-    in_state(catalog, State::Received, after_seq, limit).await
-}
-
-async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;
     let sql = format!("{COLUMNS} WHERE state = $1 AND seq > $2 ORDER BY seq LIMIT $3");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(state.name())
+        .bind(State::Received.name())
         .bind(int(after_seq)?)
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
@@ -184,9 +180,14 @@ async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -
     rows.iter().map(picture_of).collect()
 }
 
-/// Verified pictures in the order of their arrival: up to `limit` after `seq`.
+/// Pictures that were verified, whether or not somebody has reported them since, in the order of their arrival: up to `limit` after `seq`.
 pub async fn verified_after(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
-    in_state(catalog, State::Verified, after_seq, limit).await
+    let mut tx = catalog.read().await?;
+    // Verification alone says whose a picture is.
+    let sql = format!("{COLUMNS} WHERE patient IS NOT NULL AND seq > $1 ORDER BY seq LIMIT $2");
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    rows.iter().map(picture_of).collect()
 }
 
 /// Handles of patients in ascending order: up to `limit` after `after`.
@@ -280,10 +281,10 @@ pub async fn summaries(catalog: &Catalog, patients: &[Handle]) -> Result<Vec<Sum
     Ok(all)
 }
 
-/// How many verified pictures and patients there are, together.
+/// How many pictures that were verified, and patients, there are together.
 pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE state = 'verified') + (SELECT COUNT(*) FROM patient)";
+    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE patient IS NOT NULL) + (SELECT COUNT(*) FROM patient)";
     Ok(count(sqlx::query(sql).fetch_one(&mut *tx).await?.try_get(0)?)?)
 }
 
@@ -383,7 +384,7 @@ pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Sequence numbers of a device of which there is no verified picture although there is one of a later number. Only what the device has signed and
+/// Sequence numbers of a device of which no picture was ever verified although there is one of a later number. Only what the device has signed and
 /// the vault has opened counts: nobody else can close a gap, or open one. A gap is a picture that is still on its way, was
 /// discarded on the phone, or was kept from the clinic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -402,7 +403,7 @@ pub async fn gaps(catalog: &Catalog, limit: u32) -> Result<Vec<Gap>, ClinicError
     let rows = sqlx::query(
         "SELECT device, before + 1, sequence - 1 FROM
              (SELECT device, sequence, COALESCE(LAG(sequence) OVER (PARTITION BY device ORDER BY sequence), 0) AS before FROM picture
-             WHERE state = 'verified') AS seen
+             WHERE patient IS NOT NULL) AS seen
          WHERE sequence > before + 1 ORDER BY device, sequence LIMIT $1",
     )
     .bind(i64::from(limit))

@@ -268,5 +268,33 @@ CREATE TABLE alert_patient (
 )
 ",
         },
+        // Who was put on a team by a colleague and not by a picture has that colleague in `added_by`.
+        Migration {
+            number: 10,
+            name: "corrections",
+            sql: "
+CREATE TABLE correction (
+    id BYTEA PRIMARY KEY,
+    capture BYTEA NOT NULL REFERENCES picture (capture),
+    kind TEXT NOT NULL,
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    words BYTEA NOT NULL,
+    reported_by TEXT NOT NULL REFERENCES person (id),
+    reported_at BIGINT NOT NULL,
+    outcome TEXT NOT NULL DEFAULT '',
+    moved_to BYTEA REFERENCES patient (handle),
+    decided_by TEXT REFERENCES person (id),
+    decided_at BIGINT
+);
+CREATE INDEX correction_open ON correction (outcome, reported_at, id);
+CREATE INDEX correction_capture ON correction (capture, outcome, decided_at);
+CREATE TABLE download_right (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    granted_at BIGINT NOT NULL
+);
+ALTER TABLE care ADD COLUMN added_by TEXT NOT NULL DEFAULT '';
+CREATE INDEX picture_author ON picture (operator, patient)
+",
+        },
     ]
 }

@@ -14,6 +14,7 @@ use super::identity::PatientIdentity;
 use super::pictures::{self, Handle, Picture, SealedIdentity};
 use super::verify::{patient_header, recipients};
 use super::{Clinic, ClinicError};
+use crate::inspector::InspectError;
 use crate::store::blobs::{Blob, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{HeaderId, Headers, Kind};
 use crate::vault::Unlocked;
@@ -106,6 +107,30 @@ pub async fn photograph(
 ) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
     let file = age_file(clinic, picture).await?;
     open(vault, &file)
+}
+
+/// Why there is no marked picture.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Clinic(#[from] ClinicError),
+    /// It has more pixels than are decoded here.
+    #[error("the picture is too large to be marked")]
+    TooLarge,
+}
+
+/// A picture's photograph as an upright JPEG with `mark` drawn into its pixels, by the inspector.
+pub async fn marked(clinic: &Clinic, vault: &Unlocked, picture: &Picture, mark: &str) -> Result<Vec<u8>, MarkError> {
+    let plain = photograph(clinic, vault, picture).await?;
+    match clinic.inspector.mark(&plain, mark).await {
+        Ok(marked) => Ok(marked),
+        Err(InspectError::TooLarge) => Err(MarkError::TooLarge),
+        Err(error) => {
+            tracing::error!(capture = %picture.capture, %error, "the inspector could not mark a picture");
+            Err(ClinicError::Inspector.into())
+        }
+    }
 }
 
 /// Words that only whoever opens the vault may read again, such as a reason.

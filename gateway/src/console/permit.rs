@@ -13,9 +13,10 @@ use crate::alert::book;
 use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
+use crate::clinic::corrections::{self, Report};
 use crate::clinic::people::{self, Person, Role, Roles};
 use crate::clinic::pictures::{self, Handle, Picture, State};
-use crate::clinic::{care, emergency, first_run};
+use crate::clinic::{care, downloads, emergency, first_run};
 use crate::config::alert::Code;
 use crate::store::catalog::Catalog;
 
@@ -129,7 +130,12 @@ pub(super) async fn ask<R: Right>(console: &Console, who: &LoggedIn, right: R) -
 }
 
 /// Whoever treats a patient, or has emergency access.
-async fn may_see(catalog: &Catalog, patient: &Handle, who: &LoggedIn, now: UnixMillis) -> Result<bool, ClinicError> {
+pub(super) async fn may_see(
+    catalog: &Catalog,
+    patient: &Handle,
+    who: &LoggedIn,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
     let person = &who.person.id;
     Ok(care::is_on(catalog, patient, person, now).await? || emergency::is_open(catalog, patient, person, now).await?)
 }
@@ -197,14 +203,131 @@ impl Right for ViewPicture {
     const ROLE: Role = Role::Clinician;
 
     async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Picture, Handle)>, ClinicError> {
-        let catalog = &console.desk.clinic().catalog;
-        let Some(picture) = pictures::find(catalog, self.0).await? else { return Ok(None) };
-        let (State::Verified, Some(patient)) = (picture.state, picture.patient) else { return Ok(None) };
-        Ok(may_see(catalog, &patient, who, console.desk.now()).await?.then_some((picture, patient)))
+        seen(console, who, self.0).await
     }
 
     fn event((picture, patient): &(Picture, Handle)) -> Option<Event<'_>> {
         Some(Event::PictureViewed(picture.capture, *patient))
+    }
+}
+
+/// The picture and whose it is, for whoever may see it.
+async fn seen(console: &Console, who: &LoggedIn, capture: CaptureId) -> Result<Option<(Picture, Handle)>, ClinicError> {
+    let catalog = &console.desk.clinic().catalog;
+    let Some(picture) = pictures::find(catalog, capture).await? else { return Ok(None) };
+    let (State::Verified, Some(patient)) = (picture.state, picture.patient) else { return Ok(None) };
+    Ok(may_see(catalog, &patient, who, console.desk.now()).await?.then_some((picture, patient)))
+}
+
+/// To report a picture: whoever may see it. What is reported is on record by itself.
+#[derive(Debug)]
+pub(super) struct ReportPicture(pub(super) CaptureId);
+
+impl Right for ReportPicture {
+    /// The picture, and whose it is.
+    type Subject = (Picture, Handle);
+    const CODE: &'static str = "report";
+    const ROLE: Role = Role::Clinician;
+
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Picture, Handle)>, ClinicError> {
+        seen(console, who, self.0).await
+    }
+
+    fn event(_: &(Picture, Handle)) -> Option<Event<'_>> {
+        None
+    }
+}
+
+/// To take a picture out of the console: whoever may see it, and was given the right to. What is taken is on record by itself.
+#[derive(Debug)]
+pub(super) struct DownloadPicture(pub(super) CaptureId);
+
+impl Right for DownloadPicture {
+    /// The picture, and whose it is.
+    type Subject = (Picture, Handle);
+    const CODE: &'static str = "download";
+    const ROLE: Role = Role::Clinician;
+
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Picture, Handle)>, ClinicError> {
+        if !downloads::may(&console.desk.clinic().catalog, &who.person.id).await? {
+            return Ok(None);
+        }
+        seen(console, who, self.0).await
+    }
+
+    fn event(_: &(Picture, Handle)) -> Option<Event<'_>> {
+        None
+    }
+}
+
+/// A report that waits, with its picture.
+async fn waiting(console: &Console, id: [u8; 16]) -> Result<Option<(Report, Picture)>, ClinicError> {
+    let catalog = &console.desk.clinic().catalog;
+    let Some(report) = corrections::find(catalog, &id).await? else { return Ok(None) };
+    Ok(pictures::find(catalog, report.capture).await?.map(|picture| (report, picture)))
+}
+
+/// The same, if this person has taken the picture.
+async fn own_waiting(
+    console: &Console,
+    who: &LoggedIn,
+    id: [u8; 16],
+) -> Result<Option<(Report, Picture)>, ClinicError> {
+    let is_own = |found: &(Report, Picture)| found.1.operator == who.person.id.as_str();
+    Ok(waiting(console, id).await?.filter(is_own))
+}
+
+/// To see a picture of one's own that was reported, so as to decide.
+#[derive(Debug)]
+pub(super) struct ViewReported(pub(super) [u8; 16]);
+
+impl Right for ViewReported {
+    type Subject = (Report, Picture);
+    const CODE: &'static str = "reported";
+    const ROLE: Role = Role::Clinician;
+
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Report, Picture)>, ClinicError> {
+        own_waiting(console, who, self.0).await
+    }
+
+    fn event((report, picture): &(Report, Picture)) -> Option<Event<'_>> {
+        Some(Event::PictureViewed(picture.capture, report.patient))
+    }
+}
+
+/// To decide about such a picture. What is decided is on record by itself.
+#[derive(Debug)]
+pub(super) struct CorrectOwn(pub(super) [u8; 16]);
+
+impl Right for CorrectOwn {
+    type Subject = (Report, Picture);
+    const CODE: &'static str = "correct-own";
+    const ROLE: Role = Role::Clinician;
+
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Report, Picture)>, ClinicError> {
+        own_waiting(console, who, self.0).await
+    }
+
+    fn event(_: &(Report, Picture)) -> Option<Event<'_>> {
+        None
+    }
+}
+
+/// To decide about anybody's. What is decided is on record by itself.
+#[derive(Debug)]
+pub(super) struct CorrectAny(pub(super) [u8; 16]);
+
+impl Right for CorrectAny {
+    type Subject = (Report, Picture);
+    const CODE: &'static str = "correct";
+    const ROLE: Role = Role::PrivacyOfficer;
+
+    async fn subject(self, console: &Console, _: &LoggedIn) -> Result<Option<(Report, Picture)>, ClinicError> {
+        waiting(console, self.0).await
+    }
+
+    fn event(_: &(Report, Picture)) -> Option<Event<'_>> {
+        None
     }
 }
 
@@ -348,6 +471,10 @@ by_role! {
     ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
+    /// To list the pictures of one's own that were reported.
+    ListOwnReported, "own-corrections", Clinician, Some(Event::CorrectionsRead);
+    /// To list all that were reported, with the words but without picture or name.
+    ListReported, "corrections", PrivacyOfficer, Some(Event::CorrectionsRead);
     /// To look at emergency accesses, and their reasons.
     ReviewEmergencies, "emergencies", PrivacyOfficer, None;
     /// To read the access log.

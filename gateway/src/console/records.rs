@@ -9,14 +9,16 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::permit::{
-    Grant, ReviewEmergencies, SearchPatients, SeeAlerts, Treated,
-    ViewPatient, ViewPicture,
+    DownloadPicture, Grant, ListReported, ReviewEmergencies, SearchPatients, SeeAlerts, Treated, ViewPatient,
+    ViewPicture, ViewReported,
 };
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::Event;
 use crate::clinic::directory::Found;
+use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
+use crate::clinic::sealed::MarkError;
 use crate::clinic::sessions::SessionId;
 use crate::clinic::{ClinicError, care, sealed};
 use crate::vault::Unlocked;
@@ -179,9 +181,71 @@ pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) 
     opened(console, sealed)
 }
 
+/// What was said of a reported picture, likewise.
+pub(super) fn reported_words(console: &Console, _: &Grant<ListReported>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
 fn opened(console: &Console, sealed: &[u8]) -> Option<String> {
     let words = console.desk.vault()?.open_small(sealed).ok()?;
     std::str::from_utf8(&words).ok().map(str::to_owned)
+}
+
+/// A picture of one's own that was reported: its label, whose it was, and what was said of it.
+pub(super) async fn reported(
+    console: &Console,
+    grant: &Grant<ViewReported>,
+) -> Result<(Label, PatientIdentity, Option<String>), Unreadable> {
+    let vault = vault(console)?;
+    let (report, picture) = grant.subject();
+    let label = sealed::label(console.desk.clinic(), &vault, picture).await?;
+    let identity = sealed::identity(console.desk.clinic(), &vault, &report.patient).await?;
+    let identity = identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))?;
+    Ok((label, identity, opened(console, &report.words)))
+}
+
+/// Why there is no marked picture.
+#[derive(Debug)]
+pub(super) enum Unmarked {
+    /// It cannot be read.
+    Unreadable(Unreadable),
+    /// It has more pixels than are decoded here.
+    TooLarge,
+}
+
+impl From<Unreadable> for Unmarked {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<ClinicError> for Unmarked {
+    fn from(error: ClinicError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<MarkError> for Unmarked {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Clinic(error) => error.into(),
+            MarkError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// A picture as a JPEG with `mark` in its pixels. Whoever takes it out is on record before, under these sealed words.
+pub(super) async fn marked(
+    console: &Console,
+    grant: &Grant<DownloadPicture>,
+    (purpose, words): (Purpose, &[u8]),
+    mark: &str,
+) -> Result<Vec<u8>, Unmarked> {
+    let vault = vault(console)?;
+    let (picture, patient) = grant.subject();
+    let event = Event::PictureDownloaded(picture.capture, *patient, purpose.name(), words);
+    console.desk.record(grant.by(), &[event]).await?;
+    Ok(sealed::marked(console.desk.clinic(), &vault, picture, mark).await?)
 }
 
 /// A picture, whole and verified to its last chunk, or not at all.

@@ -292,6 +292,16 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("recovery-kit-tested", "tested the recovery kit"),
     ("recovery-kit-refused", "tried a recovery kit that is none"),
     ("first-run-finished", "finished the first run"),
+    ("picture-reported", "put a picture out of sight"),
+    ("picture-restored", "found a reported picture right"),
+    ("picture-moved", "gave a reported picture to another patient"),
+    ("picture-withdrawn", "kept a reported picture out of sight"),
+    ("correction-missed", "wanted to give a picture to a number that nobody has"),
+    ("corrections-read", "looked at reported pictures"),
+    ("care-ended", "ended a place on a care team"),
+    ("picture-downloaded", "downloaded a picture"),
+    ("download-granted", "allowed a person to download"),
+    ("download-withdrawn", "forbade a person to download"),
     ("further-role", "said why one person holds several roles"),
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
@@ -555,3 +565,53 @@ pub(super) const ALERT_LOG_TROUBLE: &str = "A log is not what it was";
 pub(super) const ALERT_STORE_TROUBLE: &str = "A picture could not be verified";
 pub(super) const ALERT_CERTIFICATE_ENDS: &str = "A certificate ends soon";
 pub(super) const ALERT_DISK_LOW: &str = "The disk is nearly full";
+pub(super) const REFUSED_TITLE: &str = "Not done";
+
+pub(super) const REPORT: &str = "Something is wrong with this picture";
+pub(super) const REPORT_HINT: &str =
+    "It is hidden from everybody at once. Whoever took it, or the privacy officer, decides what becomes of it.";
+pub(super) const REPORT_KIND: &str = "What is wrong";
+pub(super) const REPORT_WRONG_PATIENT: &str = "Wrong patient";
+pub(super) const REPORT_NOT_WANTED: &str = "Should not be kept";
+pub(super) const REPORT_WORDS: &str = "In your own words, if you like";
+pub(super) const REPORT_SUBMIT: &str = "Hide it, on record";
+pub(super) const REPORT_INCOMPLETE: &str = "Go back and choose what is wrong with the picture.";
+
+pub(super) const NAV_REPORTED: &str = "Reported";
+pub(super) const NAV_OWN_REPORTED: &str = "My reported";
+pub(super) const REPORTED_TITLE: &str = "Reported pictures";
+pub(super) const REPORTED_LEAD: &str =
+    "Nobody sees these pictures until you or whoever took them decides. You decide without seeing them.";
+pub(super) const OWN_REPORTED_TITLE: &str = "My reported pictures";
+pub(super) const OWN_REPORTED_LEAD: &str =
+    "Somebody says that something is wrong with these pictures of yours. Open each, on record, and decide.";
+pub(super) const REPORTED_NONE: &str = "Nothing waits for a decision.";
+pub(super) const REPORTED_BY: &str = "reported by";
+pub(super) const REPORTED_TAKEN_BY: &str = "taken by";
+pub(super) const REPORTED_OPEN: &str = "Open it and decide";
+pub(super) const REPORTED_UNDER: &str = "It was put under";
+
+pub(super) const DECIDE_RESTORE: &str = "It was right: show it again";
+pub(super) const DECIDE_WITHDRAW: &str = "Keep it hidden for good";
+pub(super) const DECIDE_NUMBER: &str = "The right patient's exact record number";
+pub(super) const DECIDE_MOVE: &str = "Give it to this patient";
+pub(super) const DECIDE_NOT_TREATED: &str = "You treat no patient of this number, so nothing is changed. The privacy officer can give the picture to a patient whom you do not treat.";
+pub(super) const DECIDE_INCOMPLETE: &str =
+    "Go back and choose what becomes of the picture. To give it to another patient, enter the exact record number.";
+pub(super) const PICTURE_CORRECTED: &str = "Given to this patient by";
+
+pub(super) const DOWNLOAD: &str = "Download";
+pub(super) const DOWNLOAD_HINT: &str =
+    "The copy carries your id, the time and the clinic across the picture. It is on record, with your reason.";
+pub(super) const DOWNLOAD_SUBMIT: &str = "Download, on record";
+pub(super) const DOWNLOAD_INCOMPLETE: &str =
+    "Go back, choose what the copy is for, and say in at least ten characters why.";
+pub(super) const DOWNLOAD_BUSY: &str = "Another picture is being prepared. Try again in a moment.";
+pub(super) const DOWNLOAD_TOO_LARGE: &str = "This picture is too large to be marked, so it cannot be downloaded.";
+pub(super) const DOWNLOAD_REFERRAL: &str = "A colleague elsewhere treats the patient";
+pub(super) const DOWNLOAD_PATIENT: &str = "The patient asks for it";
+pub(super) const DOWNLOAD_TEACHING: &str = "Teaching or publication, with consent";
+
+pub(super) const PEOPLE_DOWNLOADS: &str = "may download";
+pub(super) const PEOPLE_DOWNLOAD_ALLOW: &str = "Allow downloads";
+pub(super) const PEOPLE_DOWNLOAD_FORBID: &str = "Stop downloads";

@@ -10,9 +10,10 @@ use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
 
-use super::permit::{Grant, ViewPatient, ViewPicture};
+use super::permit::{Grant, ViewPatient, ViewPicture, ViewReported};
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
+use crate::clinic::corrections::Kind;
 use crate::clinic::pictures::{Handle, Picture, State};
 use crate::clinic::sessions::SessionId;
 
@@ -39,6 +40,8 @@ enum Shows {
     Thumbnails(Handle),
     /// This picture, whole, and the thumbnails of its patient's.
     Picture(CaptureId, Handle),
+    /// This picture, whole, which nobody else sees at present.
+    Reported(CaptureId),
 }
 
 /// This picture may be shown as a thumbnail.
@@ -75,6 +78,11 @@ impl Tickets {
         self.issue(who, Shows::Picture(picture.capture, *patient), grant.at())
     }
 
+    /// For the page of a reported picture.
+    pub(super) fn for_reported(&self, who: &LoggedIn, grant: &Grant<ViewReported>) -> Result<String, ClinicError> {
+        self.issue(who, Shows::Reported(grant.subject().1.capture), grant.at())
+    }
+
     fn issue(&self, who: &LoggedIn, shows: Shows, now: UnixMillis) -> Result<String, ClinicError> {
         let mut name = [0; 16];
         SysRng.try_fill_bytes(&mut name).map_err(|_| ClinicError::Randomness)?;
@@ -99,7 +107,7 @@ impl Tickets {
         picture: Picture,
         now: UnixMillis,
     ) -> Option<MayShowThumbnail> {
-        let (Shows::Thumbnails(patient) | Shows::Picture(_, patient)) = self.find(who, name, now)?;
+        let (Shows::Thumbnails(patient) | Shows::Picture(_, patient)) = self.find(who, name, now)? else { return None };
         is_verified_of(&picture, &patient).then_some(MayShowThumbnail(picture))
     }
 
@@ -111,8 +119,12 @@ impl Tickets {
         picture: Picture,
         now: UnixMillis,
     ) -> Option<MayShowPicture> {
-        let Shows::Picture(capture, patient) = self.find(who, name, now)? else { return None };
-        (capture == picture.capture && is_verified_of(&picture, &patient)).then_some(MayShowPicture(picture))
+        let shows = match self.find(who, name, now)? {
+            Shows::Picture(capture, patient) => capture == picture.capture && is_verified_of(&picture, &patient),
+            Shows::Reported(capture) => capture == picture.capture && is_reported(&picture),
+            Shows::Thumbnails(_) => false,
+        };
+        shows.then_some(MayShowPicture(picture))
     }
 
     fn find(&self, who: &LoggedIn, name: &str, now: UnixMillis) -> Option<Shows> {
@@ -123,6 +135,11 @@ impl Tickets {
             .filter(|ticket| ticket.session == who.session && ticket.until > now)
             .map(|ticket| ticket.shows)
     }
+}
+
+/// Until somebody has decided.
+fn is_reported(picture: &Picture) -> bool {
+    picture.state == State::Quarantined && Kind::ALL.iter().any(|kind| kind.reason() == picture.reason)
 }
 
 fn is_verified_of(picture: &Picture, patient: &Handle) -> bool {

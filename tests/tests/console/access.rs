@@ -125,6 +125,7 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{ticket}", "00000000000000000000000000000000")
             .replace("{alert}", "00000000000000000000000000000000")
             .replace("{emergency}", "00000000000000000000000000000000")
+            .replace("{correction}", "00000000000000000000000000000000")
             .replace("{file}", "console.css");
         assert!(!path.contains('{'), "say here what stands in {route}");
         path

@@ -8,7 +8,9 @@
 
 mod access;
 mod alerts;
+mod corrections;
 mod demo;
+mod download;
 mod first_run;
 mod officer;
 mod people;

@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use safelight_core::label::DEFAULT_ISSUER;
 use serde::Deserialize;
 
+use super::numbers::{self, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::emergency::{self, Reason, Verdict};
-use crate::clinic::pictures;
 use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::server::Peer;
@@ -85,18 +85,13 @@ pub(super) async fn begin(
     let (Some(reason), Some(words), false) = (Reason::parse(&wanted.reason), words, number.is_empty()) else {
         return refused(StatusCode::UNPROCESSABLE_ENTITY, text::EMERGENCY_INCOMPLETE).await;
     };
-    let throttle = &console.inner.throttle;
-    let tries = format!("emergency {}", posted.by.person.id);
-    if throttle.wait(&tries, from, grant.at()).is_some() {
-        return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await;
-    }
+    let who = (&posted.by, from);
+    let handle = match numbers::find(&console, who, &wanted.issuer, number, Event::EmergencyMissed).await? {
+        Looked::Found(handle) => handle,
+        Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
+        Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
+    };
     let clinic = console.desk.clinic();
-    let handle = clinic.keys.handle().of_number(wanted.issuer.trim(), number, &clinic.record_numbers);
-    if pictures::identity(&clinic.catalog, &handle).await?.is_none() {
-        throttle.wrong(&tries, from, grant.at());
-        console.desk.record(grant.by(), &[Event::EmergencyMissed]).await?;
-        return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await;
-    }
     let sealed = records::seal_words(&console, words.as_str())?;
     let mut tx = clinic.catalog.write().await?;
     let id = emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await?;

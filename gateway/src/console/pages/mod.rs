@@ -4,13 +4,16 @@ mod account;
 mod alerts;
 mod assets;
 mod compare;
+mod corrections;
 mod demo;
 mod devices;
+mod download;
 mod emergency;
 mod entries;
 mod join;
 mod log;
 mod login;
+mod numbers;
 mod patients;
 mod people;
 mod person;
@@ -93,6 +96,13 @@ routes! {
     post "/patients/found" patients::found, Who::Has(Role::Clinician);
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
+    post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
+    post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
+    get "/corrections/own" corrections::own, Who::Has(Role::Clinician);
+    get "/corrections/own/{correction}" corrections::reported, Who::Has(Role::Clinician);
+    post "/corrections/own/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
+    get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
+    post "/corrections/{correction}" corrections::decide_any, Who::Has(Role::PrivacyOfficer);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
@@ -119,6 +129,7 @@ routes! {
     get "/review" review::page, Who::Has(Role::Admin);
     post "/review/{person}" review::confirm, Who::Has(Role::Admin);
     get "/system" system::page, Who::Has(Role::Admin);
+    post "/people/{person}/download" download::right, Who::Has(Role::Admin);
     get "/vault" vault::page, Who::Has(Role::Admin);
     get "/vault/names" vault::names, Who::Has(Role::Admin);
     post "/vault/unlock" vault::unlock, Who::Has(Role::Admin);
@@ -213,11 +224,13 @@ impl Frame {
     fn nav(&self) -> Vec<Item> {
         let all = [
             (Some(Role::Clinician), "/patients", text::NAV_PATIENTS),
+            (Some(Role::Clinician), "/corrections/own", text::NAV_OWN_REPORTED),
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
+            (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
@@ -246,6 +259,8 @@ pub(super) enum Failure {
     NotFound,
     /// A demo's link that holds no more, or never did.
     NoLink,
+    /// The form cannot be done, and why.
+    Refused(StatusCode, &'static str),
     /// The vault is locked.
     Locked,
     /// The stores.
@@ -308,6 +323,7 @@ impl IntoResponse for Failure {
         let (status, title, words) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, text::NOT_FOUND_TITLE, text::NOT_FOUND),
             Self::NoLink => (StatusCode::NOT_FOUND, text::DEMO_NO_LINK_TITLE, text::DEMO_NO_LINK),
+            Self::Refused(status, words) => (status, text::REFUSED_TITLE, words),
             Self::Locked => (StatusCode::SERVICE_UNAVAILABLE, text::LOCKED_TITLE, text::LOCKED),
             Self::Clinic(error) => {
                 tracing::error!(code = "console-page", %error, "a page could not be made");

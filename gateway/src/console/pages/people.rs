@@ -12,7 +12,7 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
-use crate::clinic::{joining, sessions};
+use crate::clinic::{downloads, joining, sessions};
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
@@ -22,6 +22,7 @@ struct Row {
     name: String,
     roles: String,
     disabled: bool,
+    downloads: bool,
 }
 
 pub(super) struct NewCode {
@@ -54,7 +55,9 @@ async fn shown(
     problem: Option<&'static str>,
     code: Option<NewCode>,
 ) -> Page {
+    let may_download = downloads::list(&console.desk.clinic().catalog).await?;
     let row = |person: Person| Row {
+        downloads: may_download.iter().any(|id| id == person.id.as_str()),
         id: person.id.to_string(),
         roles: roles_words(person.roles),
         disabled: !person.is_active(),

@@ -10,12 +10,14 @@ use safelight_core::label::{Consent, Label};
 use safelight_core::manifest::SignedManifest;
 use zeroize::Zeroizing;
 
+use super::corrections::kind_words;
 use super::entries::Names;
 use super::patients::site_words;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, download, html, shown};
+use crate::clinic::corrections::{self, Kind};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
-use crate::clinic::{ClinicError, devices};
+use crate::clinic::{ClinicError, devices, downloads};
 use crate::console::permit::{self, ViewPicture};
 use crate::console::records;
 use crate::console::session::LoggedIn;
@@ -33,6 +35,10 @@ struct PicturePage {
     taken: String,
     flags: Vec<String>,
     facts: Vec<(&'static str, String)>,
+    corrected: Option<String>,
+    kinds: Vec<(&'static str, &'static str)>,
+    /// Why it may be taken out; nothing for whoever may not.
+    purposes: Vec<(&'static str, &'static str)>,
     looked: Vec<Look>,
     building: bool,
 }
@@ -50,13 +56,16 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let label = records::label(&console, &grant).await?;
     let patient = records::patient_of(&console, &grant).await?;
     let (picture, handle) = grant.subject();
-    let device = devices::find(&console.desk.clinic().catalog, picture.device).await?;
     let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
     let look = |seen: &looks::Seen| Look {
         who: names.actor(&seen.facets.actor),
         time: shown::time(seen.facets.at),
         is_wrong: !seen.is_vouched || !seen.is_indexed,
     };
+    let catalog = &console.desk.clinic().catalog;
+    let device = devices::find(catalog, picture.device).await?;
+    let corrected = corrections::of_picture(catalog, picture.capture).await?;
+    let may_download = downloads::may(catalog, &who.person.id).await?;
     html(&PicturePage {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
@@ -66,6 +75,9 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
         site: site_words(&label),
         taken: shown::time(picture.captured_at),
         flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
+        corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
+        kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
+        purposes: if may_download { download::purposes() } else { Vec::new() },
         facts: facts(picture, &label, device.map(|device| device.name)),
         building: !looked.is_built,
         looked: looked.seen.iter().map(look).collect(),
