@@ -365,7 +365,7 @@ fn query(filter: &Filter, before: Option<(UnixMillis, u64)>, limit: u32) -> Resu
 }
 
 fn facets_of(row: &AnyRow) -> Result<Facets, ClinicError> {
-    let bytes = |column| Ok::<Option<Vec<u8>>, sqlx::Error>(row.try_get(column)?);
+    let bytes = |column: usize| row.try_get::<Option<Vec<u8>>, _>(column);
     // What is not as this program writes it is no entry's.
     Ok(Facets {
         kind: row.try_get(1)?,
