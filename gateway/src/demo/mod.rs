@@ -63,8 +63,9 @@ pub struct DemoArgs {
 impl DemoArgs {
     /// Whether the console is opened at the end, for somebody who is there to look at it.
     fn stays(&self, output: Output) -> bool {
-        let somebody = || std::io::stdout().is_terminal() && std::env::var_os("CI").is_none() && !output.json;
-        self.stay || (!self.once && somebody())
+        let somebody = || io::stdout().is_terminal() && std::env::var_os("CI").is_none();
+        // Links are for people, and JSON is not.
+        !output.json && (self.stay || (!self.once && somebody()))
     }
 }
 
