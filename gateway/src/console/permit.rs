@@ -187,6 +187,26 @@ impl Right for ReportPicture {
     }
 }
 
+/// To change a patient's care team: whoever is on it. What is changed is on record by itself.
+#[derive(Debug)]
+pub(super) struct ChangeTeam(pub(super) Handle);
+
+impl Right for ChangeTeam {
+    type Subject = Handle;
+    const CODE: &'static str = "care-team";
+    const ROLE: Role = Role::Clinician;
+
+    /// Emergency access is not enough: it would last for four hours and bring others in for good.
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
+        let catalog = &console.desk.clinic().catalog;
+        Ok(care::is_on(catalog, &self.0, &who.person.id, console.desk.now()).await?.then_some(self.0))
+    }
+
+    fn event(_: &Handle) -> Option<Event<'_>> {
+        None
+    }
+}
+
 /// To take a picture out of the console: whoever may see it, and was given the right to. What is taken is on record by itself.
 #[derive(Debug)]
 pub(super) struct DownloadPicture(pub(super) CaptureId);
@@ -315,6 +335,8 @@ by_role! {
     AskEmergency, "emergency", Clinician, None;
     /// To look at emergency accesses, and their reasons.
     ReviewEmergencies, "emergencies", PrivacyOfficer, None;
+    /// To look at additions to care teams of which somebody was not sure, and decide. What is decided is on record by itself.
+    ReviewCare, "care-review", PrivacyOfficer, None;
     /// To list the pictures of one's own that were reported.
     ListOwnReported, "own-corrections", Clinician, Some(Event::CorrectionsRead);
     /// To list all that were reported, with the words but without picture or name.

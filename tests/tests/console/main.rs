@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod care;
 mod corrections;
 mod download;
 mod requests;
