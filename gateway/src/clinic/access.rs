@@ -232,6 +232,10 @@ pub enum Event<'a> {
     DownloadGranted(&'a OperatorId),
     /// And not any more.
     DownloadWithdrawn(&'a OperatorId),
+    /// A person was put on a patient's care team, until this time (0 for good), and whether the privacy officer is asked about it.
+    CareAdded([u8; 32], &'a OperatorId, u64, bool),
+    /// The privacy officer finds that they may stay.
+    CareConfirmed([u8; 32], &'a OperatorId),
 }
 
 impl Event<'_> {
@@ -351,6 +355,11 @@ impl Event<'_> {
             }
             Self::DownloadGranted(person) => ("download-granted", vec![code(person.as_str())]),
             Self::DownloadWithdrawn(person) => ("download-withdrawn", vec![code(person.as_str())]),
+            Self::CareAdded(patient, person, until, asks) => {
+                let asks = if *asks { "asks" } else { "sure" };
+                ("care-added", vec![id(patient), code(person.as_str()), Field::Number(*until), code(asks)])
+            }
+            Self::CareConfirmed(patient, person) => ("care-confirmed", vec![id(patient), code(person.as_str())]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -94,6 +94,8 @@ const KINDS: &[(&str, &[Named])] = {
         ("picture-moved", &[Nothing, Picture, Nothing, Patient]),
         ("picture-withdrawn", &[Nothing, Picture]),
         ("picture-downloaded", &[Picture, Patient]),
+        ("care-added", &[Patient, Person]),
+        ("care-confirmed", &[Patient, Person]),
         ("care-ended", &[Patient, Person]),
         ("download-granted", &[Person]),
         ("download-withdrawn", &[Person]),

@@ -7,7 +7,7 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 
 use super::ClinicError;
-use super::devices::fixed;
+use super::devices::{fixed, millis};
 use super::pictures::Handle;
 use crate::store::catalog::{Catalog, WriteTx, int};
 
@@ -68,20 +68,100 @@ pub async fn among(
     query.fetch_all(&mut *tx).await?.iter().map(|row| fixed(row, 0)).collect()
 }
 
+/// Somebody on a team.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Whose team.
+    pub patient: Handle,
+    /// Who.
+    pub person: OperatorId,
+    /// Until when; for good if there is no such time.
+    pub until: Option<UnixMillis>,
+    /// The colleague who added them; none for whoever took a picture.
+    pub added_by: Option<OperatorId>,
+}
+
+const COLUMNS: &str = "SELECT patient, person, until, added_by FROM care";
+
+/// Shown at most: the oldest.
+const MAX_LISTED: i64 = 200;
+
 /// Who is on a patient's team at `now`.
-pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<OperatorId>, ClinicError> {
+pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<Member>, ClinicError> {
     let mut tx = catalog.read().await?;
+    let sql = format!("{COLUMNS} WHERE patient = $1 AND (until IS NULL OR until > $2) ORDER BY person");
     let rows =
-        sqlx::query("SELECT person FROM care WHERE patient = $1 AND (until IS NULL OR until > $2) ORDER BY person")
-            .bind(patient.to_vec())
-            .bind(int(now.0)?)
-            .fetch_all(&mut *tx)
-            .await?;
-    let person = |row: &sqlx::any::AnyRow| {
-        let id: String = row.try_get(0)?;
-        id.parse().map_err(|_| ClinicError::CatalogDamaged)
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(patient.to_vec()).bind(int(now.0)?).fetch_all(&mut *tx).await?;
+    rows.iter().map(member_of).collect()
+}
+
+/// Additions that the privacy officer is asked about, oldest first.
+pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<Member>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!(
+        "{COLUMNS} WHERE review = 'asked' AND (until IS NULL OR until > $1) ORDER BY since, patient, person LIMIT $2"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?).bind(MAX_LISTED).fetch_all(&mut *tx).await?;
+    rows.iter().map(member_of).collect()
+}
+
+/// Adds a colleague until a time or for good, and says whether they are new. With `ask` the privacy officer is to look at it.
+pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) -> Result<bool, ClinicError> {
+    let until = member.until.map(|until| int(until.0)).transpose()?;
+    let done = sqlx::query(
+        "INSERT INTO care (patient, person, since, until, added_by, review) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (patient, person) DO UPDATE SET since = excluded.since, until = excluded.until,
+             added_by = excluded.added_by, review = excluded.review
+         WHERE care.until IS NOT NULL AND care.until <= $7",
+    )
+    .bind(member.patient.to_vec())
+    .bind(member.person.as_str().to_owned())
+    .bind(int(now.0)?)
+    .bind(until)
+    .bind(member.added_by.as_ref().map_or("", OperatorId::as_str).to_owned())
+    .bind(if ask { "asked" } else { "" })
+    .bind(int(now.0)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends the membership of somebody whom `by` has added. Says whether there was one.
+pub async fn end(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    person: &OperatorId,
+    by: &OperatorId,
+) -> Result<bool, ClinicError> {
+    let done = sqlx::query("DELETE FROM care WHERE patient = $1 AND person = $2 AND added_by = $3")
+        .bind(patient.to_vec())
+        .bind(person.as_str().to_owned())
+        .bind(by.as_str().to_owned())
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.
+pub async fn review(tx: &mut WriteTx, patient: &Handle, person: &OperatorId, stays: bool) -> Result<bool, ClinicError> {
+    let sql = if stays {
+        "UPDATE care SET review = 'confirmed' WHERE patient = $1 AND person = $2 AND review = 'asked'"
+    } else {
+        "DELETE FROM care WHERE patient = $1 AND person = $2 AND review = 'asked'"
     };
-    rows.iter().map(person).collect()
+    let done = sqlx::query(sql).bind(patient.to_vec()).bind(person.as_str().to_owned()).execute(&mut **tx).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn member_of(row: &sqlx::any::AnyRow) -> Result<Member, ClinicError> {
+    let id = |text: String| text.parse::<OperatorId>().map_err(|_| ClinicError::CatalogDamaged);
+    let (until, added_by): (Option<i64>, String) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(Member {
+        patient: fixed(row, 0)?,
+        person: id(row.try_get(1)?)?,
+        until: until.map(|_| millis(row, 2)).transpose()?,
+        added_by: Some(added_by).filter(|by| !by.is_empty()).map(id).transpose()?,
+    })
 }
 
 /// Ends an author's membership that pictures alone have brought, once no picture of theirs is left with the patient. Says whether it did.
@@ -99,11 +179,12 @@ pub async fn left(tx: &mut WriteTx, patient: &Handle, author: &OperatorId) -> Re
     Ok(done.rows_affected() == 1)
 }
 
-/// Whoever took a picture of the patient, if they are a person of this clinic: a manifest may name anybody. Says whether they are new on the team.
+/// Whoever took a picture of the patient, if they are a person of this clinic: a manifest may name anybody. Whoever was there by a colleague is
+/// there by themselves from now on. Says whether anything has changed.
 pub async fn joined(tx: &mut WriteTx, patient: &Handle, author: &str, now: UnixMillis) -> Result<bool, ClinicError> {
     let done = sqlx::query(
         "INSERT INTO care (patient, person, since) SELECT $1, id, $2 FROM person WHERE id = $3
-         ON CONFLICT (patient, person) DO NOTHING",
+         ON CONFLICT (patient, person) DO UPDATE SET until = NULL, added_by = '', review = '' WHERE care.added_by <> ''",
     )
     .bind(patient.to_vec())
     .bind(int(now.0)?)

@@ -293,6 +293,8 @@ CREATE TABLE download_right (
     granted_at BIGINT NOT NULL
 );
 ALTER TABLE care ADD COLUMN added_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE care ADD COLUMN review TEXT NOT NULL DEFAULT '';
+CREATE INDEX care_review ON care (review, since);
 CREATE INDEX picture_author ON picture (operator, patient)
 ",
         },

@@ -61,10 +61,10 @@ impl<R: Right> Grant<R> {
 }
 
 /// A right as docs/ROLES.md lists it: its code in the log, who has it, and what it is.
-pub type Listed = (&'static str, Role, &'static str);
+pub type Listed = (&'static str, Role, Option<Role>, &'static str);
 
 const fn listed<R: Right>(words: &'static str) -> Listed {
-    (R::CODE, R::ROLE, words)
+    (R::CODE, R::ROLE, R::ALSO, words)
 }
 
 /// Every right. A test counts them.
@@ -73,13 +73,30 @@ pub const RIGHTS: &[Listed] = &[
     listed::<ViewPatient>("see the page of a patient whom one treats, or to whom one has emergency access"),
     listed::<ViewPicture>("see a picture of such a patient, and what is recorded of it"),
     listed::<ComparePictures>("see two to four such pictures side by side"),
+    listed::<ReportPicture>("put such a picture out of sight, as another patient's or as not wanted"),
+    listed::<DownloadPicture>("download such a picture with a mark in it, if an admin has allowed it to this person"),
+    listed::<ChangeTeam>("add colleagues to the care team of a patient whom one treats, and end what one added"),
+    listed::<ListOwnReported>("list the pictures that one took and that were reported"),
+    listed::<ViewReported>("see such a picture once more, so as to decide"),
+    listed::<CorrectOwn>(
+        "decide about it: show it again, give it to a patient whom one treats, or keep it out of sight",
+    ),
     listed::<AskEmergency>("take emergency access to a patient whom one does not treat"),
     listed::<ManageDevices>("invite, approve and revoke phones"),
     listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
     listed::<RunVault>("unlock and lock the vault"),
     listed::<RunFirst>("be led through the first run, until it is finished"),
     listed::<ReviewEmergencies>("see emergency accesses with their reasons, and judge them"),
+    listed::<ReviewCare>("see additions to care teams of which somebody was not sure, and decide"),
+    listed::<ListReported>("list reported pictures with the words, without picture or name"),
+    listed::<CorrectAny>("decide about any of them"),
+    listed::<SeeAlerts>("see alerts: an admin those about the machine, the privacy officer all"),
+    listed::<HandleAlert>("take and close such an alert"),
     listed::<ReadLog>("read the access log"),
+    listed::<VerifyLog>("have the whole log verified"),
+    listed::<ChooseReport>("choose what a report is to be of"),
+    listed::<ReportPatient>("have a report of everybody who saw a patient"),
+    listed::<ReportPerson>("have a report of all that a person saw"),
 ];
 
 /// Something that a person may be allowed to do.
@@ -234,6 +251,26 @@ impl Right for ReportPicture {
     }
 
     fn event(_: &(Picture, Handle)) -> Option<Event<'_>> {
+        None
+    }
+}
+
+/// To change a patient's care team: whoever is on it. What is changed is on record by itself.
+#[derive(Debug)]
+pub(super) struct ChangeTeam(pub(super) Handle);
+
+impl Right for ChangeTeam {
+    type Subject = Handle;
+    const CODE: &'static str = "care-team";
+    const ROLE: Role = Role::Clinician;
+
+    /// Emergency access is not enough: it would last for four hours and bring others in for good.
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
+        let catalog = &console.desk.clinic().catalog;
+        Ok(care::is_on(catalog, &self.0, &who.person.id, console.desk.now()).await?.then_some(self.0))
+    }
+
+    fn event(_: &Handle) -> Option<Event<'_>> {
         None
     }
 }
@@ -471,6 +508,8 @@ by_role! {
     ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
+    /// To look at additions to care teams of which somebody was not sure, and decide. What is decided is on record by itself.
+    ReviewCare, "care-review", PrivacyOfficer, None;
     /// To list the pictures of one's own that were reported.
     ListOwnReported, "own-corrections", Clinician, Some(Event::CorrectionsRead);
     /// To list all that were reported, with the words but without picture or name.

@@ -10,7 +10,7 @@ use crate::clinic::people::Role;
 
 const HEAD: &str = "# Who may do what in the console
 
-Each right belongs to one role; a person has what their roles have together, and nothing else. Beyond the role a right may ask for more: a clinician sees
+Each right belongs to one role, one about alerts to two; a person has what their roles have together, and nothing else. Beyond the role a right may ask for more: a clinician sees
 the patients whom they treat. Whoever asks for what is not theirs is told what is told of what does not exist, and the log has it (`denied`, with the code).
 A test compares this page with the code.
 
@@ -37,8 +37,8 @@ fn row(page: &mut String, first: &str, may: impl Fn(Role) -> bool) {
 fn page() -> String {
     let mut page = HEAD.to_owned();
     table(&mut page, "right");
-    for (code, role, words) in RIGHTS {
-        row(&mut page, &format!("{words} (`{code}`)"), |each| each == *role);
+    for (code, role, also, words) in RIGHTS {
+        row(&mut page, &format!("{words} (`{code}`)"), |each| each == *role || Some(each) == *also);
     }
     page += "\n## Every address\n\nWhat is marked for everybody with an account needs one alone; what is for anybody shows nothing of patients or people.\n\n";
     table(&mut page, "address");
@@ -48,6 +48,9 @@ fn page() -> String {
             Who::Anybody => row(&mut page, &format!("{method} `{path}` (anybody)"), |_| true),
             Who::LoggedIn => row(&mut page, &format!("{method} `{path}` (with an account)"), |_| true),
             Who::Has(role) => row(&mut page, &format!("{method} `{path}`"), |each| each == *role),
+            Who::HasEither(one, other) => {
+                row(&mut page, &format!("{method} `{path}`"), |each| each == *one || each == *other);
+            }
         }
     }
     page

@@ -302,6 +302,8 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("picture-downloaded", "downloaded a picture"),
     ("download-granted", "allowed a person to download"),
     ("download-withdrawn", "forbade a person to download"),
+    ("care-added", "added a colleague to a care team"),
+    ("care-confirmed", "confirmed a colleague on a care team"),
     ("further-role", "said why one person holds several roles"),
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
@@ -615,3 +617,25 @@ pub(super) const DOWNLOAD_TEACHING: &str = "Teaching or publication, with consen
 pub(super) const PEOPLE_DOWNLOADS: &str = "may download";
 pub(super) const PEOPLE_DOWNLOAD_ALLOW: &str = "Allow downloads";
 pub(super) const PEOPLE_DOWNLOAD_FORBID: &str = "Stop downloads";
+
+pub(super) const CARE_PERSON: &str = "Colleague's id";
+pub(super) const CARE_TERM: &str = "For how long";
+pub(super) const CARE_WEEK: &str = "a week";
+pub(super) const CARE_MONTH: &str = "a month";
+pub(super) const CARE_QUARTER: &str = "three months";
+pub(super) const CARE_YEAR: &str = "a year";
+pub(super) const CARE_OPEN: &str = "no end";
+pub(super) const CARE_UNSURE_LEGEND: &str = "Not sure?";
+pub(super) const CARE_UNSURE: &str = "I do not know whether they should see this patient: ask the privacy officer";
+pub(super) const CARE_ADD: &str = "Add to the care team, on record";
+pub(super) const CARE_END: &str = "Remove";
+pub(super) const CARE_ADDED_BY: &str = "added by";
+pub(super) const CARE_INCOMPLETE: &str =
+    "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
+pub(super) const NAV_CARE_REVIEW: &str = "Care teams";
+pub(super) const CARE_REVIEW_TITLE: &str = "Care teams";
+pub(super) const CARE_REVIEW_LEAD: &str =
+    "Whoever added these colleagues was not sure. They see the patient until you end it.";
+pub(super) const CARE_REVIEW_NONE: &str = "Nobody has asked.";
+pub(super) const CARE_CONFIRM: &str = "They may stay";
+pub(super) const CARE_END_NOW: &str = "End it";

@@ -8,6 +8,7 @@
 
 mod access;
 mod alerts;
+mod care;
 mod corrections;
 mod demo;
 mod download;

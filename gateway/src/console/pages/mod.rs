@@ -3,6 +3,7 @@
 mod account;
 mod alerts;
 mod assets;
+mod care;
 mod compare;
 mod corrections;
 mod demo;
@@ -95,6 +96,10 @@ routes! {
     post "/patients" patients::searched, Who::Has(Role::Clinician);
     post "/patients/found" patients::found, Who::Has(Role::Clinician);
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
+    post "/patients/{patient}/team" care::add, Who::Has(Role::Clinician);
+    post "/patients/{patient}/team/{person}/end" care::end, Who::Has(Role::Clinician);
+    get "/care-review" care::list, Who::Has(Role::PrivacyOfficer);
+    post "/care-review/{patient}/{person}" care::review, Who::Has(Role::PrivacyOfficer);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
     post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
     post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
@@ -230,6 +235,7 @@ impl Frame {
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
+            (Some(Role::PrivacyOfficer), "/care-review", text::NAV_CARE_REVIEW),
             (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),

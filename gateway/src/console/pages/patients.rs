@@ -2,10 +2,12 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::care::TERMS;
 use super::{Failure, Frame, Page, html, shown};
-use crate::clinic::care;
+use crate::clinic::care::{self, Member};
 use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::Summary;
@@ -101,15 +103,24 @@ struct Thumbnail {
     look: bool,
 }
 
+struct Colleague {
+    id: String,
+    until: Option<String>,
+    /// By whoever looks at the page, who may end it.
+    added: bool,
+}
+
 #[derive(Template)]
 #[template(path = "patient.html")]
 struct Patient {
     frame: Frame,
     patient: PatientIdentity,
-    team: String,
+    reference: String,
+    team: Vec<Colleague>,
+    /// For how long a colleague may be added; nothing for whoever is not on the team.
+    terms: Vec<(&'static str, &'static str)>,
     ticket: String,
     sites: Vec<Site>,
-    reference: String,
     /// The last picture here, if there are older ones.
     last: Option<String>,
 }
@@ -131,15 +142,26 @@ pub(super) async fn patient(
     let patient = records::identity(&console, &grant).await?;
     let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
     let team = care::team_of(&console.desk.clinic().catalog, grant.subject(), grant.at()).await?;
+    let me = &who.person.id;
+    let on_team = team.iter().any(|member| member.person == *me);
     html(&Patient {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
-        team: team.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        reference,
+        terms: if on_team { TERMS.into_iter().map(|(name, _, words)| (name, words)).collect() } else { Vec::new() },
+        team: team.into_iter().map(|member| colleague(member, me)).collect(),
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
         sites: by_site(pictures),
-        reference,
         last: last.map(|last| last.to_string()),
     })
+}
+
+fn colleague(member: Member, me: &OperatorId) -> Colleague {
+    Colleague {
+        until: member.until.map(shown::time),
+        added: member.added_by.as_ref() == Some(me),
+        id: member.person.to_string(),
+    }
 }
 
 /// Sites in the order of their newest picture, and pictures newest first.
