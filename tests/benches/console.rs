@@ -105,7 +105,7 @@ impl Filled {
         let gateway = Gateway::make();
         let device = gateway.enrol(1).await.pop().expect("a device");
         // A photograph that the rows of the others are made after, one that is clicked on, and somebody who may.
-        let mut running = gateway.start(true, &device).await;
+        let running = gateway.start(true, &device).await;
         send(&device, &jpeg_writer::picture(64, 48, &[0x11], 0, 1).to_vec(|_| Vec::new())).await;
         let photograph = send(&device, &camera::photograph()).await;
         gateway.settled(true).await;
@@ -184,9 +184,9 @@ impl Filled {
             len = shown.body.len();
             let start = Instant::now();
             let opened = self.gateway.beside().join("opened.jpg");
-            let status = Command::new("age").arg("-d").arg("-i").arg(&identity).arg("-o").arg(&opened).arg(&sealed);
-            let mut status = status.stdin(Stdio::null()).spawn().expect("age");
-            assert!(status.wait().expect("age").success());
+            let mut age = Command::new("age");
+            age.arg("-d").arg("-i").arg(&identity).arg("-o").arg(&opened).arg(&sealed).stdin(Stdio::null());
+            assert!(age.status().expect("age").success());
             let copied = std::fs::copy(&opened, self.gateway.beside().join("copy.jpg")).expect("a copy");
             let hand = start.elapsed();
             assert_eq!(usize::try_from(copied).ok(), Some(len), "another picture");

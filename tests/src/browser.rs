@@ -1,5 +1,11 @@
 //! A browser as far as the console's tests need one: it keeps the console's cookie, follows redirects, reads forms, and says of itself what browsers say.
 //! What people see is looked at in a real one; here is what an attacker would send.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

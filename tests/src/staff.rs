@@ -1,4 +1,10 @@
 //! People of a clinic at the console, as tests need them: each begins with a code and an authenticator, and has a browser.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what does not go as it should is a failed test"
+)]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

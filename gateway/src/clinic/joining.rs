@@ -58,7 +58,7 @@ impl JoinCode {
     }
 
     fn hash(&self) -> Vec<u8> {
-        Sha256::new().chain_update(b"safelight/join").chain_update(&*self.0).finalize().to_vec()
+        Sha256::new().chain_update(b"safelight/join").chain_update(*self.0).finalize().to_vec()
     }
 }
 

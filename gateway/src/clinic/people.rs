@@ -231,7 +231,7 @@ pub async fn grant(tx: &mut WriteTx, id: &OperatorId, role: Role, now: UnixMilli
 
 /// Takes a role away.
 pub async fn withdraw(tx: &mut WriteTx, id: &OperatorId, role: Role) -> Result<Changed, ClinicError> {
-    let before = admins(&mut **tx).await?;
+    let before = admins(tx).await?;
     let done = sqlx::query("DELETE FROM person_role WHERE person = $1 AND role = $2")
         .bind(id.as_str().to_owned())
         .bind(role.name())
@@ -242,7 +242,7 @@ pub async fn withdraw(tx: &mut WriteTx, id: &OperatorId, role: Role) -> Result<C
 
 /// Shuts a person out. Their sessions are the caller's to end in the same transaction.
 pub async fn disable(tx: &mut WriteTx, id: &OperatorId, now: UnixMillis) -> Result<Changed, ClinicError> {
-    let before = admins(&mut **tx).await?;
+    let before = admins(tx).await?;
     let done = sqlx::query("UPDATE person SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL")
         .bind(int(now.0)?)
         .bind(id.as_str().to_owned())
@@ -262,7 +262,7 @@ pub async fn enable(tx: &mut WriteTx, id: &OperatorId) -> Result<Changed, Clinic
 
 /// The caller drops the transaction for [`Changed::LastAdmin`]: what it did is undone with it.
 async fn unless_it_leaves_no_admin(tx: &mut WriteTx, before: u64, rows: u64) -> Result<Changed, ClinicError> {
-    if before > 0 && admins(&mut **tx).await? == 0 { Ok(Changed::LastAdmin) } else { Ok(changed(rows)) }
+    if before > 0 && admins(tx).await? == 0 { Ok(Changed::LastAdmin) } else { Ok(changed(rows)) }
 }
 
 /// Admins who can log in.

@@ -42,7 +42,7 @@ pub(crate) fn name(n: u64) -> String {
             "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va", "we", "xi",
             "yo", "zu",
         ];
-        SYLLABLES[usize::try_from(n % 20).expect("less than 20")]
+        SYLLABLES.get(usize::try_from(n % 20).expect("less than 20")).copied().expect("one of them")
     };
     let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     let family: String = [mixed, mixed / 20, mixed / 400, mixed / 8000].map(syllable).concat();

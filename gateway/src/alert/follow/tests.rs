@@ -128,13 +128,13 @@ async fn failures_and_denials_add_up_for_each_person_and_not_for_all() {
     }
     for number in 0..9 {
         for person in ["a", "b"] {
-            place.did(person, NOON + number, Event::Denied("picture")).await;
+            place.did(person, NOON + number, Event::Denied("picture", 0)).await;
         }
     }
     place.follow(&config, NOON + HOUR).await;
     assert_eq!(place.said().await, [], "the control");
     place.did("x", NOON + 5 * 60_000, Event::LogInFailed(&a, "code")).await;
-    place.did("b", NOON + HOUR, Event::Denied("patient")).await;
+    place.did("b", NOON + HOUR, Event::Denied("patient", 0)).await;
     place.follow(&config, NOON + HOUR).await;
     let said = place.said().await;
     assert_eq!(said, [(Code::LogInFailures, "person:a".to_owned(), 1), (Code::Denied, "person:b".to_owned(), 1)]);
@@ -177,7 +177,7 @@ async fn a_thousand_alerts_do_not_hide_one_of_another_kind() {
     let (place, config) = (Place::new().await, AlertConfig { denied: 1, ..AlertConfig::default() });
     let people = MAX_OPEN + 30;
     for number in 0..people {
-        place.did(&format!("p{number}"), NOON, Event::Denied("picture")).await;
+        place.did(&format!("p{number}"), NOON, Event::Denied("picture", 0)).await;
     }
     place.did("a", NOON, Event::EmergencyBegun([1; 16], [2; 32], "acute")).await;
     place.follow(&config, NOON).await;

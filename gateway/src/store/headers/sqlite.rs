@@ -11,7 +11,7 @@ use std::path::Path;
 
 use sqlx::Row;
 
-use super::{BoxFuture, Header, HeaderError, HeaderId, Headers, Kind, MAX_HEADER_LEN, MAX_IDS};
+use super::{BoxFuture, Header, HeaderError, HeaderId, Headers, Kept, Kind, MAX_HEADER_LEN, MAX_IDS};
 use crate::store::catalog::{Catalog, CatalogError, Location, Options, WriteTx, count};
 use crate::store::migrate::Migration;
 
@@ -125,11 +125,7 @@ impl Headers for SqliteHeaders {
         })
     }
 
-    fn get_many<'a>(
-        &'a self,
-        ids: &'a [HeaderId],
-        kind: Kind,
-    ) -> BoxFuture<'a, Result<Vec<(HeaderId, Vec<u8>)>, HeaderError>> {
+    fn get_many<'a>(&'a self, ids: &'a [HeaderId], kind: Kind) -> BoxFuture<'a, Result<Vec<Kept>, HeaderError>> {
         Box::pin(async move {
             let mut found = Vec::with_capacity(ids.len());
             let mut tx = self.0.read().await?;
