@@ -46,7 +46,7 @@ fn log_in(browser: &mut Browser, path: &str) -> u16 {
 #[test]
 fn a_demo_ends_by_itself_where_nobody_looks() {
     for more in [&["--once"][..], &[]] {
-        let demo = command(&safelight(), [&["demo", "--photos", "1"], more].concat()).stdin(Stdio::null()).output();
+        let demo = command(safelight(), &[&["demo", "--photos", "1"], more].concat()).stdin(Stdio::null()).output();
         let demo = demo.expect("it runs");
         let said = String::from_utf8_lossy(&demo.stdout).into_owned();
         assert!(demo.status.success(), "{said}");
@@ -59,7 +59,7 @@ fn a_demo_that_stays_lets_each_person_in_once_by_a_link_and_goes_with_its_folder
     let folder = tempfile::tempdir().expect("a folder");
     let kept = folder.path().join("demo");
     let kept_text = kept.to_str().expect("a path in UTF-8");
-    let mut child = command(&safelight(), ["demo", "--photos", "6", "--stay", "--keep", kept_text])
+    let mut child = command(safelight(), &["demo", "--photos", "6", "--stay", "--keep", kept_text])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
