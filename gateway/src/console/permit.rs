@@ -4,16 +4,18 @@
 //! the kind that it needs, and nothing else can make one: a handler that does not ask does not compile. Whoever may not is told what somebody is told
 //! who asks for what does not exist.
 
+mod reported;
+
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 
+pub(super) use self::reported::{CorrectAny, CorrectOwn, ReportPicture, ViewReported};
 use super::Console;
 use super::session::LoggedIn;
 use crate::alert::book;
 use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::corrections::{self, Report};
 use crate::clinic::people::{self, Person, Role, Roles};
 use crate::clinic::pictures::{self, Handle, Picture, State};
 use crate::clinic::{care, downloads, emergency, first_run};
@@ -236,25 +238,6 @@ async fn seen(console: &Console, who: &LoggedIn, capture: CaptureId) -> Result<O
     Ok(may_see(catalog, &patient, who, console.desk.now()).await?.then_some((picture, patient)))
 }
 
-/// To report a picture: whoever may see it. What is reported is on record by itself.
-#[derive(Debug)]
-pub(super) struct ReportPicture(pub(super) CaptureId);
-
-impl Right for ReportPicture {
-    /// The picture, and whose it is.
-    type Subject = (Picture, Handle);
-    const CODE: &'static str = "report";
-    const ROLE: Role = Role::Clinician;
-
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Picture, Handle)>, ClinicError> {
-        seen(console, who, self.0).await
-    }
-
-    fn event(_: &(Picture, Handle)) -> Option<Event<'_>> {
-        None
-    }
-}
-
 /// To change a patient's care team: whoever is on it. What is changed is on record by itself.
 #[derive(Debug)]
 pub(super) struct ChangeTeam(pub(super) Handle);
@@ -293,77 +276,6 @@ impl Right for DownloadPicture {
     }
 
     fn event(_: &(Picture, Handle)) -> Option<Event<'_>> {
-        None
-    }
-}
-
-/// A report that waits, with its picture.
-async fn waiting(console: &Console, id: [u8; 16]) -> Result<Option<(Report, Picture)>, ClinicError> {
-    let catalog = &console.desk.clinic().catalog;
-    let Some(report) = corrections::find(catalog, &id).await? else { return Ok(None) };
-    Ok(pictures::find(catalog, report.capture).await?.map(|picture| (report, picture)))
-}
-
-/// The same, if this person has taken the picture.
-async fn own_waiting(
-    console: &Console,
-    who: &LoggedIn,
-    id: [u8; 16],
-) -> Result<Option<(Report, Picture)>, ClinicError> {
-    let is_own = |found: &(Report, Picture)| found.1.operator == who.person.id.as_str();
-    Ok(waiting(console, id).await?.filter(is_own))
-}
-
-/// To see a picture of one's own that was reported, so as to decide.
-#[derive(Debug)]
-pub(super) struct ViewReported(pub(super) [u8; 16]);
-
-impl Right for ViewReported {
-    type Subject = (Report, Picture);
-    const CODE: &'static str = "reported";
-    const ROLE: Role = Role::Clinician;
-
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Report, Picture)>, ClinicError> {
-        own_waiting(console, who, self.0).await
-    }
-
-    fn event((report, picture): &(Report, Picture)) -> Option<Event<'_>> {
-        Some(Event::PictureViewed(picture.capture, report.patient))
-    }
-}
-
-/// To decide about such a picture. What is decided is on record by itself.
-#[derive(Debug)]
-pub(super) struct CorrectOwn(pub(super) [u8; 16]);
-
-impl Right for CorrectOwn {
-    type Subject = (Report, Picture);
-    const CODE: &'static str = "correct-own";
-    const ROLE: Role = Role::Clinician;
-
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<(Report, Picture)>, ClinicError> {
-        own_waiting(console, who, self.0).await
-    }
-
-    fn event(_: &(Report, Picture)) -> Option<Event<'_>> {
-        None
-    }
-}
-
-/// To decide about anybody's. What is decided is on record by itself.
-#[derive(Debug)]
-pub(super) struct CorrectAny(pub(super) [u8; 16]);
-
-impl Right for CorrectAny {
-    type Subject = (Report, Picture);
-    const CODE: &'static str = "correct";
-    const ROLE: Role = Role::PrivacyOfficer;
-
-    async fn subject(self, console: &Console, _: &LoggedIn) -> Result<Option<(Report, Picture)>, ClinicError> {
-        waiting(console, self.0).await
-    }
-
-    fn event(_: &(Report, Picture)) -> Option<Event<'_>> {
         None
     }
 }

@@ -85,14 +85,14 @@ impl Names {
     /// Those of `among` whom `query` fits, by name: at most `limit`.
     pub(super) fn among(&self, query: &str, among: &[Handle], limit: usize) -> Vec<Found> {
         let query = folded(query);
-        let wanted: Vec<&str> = query.split_whitespace().collect();
+        let wanted: Vec<&str> = split(&query).collect();
         self.sorted(among.iter().copied().filter(|handle| self.fits(handle, &wanted)), None, limit)
     }
 
     /// Those whom `query` fits, by name, after `after`: at most `limit`.
     pub(super) fn matches(&self, query: &str, after: Option<&Found>, limit: usize) -> Vec<Found> {
         let query = folded(query);
-        let wanted: Vec<&str> = query.split_whitespace().collect();
+        let wanted: Vec<&str> = split(&query).collect();
         if let Some(few) = wanted.iter().find_map(|word| self.few_beginning_with(word)) {
             return self.sorted(few.into_iter().filter(|handle| self.fits(handle, &wanted)), after, limit);
         }
@@ -142,6 +142,11 @@ impl Names {
     }
 }
 
+/// The words of a name, a number or a query. A comma ends one, with a space behind it or not.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty())
+}
+
 fn place(handle: Handle, identity: &PatientIdentity) -> Place {
     (Word(folded(&identity.name)), handle)
 }
@@ -150,8 +155,7 @@ fn place(handle: Handle, identity: &PatientIdentity) -> Place {
 fn words(identity: &PatientIdentity) -> Vec<Word> {
     let name = folded(&identity.name);
     let number = folded(&identity.record_number);
-    let split = name.split_whitespace().chain(number.split_whitespace()).map(|word| word.trim_matches(','));
-    let mut words: Vec<_> = split.map(Word::new).collect();
+    let mut words: Vec<_> = split(&name).chain(split(&number)).map(Word::new).collect();
     words.push(Word::new(number.split_whitespace().collect::<String>()));
     words.push(Word::new(identity.birth_date.clone()));
     words.sort();
@@ -195,6 +199,8 @@ mod tests {
             ("", vec![3, 2, 1]),
             ("qui", vec![2, 1]),
             ("zoë QUITT", vec![1]),
+            ("Quittländer, Zoë", vec![1]),
+            ("quill,adam", vec![2]),
             ("quittlander", vec![]),
             ("mrn778", vec![1]),
             ("778", vec![1]),
