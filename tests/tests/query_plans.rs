@@ -15,23 +15,44 @@ use safelight_tests::gateway::{Gateway, files};
 use sqlx::{Connection, Row};
 
 /// Tables that grow with pictures, patients and looks. Others hold people, phones and what waits for a moment.
-const LARGE: &[&str] = &["picture", "patient", "care", "emergency", "log_entry", "log_node", "header"];
+const LARGE: &[&str] = &[
+    "picture",
+    "patient",
+    "care",
+    "emergency",
+    "correction",
+    "log_entry",
+    "log_node",
+    "access_index",
+    "alert",
+    "alert_patient",
+    "alert_tally",
+];
 
 /// Statements that read one of them whole, and why they may.
 const MAY_SCAN: &[(&str, &str)] = &[
-    ("LAG(sequence)", "gaps of all devices, for `vault list` and `doctor`: asked for by hand"),
+    ("LAG(sequence)", "gaps of all devices: `vault list` and `doctor`, by hand, and once an hour for alerts"),
     ("SELECT (SELECT COUNT(*) FROM picture", "what a new vault key has to rewrite, once a rotation"),
-    ("SELECT COALESCE(MAX(number), 0) + 1 FROM patient", "the newest by an index, which the plan calls a search"),
+    ("SELECT (SELECT COUNT(*) FROM access_index)", "whether a report can find everything, once a report"),
+    ("SELECT COUNT(*) FROM access_index", "the whole log is verified, by hand"),
+    ("SELECT COUNT(*) FROM log_node", "likewise"),
+    ("FROM emergency ORDER BY verdict", "emergency accesses are few, however old the clinic"),
 ];
+
+/// Beginnings whose end the program writes as long as it needs.
+const BEGINNINGS: &[&str] = &["FROM log_node WHERE (level, pos) IN (VALUES"];
 
 #[test]
 fn every_statement_finds_what_it_reads_by_an_index() {
     let gateway = Gateway::init();
     let database = gateway.data().join("clinic/clinic.db");
     let statements = statements();
-    assert!(statements.len() > 40, "the source is not read: {statements:#?}");
+    assert!(statements.len() > 80, "the source is not read: {statements:#?}");
     let mut scans = Vec::new();
     for (statement, file) in &statements {
+        if BEGINNINGS.iter().any(|beginning| statement.ends_with(beginning)) {
+            continue;
+        }
         for step in plan(&database, statement) {
             let reads = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
             let whole = reads.is_some_and(|table| LARGE.contains(&table));
@@ -52,11 +73,19 @@ fn statements() -> BTreeMap<String, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/src");
     let mut statements = BTreeMap::new();
     for room in ["clinic", "console", "log", "alert"] {
-        for file in files(&source.join(room)).into_iter().filter(|file| file.extension().is_some_and(|it| it == "rs")) {
+        for file in files(&source.join(room)) {
+            let is_source = file.extension().is_some_and(|it| it == "rs");
+            if !is_source || file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests")) {
+                continue;
+            }
             let text = std::fs::read_to_string(&file).expect("a source file");
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();
             let name = file.strip_prefix(&source).expect("below it").display().to_string();
-            for literal in literals(text) {
+            for (before, literal) in with_what_is_before(text) {
+                // A constant is the beginning of several statements, and none by itself.
+                if before.trim_end().ends_with(": &str =") {
+                    continue;
+                }
                 if let Some(statement) = as_statement(&literal, text) {
                     statements.insert(statement, name.clone());
                 }
@@ -91,11 +120,22 @@ fn constant(text: &str, name: &str) -> Option<String> {
 
 /// The string literals of a source file.
 fn literals(text: &str) -> Vec<String> {
+    with_what_is_before(text).into_iter().map(|(_, literal)| literal).collect()
+}
+
+fn with_what_is_before(text: &str) -> Vec<(&str, String)> {
+    let parts: Vec<&str> = text.split('"').collect();
+    let pair = |pair: &[&'_ str]| match pair {
+        [before, literal] => Some((before.len(), literal.replace("\\\n", " "))),
+        _ => None,
+    };
+    let mut at = 0;
     let mut found = Vec::new();
-    for line_or_block in text.split('"').collect::<Vec<_>>().chunks(2) {
-        if let [_, literal] = line_or_block {
-            found.push(literal.replace("\\\n", " "));
+    for two in parts.chunks(2) {
+        if let Some((len, literal)) = pair(two) {
+            found.push((text.get(at..at + len).unwrap_or_default(), literal));
         }
+        at += two.iter().map(|part| part.len() + 1).sum::<usize>();
     }
     found
 }
