@@ -74,13 +74,14 @@ fn statements() -> BTreeMap<String, String> {
     let mut statements = BTreeMap::new();
     for room in ["clinic", "console", "log", "alert"] {
         for file in files(&source.join(room)) {
-            let is_source = file.extension().is_some_and(|it| it == "rs");
-            if !is_source || file.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests")) {
+            let within = file.strip_prefix(&source).expect("below it");
+            let is_test = within.iter().any(|part| part.to_string_lossy().starts_with("tests"));
+            if is_test || within.extension().is_none_or(|it| it != "rs") {
                 continue;
             }
             let text = std::fs::read_to_string(&file).expect("a source file");
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let name = file.strip_prefix(&source).expect("below it").display().to_string();
+            let name = within.display().to_string();
             for (before, literal) in with_what_is_before(text) {
                 // A constant is the beginning of several statements, and none by itself.
                 if before.trim_end().ends_with(": &str =") {
