@@ -64,7 +64,7 @@ fn every_statement_finds_what_it_reads_by_an_index() {
     }
     assert!(scans.is_empty(), "{}", scans.join("\n"));
     // The control: what has no index is seen.
-    let steps = plan(&database, "SELECT capture FROM picture WHERE operator = $1");
+    let steps = plan(&database, "SELECT capture FROM picture WHERE log_index = $1");
     assert!(steps.iter().any(|step| step.starts_with("SCAN picture")), "{steps:?}");
 }
 
