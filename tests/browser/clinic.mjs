@@ -57,7 +57,7 @@ export class Clinic {
   answers() {
     const ca = readFileSync(this.at("data/clinic/ca.crt"));
     return new Promise((done) => {
-      const asked = get(`${this.console}/login`, { ca, agent: false }, (answer) => { answer.resume(); done(answer.statusCode === 200); });
+      const asked = get(`${this.console}/join`, { ca, agent: false }, (answer) => { answer.resume(); done(answer.statusCode === 200); });
       asked.on("error", () => done(false));
     });
   }

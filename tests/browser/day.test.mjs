@@ -42,7 +42,7 @@ const decoded = (page) => page.waitForFunction(() => [...document.images].every(
 test("the_first_admin_joins_leaves_and_logs_in_with_either_kind_of_code", async () => {
   kept.admin = await joins(admin, clinic.code(), { id: "ada.admin", name: "Ada Admin" });
   assert.equal(kept.admin.codes.length, 8);
-  assert.equal(new URL(admin.url()).pathname, "/devices");
+  assert.equal(new URL(admin.url()).pathname, "/setup");
   await admin.getByRole("button", { name: "Log out" }).click();
   assert.equal(new URL(admin.url()).pathname, "/login");
 
@@ -50,11 +50,11 @@ test("the_first_admin_joins_leaves_and_logs_in_with_either_kind_of_code", async 
   assert.equal(new URL(admin.url()).pathname, "/login", "a wrong code opens nothing");
   await admin.locator("[role=alert]").waitFor();
   await logsIn(admin, "ada.admin", kept.admin.codes.pop());
-  assert.equal(new URL(admin.url()).pathname, "/devices");
+  assert.equal(new URL(admin.url()).pathname, "/setup");
   await admin.getByRole("button", { name: "Log out" }).click();
   // The code of the present half minute was used at the beginning; the next one is taken too.
   await logsIn(admin, "ada.admin", digits(kept.admin.secret, 1));
-  assert.equal(new URL(admin.url()).pathname, "/devices");
+  assert.equal(new URL(admin.url()).pathname, "/setup");
   unblemished(admin);
 });
 
