@@ -9,7 +9,7 @@
 //! | `login`, `throttle` | passwords, authenticator codes, guesses |
 //! | `session` | who is asking: cookie, time-outs, the token of a form |
 //! | [`permit`] | the only place that says who may do what, and puts it on record |
-//! | `records` | patients and pictures, for whoever brings a [`permit::Grant`] |
+//! | `records` | patients and pictures, for whoever brings a `permit::Grant` |
 //! | `looks` | what the access log says, and whether it can be believed |
 //! | `verification` | the whole log, verified when somebody asks for it |
 //! | `noise` | what one person can make the log grow by |

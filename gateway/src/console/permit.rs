@@ -1,6 +1,6 @@
 //! Who may do what: the only place that decides it.
 //!
-//! A handler asks for a right, and gets a [`Grant`] once the access log has it. What shows patients and pictures, or changes something, takes a grant of
+//! A handler asks for a right, and gets a `Grant` once the access log has it. What shows patients and pictures, or changes something, takes a grant of
 //! the kind that it needs, and nothing else can make one: a handler that does not ask does not compile. Whoever may not is told what somebody is told
 //! who asks for what does not exist.
 

@@ -444,26 +444,6 @@ pub(super) const EMERGENCIES_JUSTIFIED: &str = "Justified";
 pub(super) const EMERGENCIES_NOT: &str = "Not justified";
 pub(super) const EMERGENCIES_BY: &str = "reviewed by";
 
-#[cfg(test)]
-mod tests {
-    use super::KINDS;
-
-    #[test]
-    fn every_kind_of_entry_has_words() {
-        let source = include_str!("../clinic/access.rs");
-        let kinds: Vec<&str> = source
-            .match_indices("(\"")
-            .filter_map(|(at, _)| source.get(at + 2..)?.split_once('"'))
-            .filter(|(_, rest)| rest.starts_with(", vec!["))
-            .map(|(kind, _)| kind)
-            .collect();
-        assert!(kinds.len() > 50, "the scan found {} kinds", kinds.len());
-        let without: Vec<_> = kinds.iter().filter(|kind| !KINDS.iter().any(|(known, _)| known == *kind)).collect();
-        assert!(without.is_empty(), "{without:?}");
-        let gone: Vec<_> = KINDS.iter().filter(|(known, _)| !kinds.contains(known)).collect();
-        assert!(gone.is_empty(), "{gone:?}");
-    }
-}
 pub(super) const NAV_SETUP: &str = "Set-up";
 pub(super) const SETUP_TITLE: &str = "Set-up";
 pub(super) const SETUP_NAME: &str = "Name";
@@ -639,3 +619,24 @@ pub(super) const CARE_REVIEW_LEAD: &str =
 pub(super) const CARE_REVIEW_NONE: &str = "Nobody has asked.";
 pub(super) const CARE_CONFIRM: &str = "They may stay";
 pub(super) const CARE_END_NOW: &str = "End it";
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+
+    #[test]
+    fn every_kind_of_entry_has_words() {
+        let source = include_str!("../clinic/access.rs");
+        let kinds: Vec<&str> = source
+            .match_indices("(\"")
+            .filter_map(|(at, _)| source.get(at + 2..)?.split_once('"'))
+            .filter(|(_, rest)| rest.starts_with(", vec!["))
+            .map(|(kind, _)| kind)
+            .collect();
+        assert!(kinds.len() > 50, "the scan found {} kinds", kinds.len());
+        let without: Vec<_> = kinds.iter().filter(|kind| !KINDS.iter().any(|(known, _)| known == *kind)).collect();
+        assert!(without.is_empty(), "{without:?}");
+        let gone: Vec<_> = KINDS.iter().filter(|(known, _)| !kinds.contains(known)).collect();
+        assert!(gone.is_empty(), "{gone:?}");
+    }
+}

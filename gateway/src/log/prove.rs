@@ -9,7 +9,7 @@ use super::{LogError, MerkleLog};
 
 impl MerkleLog {
     /// The proof that entry `index` is among the first `size`, for
-    /// [`verify_inclusion`](safelight_core::log::verify_inclusion). It also works inside the transaction
+    /// [`verify_inclusion`]. It also works inside the transaction
     /// that appends the entry.
     ///
     /// # Errors

@@ -145,7 +145,7 @@ async fn a_row_that_somebody_changed_took_out_or_added_is_found() {
     let place = looked().await;
     let log = place.access.log();
     assert_eq!(wrong(log).await.unwrap(), 0, "the control");
-    assert!(is_whole(&mut *place.catalog().read().await.unwrap()).await.unwrap());
+    assert!(is_whole(&mut place.catalog().read().await.unwrap()).await.unwrap());
     place.change("UPDATE access_index SET actor = 'person:other' WHERE idx = 10").await;
     let mut tx = place.catalog().read().await.unwrap();
     let filter = Filter { patient: Some([1; 32]), ..Filter::default() };
@@ -155,7 +155,7 @@ async fn a_row_that_somebody_changed_took_out_or_added_is_found() {
     drop(tx);
     assert_eq!(wrong(log).await.unwrap(), 1);
     place.change("DELETE FROM access_index WHERE idx = 3").await;
-    assert!(!is_whole(&mut *place.catalog().read().await.unwrap()).await.unwrap());
+    assert!(!is_whole(&mut place.catalog().read().await.unwrap()).await.unwrap());
     assert_eq!(wrong(log).await.unwrap(), 2);
     place.change("INSERT INTO access_index (idx, kind, actor, at) VALUES (99, 'opened', 'uid:0', 1)").await;
     assert_eq!(wrong(log).await.unwrap(), 3);
@@ -170,7 +170,7 @@ async fn entries_from_before_are_indexed_a_batch_at_a_time_and_new_ones_meanwhil
     place.change("DELETE FROM access_index").await;
     place.change("INSERT INTO access_index (idx, kind, actor, at) VALUES (0, 'wrong', 'wrong', 1)").await;
     place.change("INSERT INTO access_index (idx, kind, actor, at) VALUES (500, 'wrong', 'wrong', 1)").await;
-    assert!(!is_built(&mut *place.catalog().read().await.unwrap()).await.unwrap());
+    assert!(!is_built(&mut place.catalog().read().await.unwrap()).await.unwrap());
     let mut batches = 0;
     while !build_some(log, 4).await.unwrap() {
         batches += 1;
@@ -178,10 +178,10 @@ async fn entries_from_before_are_indexed_a_batch_at_a_time_and_new_ones_meanwhil
         assert!(batches < 20, "it does not end");
     }
     assert!(batches >= 3, "{batches}");
-    assert!(is_built(&mut *place.catalog().read().await.unwrap()).await.unwrap());
+    assert!(is_built(&mut place.catalog().read().await.unwrap()).await.unwrap());
     assert_eq!(wrong(log).await.unwrap(), 0);
     place.record("one", 200, Event::LogRead).await;
     assert_eq!(wrong(log).await.unwrap(), 0, "and stays so");
     rebuild(log).await.unwrap();
-    assert!(!is_built(&mut *place.catalog().read().await.unwrap()).await.unwrap());
+    assert!(!is_built(&mut place.catalog().read().await.unwrap()).await.unwrap());
 }
