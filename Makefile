@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-jvm bindings lint lint-code lint-deps bench fuzz soak release
+.PHONY: help demo test test-jvm test-browser bindings lint lint-code lint-deps bench fuzz soak release
 
 # rustup puts cargo here; a shell that has not read its profile yet does not know.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -12,23 +12,28 @@ TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BENCHES := seal picture loopback memory connections recovery
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: ## The main job before your eyes: a phone, a gateway, a dozen photographs (DEMO_ARGS="--keep DIR")
+demo: ## The main job before your eyes, then the console in your browser until Ctrl-C (DEMO_ARGS="--once", "--keep DIR")
 	@scripts/setup.sh build
 	cargo build --release --locked -p safelight-gateway
 	$(TARGET_DIR)/release/safelight demo $(DEMO_ARGS)
 
 test: ## All tests, and the proof that the core is pure
-	@scripts/setup.sh build test jvm
+	@scripts/setup.sh build test jvm browser
 	scripts/core-purity.sh
 	cargo build --workspace --lib --bins --tests --locked
 	cargo test --workspace --locked
 	scripts/test-jvm.sh --built
+	scripts/test-browser.sh --built
 
 test-jvm: ## Of these, the Android app and the Kotlin bindings on a plain JVM, against a running gateway
 	@scripts/setup.sh build jvm
 	scripts/test-jvm.sh
+
+test-browser: ## Of these, the console in a real browser; screenshots in target/browser-shots
+	@scripts/setup.sh build browser
+	scripts/test-browser.sh
 
 bindings: ## Kotlin, Swift and Python for apps, from the built library, into target/bindings
 	@scripts/setup.sh build

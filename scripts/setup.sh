@@ -9,6 +9,8 @@
 #                                 the units), util-linux (other users and small disks), gdb (its gcore takes
 #                                 what is in an app's memory)
 #   scripts/setup.sh jvm          a JDK and Maven: the Android app's code and the Kotlin bindings run there
+#   scripts/setup.sh browser      Chromium, node and npm, fonts of many scripts; what tests/browser/package-lock.json
+#                                 pins, from npm: the console is tried in a real browser
 #   scripts/setup.sh tools        other programs that remove metadata, for scripts/metadata-tools.sh
 #   scripts/setup.sh lint         the toolchain's clippy and rustfmt
 #
@@ -57,6 +59,30 @@ missing_test() {
 missing_jvm() {
   have javac || echo openjdk-17-jdk-headless
   have mvn || echo maven
+}
+
+missing_browser() {
+  have node || echo nodejs
+  have npm || echo npm
+  [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || echo chromium
+  [ -d /usr/share/fonts/truetype/noto ] || echo fonts-noto-core
+}
+
+# Once for each state of the lock file: node_modules carries a copy of the one that it was made from.
+node_packages() {
+  local folder=tests/browser attempt
+  cmp -s "$folder/package-lock.json" "$folder/node_modules/.made-from" && return 0
+  have npm || return 1
+  say "installing what $folder/package-lock.json pins"
+  for attempt in 1 2 3; do
+    if npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then
+      cp "$folder/package-lock.json" "$folder/node_modules/.made-from"
+      return 0
+    fi
+    say "npm failed (attempt $attempt of 3)"
+    sleep $((attempt * 5))
+  done
+  return 1
 }
 
 missing_tools() {
@@ -113,7 +139,7 @@ want() {
   }
 }
 
-[ $# -gt 0 ] || die "name at least one of: build test jvm tools lint"
+[ $# -gt 0 ] || die "name at least one of: build test jvm browser tools lint"
 for job in "$@"; do
   # Package names hold no spaces, so splitting the list is meant.
   # shellcheck disable=SC2046
@@ -124,8 +150,15 @@ for job in "$@"; do
       ;;
     test) want $(missing_test) ;;
     jvm) want $(missing_jvm) ;;
+    browser)
+      want $(missing_browser)
+      node_packages || {
+        [ -z "${CI:-}" ] || die "tests/browser has no packages. In CI no test may be skipped."
+        say "tests/browser has no packages: its tests will say that they were skipped. To have them: npm ci --prefix tests/browser"
+      }
+      ;;
     tools) require $(missing_tools) ;;
     lint) check_lint ;;
-    *) die "unknown job '$job': build, test, jvm, tools or lint" ;;
+    *) die "unknown job '$job': build, test, jvm, browser, tools or lint" ;;
   esac
 done

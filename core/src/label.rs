@@ -229,28 +229,13 @@ impl Label {
     /// The record number as it is compared and turned into a handle: NFKC, then as `rules` say. Never empty.
     #[must_use]
     pub fn normalised_record_number(&self, rules: &RecordNumberRules) -> Zeroizing<String> {
-        let mut number = Zeroizing::new(self.record_number.nfkc().collect::<String>());
-        if rules.strip_spaces {
-            number = Zeroizing::new(number.chars().filter(|c| !c.is_whitespace()).collect());
-        }
-        if rules.fold_case {
-            // Up and down again folds what has no capital letter of its own, such as a sharp s; folding can leave
-            // marks that NFKC would join.
-            let upper = Zeroizing::new(number.to_uppercase());
-            let lower = Zeroizing::new(upper.to_lowercase());
-            number = Zeroizing::new(lower.nfkc().collect());
-        }
-        if rules.strip_leading_zeros {
-            let kept = number.trim_start_matches('0');
-            number = Zeroizing::new(if kept.is_empty() { "0".to_owned() } else { kept.to_owned() });
-        }
-        number
+        normalised(&self.record_number, rules)
     }
 
     /// Whether `name` and `birth_date` are this patient's, too: case and spaces in a name do not count.
     #[must_use]
     pub fn is_same_person(&self, name: &str, birth_date: &str) -> bool {
-        self.birth_date.as_str() == birth_date && folded_name(&self.name) == folded_name(name)
+        self.birth_date.as_str() == birth_date && folded(&self.name) == folded(name)
     }
 
     fn check(&self) -> Result<(), LabelError> {
@@ -273,7 +258,30 @@ impl fmt::Debug for Label {
     }
 }
 
-fn folded_name(name: &str) -> Zeroizing<String> {
+/// A record number as it is compared and turned into a handle: NFKC, then as `rules` say. Never empty unless it was.
+#[must_use]
+pub fn normalised(record_number: &str, rules: &RecordNumberRules) -> Zeroizing<String> {
+    let mut number = Zeroizing::new(record_number.nfkc().collect::<String>());
+    if rules.strip_spaces {
+        number = Zeroizing::new(number.chars().filter(|c| !c.is_whitespace()).collect());
+    }
+    if rules.fold_case {
+        // Up and down again folds what has no capital letter of its own, such as a sharp s; folding can leave
+        // marks that NFKC would join.
+        let upper = Zeroizing::new(number.to_uppercase());
+        let lower = Zeroizing::new(upper.to_lowercase());
+        number = Zeroizing::new(lower.nfkc().collect());
+    }
+    if rules.strip_leading_zeros {
+        let kept = number.trim_start_matches('0');
+        number = Zeroizing::new(if kept.is_empty() { "0".to_owned() } else { kept.to_owned() });
+    }
+    number
+}
+
+/// A name as it is compared and searched: NFKC, lower case, one space between its words and after the last.
+#[must_use]
+pub fn folded(name: &str) -> Zeroizing<String> {
     let spelled = Zeroizing::new(name.nfkc().flat_map(char::to_lowercase).collect::<String>());
     let mut folded = Zeroizing::new(String::with_capacity(spelled.len()));
     for part in spelled.split_whitespace() {

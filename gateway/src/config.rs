@@ -2,12 +2,15 @@
 //!
 //! Unknown keys are refused, so that a misspelt one is found before it matters.
 
+pub mod alert;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use safelight_core::text::is_one_line;
 use serde::{Deserialize, Serialize};
 
+use self::alert::AlertConfig;
 use crate::owner;
 
 /// Name of the file in the data folder.
@@ -18,6 +21,9 @@ pub const DEFAULT_PORT: u16 = 4433;
 
 /// UDP port for enrolment, unless configured.
 pub const DEFAULT_ENROL_PORT: u16 = 4434;
+
+/// TCP port for the console, unless configured.
+pub const DEFAULT_CONSOLE_PORT: u16 = 8443;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +70,24 @@ pub struct Config {
     pub phone_port: Option<u16>,
     /// Where phones are enrolled while an invitation is open (UDP).
     pub enrol_listen: SocketAddr,
+    /// Where the console is served (TCP, HTTPS). Not at all where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_listen: Option<SocketAddr>,
+    /// A certificate of the clinic's own for the console (PEM, with its chain), in the place of one from the clinic's CA. A relative path is of the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_certificate: Option<PathBuf>,
+    /// Its key (PEM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console_key: Option<PathBuf>,
     /// User id of the clinic process, where the two processes run as two users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clinic_uid: Option<u32>,
     /// How record numbers are compared.
     #[serde(default)]
     pub record_numbers: RecordNumbers,
+    /// What raises an alert, and where it is sent.
+    #[serde(default, skip_serializing_if = "AlertConfig::is_default")]
+    pub alert: AlertConfig,
 }
 
 /// How a record number is normalised before it becomes a handle. Not to be changed once there are patients.
@@ -95,11 +113,15 @@ impl Config {
     pub fn load(folder: &Path) -> Result<Self, ConfigError> {
         let mut config = Self::load_file(folder)?;
         config.overlay(std::env::vars())?;
+        for path in [&mut config.console_certificate, &mut config.console_key].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
         config.check()?;
         Ok(config)
     }
 
-    fn load_file(folder: &Path) -> Result<Self, ConfigError> {
+    /// The file alone: what the environment says is for another gateway.
+    pub(crate) fn load_file(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE_NAME);
         let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => ConfigError::Missing(folder.to_owned()),
@@ -119,6 +141,9 @@ impl Config {
                 "LISTEN" => self.listen = value.parse().map_err(|_| wrong())?,
                 "PHONE_PORT" => self.phone_port = Some(value.parse().map_err(|_| wrong())?),
                 "ENROL_LISTEN" => self.enrol_listen = value.parse().map_err(|_| wrong())?,
+                "CONSOLE_LISTEN" => self.console_listen = Some(value.parse().map_err(|_| wrong())?),
+                "CONSOLE_CERTIFICATE" => self.console_certificate = Some(value.into()),
+                "CONSOLE_KEY" => self.console_key = Some(value.into()),
                 "CLINIC_UID" => self.clinic_uid = Some(value.parse().map_err(|_| wrong())?),
                 "DATA" | "PASSPHRASE_FILE" | "IDENTITY" | "LOG" | "SHARED" => {}
                 _ => return Err(wrong()),
@@ -145,10 +170,18 @@ impl Config {
                 "listen, enrol_listen: a port is expected; `init` chooses one where it is given 0",
             ));
         }
+        if self.console_listen.is_some_and(|listen| listen.port() == 0) {
+            return Err(ConfigError::Value(
+                "console_listen: a port is expected; `init` chooses one where it is given 0",
+            ));
+        }
+        if self.console_certificate.is_some() != self.console_key.is_some() {
+            return Err(ConfigError::Value("console_certificate, console_key: both are expected, or neither"));
+        }
         if self.listen == self.enrol_listen {
             return Err(ConfigError::Value("listen, enrol_listen: two different ports are expected"));
         }
-        Ok(())
+        self.alert.check()
     }
 
     /// Writes the file of `folder`.
@@ -162,6 +195,13 @@ impl Config {
     /// `host:port` of the normal listener, for the key set.
     pub fn addresses(&self) -> Vec<String> {
         with_port(&self.hosts, self.phone_port.unwrap_or(self.listen.port()))
+    }
+
+    /// `https://host:port` of the console, as people are told it. `None` where there is none.
+    pub fn console_address(&self) -> Option<String> {
+        let listen = self.console_listen?;
+        let host = with_port(self.hosts.get(..1).unwrap_or_default(), listen.port()).pop()?;
+        Some(format!("https://{}", host.strip_suffix(":443").unwrap_or(&host)))
     }
 
     /// `host:port` of the enrolment listener, for invitations.
@@ -238,8 +278,12 @@ mod tests {
             listen: "0.0.0.0:4433".parse().unwrap(),
             phone_port: None,
             enrol_listen: "0.0.0.0:4434".parse().unwrap(),
+            console_listen: Some("0.0.0.0:8443".parse().unwrap()),
+            console_certificate: None,
+            console_key: None,
             clinic_uid: None,
             record_numbers: RecordNumbers::default(),
+            alert: AlertConfig::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use rustix::fs::OFlags;
 use safelight_core::device_key::SoftwareKey;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::owner;
@@ -165,6 +166,13 @@ pub fn certificate_pem(der: &[u8]) -> String {
     let body = data_encoding::BASE64.encode(der);
     let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+/// SHA-256 of a certificate as browsers show it: `AB:CD:...`.
+pub fn fingerprint(der: &[u8]) -> String {
+    let hex = data_encoding::HEXUPPER.encode(&Sha256::digest(der));
+    let pairs = (0..hex.len()).step_by(2).filter_map(|at| hex.get(at..at.saturating_add(2)));
+    pairs.collect::<Vec<_>>().join(":")
 }
 
 /// The certificates in a PEM file (DER each).

@@ -4,11 +4,13 @@
 //! `ingest` cannot name `vault`, `clinic` or `enrol::ca`; a test reads the imports and holds the house to it.
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod background;
 pub mod cli;
 pub mod clinic;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod enrol;
 pub mod ingest;
@@ -16,6 +18,7 @@ pub mod inspector;
 pub mod keyfile;
 pub mod link;
 pub mod log;
+pub mod network;
 pub mod owner;
 pub mod phone;
 pub mod setup;

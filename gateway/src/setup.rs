@@ -6,7 +6,7 @@
 mod separation;
 
 use std::fs::File;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::clinic::access::{AccessError, AccessLog, Actor, Event};
 use crate::clinic::keys as clinic_keys;
 use crate::clinic::{HEADERS_FILE, schema};
+use crate::config::alert::AlertConfig;
 use crate::config::{Config, ConfigError, Layout, RecordNumbers};
 use crate::enrol::ca::{Ca, CaError};
 use crate::enrol::issue::IssueError;
@@ -53,6 +54,8 @@ pub struct Plan<'a> {
     pub listen: SocketAddr,
     /// Where phones are enrolled. Likewise.
     pub enrol_listen: SocketAddr,
+    /// Where the console is served, if it is. Likewise.
+    pub console_listen: Option<SocketAddr>,
     /// Protects the vault key on the disk.
     pub passphrase: &'a Passphrase,
     /// log2 of the work that trying a passphrase costs.
@@ -225,11 +228,20 @@ fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
         hosts: plan.hosts.clone(),
         listen: plan.listen,
         enrol_listen: plan.enrol_listen,
+        console_listen: plan.console_listen,
+        console_certificate: None,
+        console_key: None,
         clinic_uid: plan.separation.map(|users| users.clinic),
         record_numbers: RecordNumbers::default(),
+        alert: AlertConfig::default(),
     };
     // Both are held until both are known, so that they differ.
     let _held = [choose_port(&mut config.listen)?, choose_port(&mut config.enrol_listen)?];
+    if let Some(listen) = config.console_listen.as_mut().filter(|listen| listen.port() == 0) {
+        let failed = |source| SetupError::Port { address: *listen, source };
+        let port = TcpListener::bind(*listen).and_then(|socket| socket.local_addr()).map_err(failed)?.port();
+        listen.set_port(port);
+    }
     config.check()?;
     Ok(config)
 }

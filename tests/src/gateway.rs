@@ -78,7 +78,8 @@ impl Gateway {
             .expect("a private file");
         let mut gateway = Self { said_by_init: Value::Null, port: 0, service: None, folder };
         let args = ["init", "--data", "D", "--passphrase-file", "P", "--recovery-out", "R", "--host", "127.0.0.1"];
-        let any_port = ["--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--json"];
+        let any_port =
+            ["--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0", "--json"];
         gateway.said_by_init = gateway.run(&[&args[..], &any_port[..], more].concat()).ok().json();
         gateway.port = port(&gateway.said_by_init, "port");
         gateway

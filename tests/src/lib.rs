@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 #![forbid(unsafe_code)]
 
+pub mod browser;
 pub mod fuzzed;
 pub mod gateway;
 pub mod memory;
@@ -8,6 +9,7 @@ pub mod pictures;
 pub mod power_cut;
 pub mod shared;
 pub mod source;
+pub mod staff;
 pub mod strace;
 pub mod tools;
 pub mod traces;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use safelight_tests::source::{files_with_extension, kotlin_test_names, test_names};
+use safelight_tests::source::{files_with_extension, javascript_test_names, kotlin_test_names, test_names};
 
 /// The catalogue: how many cases each of its chapters has.
 const CHAPTERS: [(char, usize); 8] =
@@ -69,6 +69,7 @@ fn tests_by_id() -> BTreeMap<String, BTreeSet<String>> {
     };
     add("rs", &["core", "gateway", "mobile-bindings", "tests"], test_names);
     add("kt", &["android-demo"], kotlin_test_names);
+    add("mjs", &["tests/browser"], javascript_test_names);
     found
 }
 

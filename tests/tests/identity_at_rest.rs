@@ -18,6 +18,7 @@ use safelight_tests::gateway::program::{child_of, command, finish, safelight, si
 use safelight_tests::gateway::separated::is_root;
 use safelight_tests::gateway::{Gateway, PATIENCE, array, files, text};
 use safelight_tests::memory::Memory;
+use safelight_tests::staff::first_admin;
 use safelight_tests::traces::{finds_what_is_planted, not_in};
 
 /// The day's patients. The first has a number that every rule of normalisation changes.
@@ -60,6 +61,37 @@ fn patients() -> Search {
     search
 }
 
+/// People look for patients by name and number, look at them, and write their names into reasons.
+fn console_day(gateway: &Gateway, picture: &str) {
+    let mut admin = first_admin(gateway);
+    let mut author = admin.adds(gateway, "clinician1", "Carla Clinician", "clinician");
+    let mut other = admin.adds(gateway, "clinician2", "Otto Other", "clinician");
+    let mut officer = admin.adds(gateway, "officer", "Petra Privacy", "privacy-officer");
+    let found = until("the names are read", PATIENCE, || {
+        let found = author.posts("/patients/found", &[("query", "Quittländer, Zoë")]).text();
+        found.contains("Quittländer, Zoëlina").then_some(found)
+    });
+    let patient = found.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a patient").to_owned();
+    for query in ["00 mrn-77812-04", "KIS-9036512", "1961-02-03", "Pfannenstiel Aurelio"] {
+        assert_eq!(author.posts("/patients", &[("query", query)]).status, 200);
+    }
+    for page in [patient.as_str(), &format!("/pictures/{picture}")] {
+        assert!(author.browser.get(page).text().contains("Quittländer, Zoëlina"), "{page}");
+    }
+    let reason = "Zoëlina Quittländer, 1961-02-03, bleeds and 00 mrn-77812-04 is hers";
+    let form = [("number", "00 mrn-77812-04"), ("issuer", "clinic"), ("reason", "acute"), ("words", reason)];
+    assert!(other.posts("/emergency", &form).text().contains("Quittländer, Zoëlina"));
+    assert!(officer.browser.get("/emergencies").text().contains("bleeds and"));
+    assert_eq!(officer.browser.get("/log").status, 200);
+    // What does not lead anywhere is written nowhere either.
+    author.browser.get("/patients?query=Quittl%C3%A4nder,+Zo%C3%ABlina");
+    author.browser.get("/Pfannenstiel,%20Aurelio");
+    author.browser.submit(
+        "/login",
+        &[("name", "Pfannenstiel, Aurelio"), ("password", "Quittländer, Zoëlina"), ("code", "KIS-9036512")],
+    );
+}
+
 /// What one of coreutils' programs makes of a text.
 fn digest(program: &str, text: &str) -> Vec<u8> {
     let said = finish(command(program, &[]), text.as_bytes()).ok().text();
@@ -93,6 +125,7 @@ fn d16_no_identity_in_files_logs_answers_or_the_memory_of_ingest() {
     gateway.open(text(&pictures[0], "id"));
     let listed = array(gateway.run(&["vault", "list", "--data", "D", "--passphrase-file", "P", "--json"]).ok().json());
     assert!(listed.iter().any(|row| text(row, "name") == "Quittländer, Zoëlina"), "the day has happened: {listed:?}");
+    console_day(&gateway, text(&pictures[0], "id"));
     gateway.run(&["device", "revoke", &phone.device, "--data", "D"]).ok();
     finish(command(safelight(), &phone.send_args(&[&photo])), LABELS[0].as_bytes()).exits(6);
 

@@ -6,8 +6,10 @@ use super::outcome::CliError;
 use super::passphrase::{self, PassphraseArgs};
 use super::stop::StopSignals;
 use super::{DataArgs, harden, panics};
+use crate::alert;
 use crate::clinic;
 use crate::clock::Clock;
+use crate::console;
 use crate::vault::Passphrase;
 
 /// Flags.
@@ -41,9 +43,18 @@ pub(super) async fn run(args: ClinicArgs) -> Result<(), CliError> {
         }
     };
     let passphrase = passphrase(&args)?;
-    clinic::run(&args.data.layout(), &config, Clock::system(), passphrase, until, || {
-        tracing::info!("linked to ingest");
-    })
+    let (beside, layout) = (config.clone(), args.data.layout());
+    clinic::run(
+        &args.data.layout(),
+        &config,
+        Clock::system(),
+        passphrase,
+        until,
+        || tracing::info!("linked to ingest"),
+        |desk| async move {
+            tokio::join!(console::run(desk.clone(), beside.clone()), alert::run(desk, beside, layout));
+        },
+    )
     .await?;
     panics::verdict()
 }

@@ -10,14 +10,17 @@ mod secrets;
 mod stores;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::{self, PassphraseArgs};
-use super::{DataArgs, NOT_YET, health};
+use super::{DataArgs, NOT_YET, health, time};
+use crate::clock::Clock;
 use crate::config::{Config, Layout};
+use crate::console;
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -99,10 +102,36 @@ async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) 
     }
     findings.push(running(status.as_ref()));
     findings.push(hosts(config));
+    findings.extend(certificate(config));
     let secret = passphrase.passphrase_file.as_deref().map(passphrase::from_file);
     findings.extend(stores::examine(layout, config, status.is_some(), secret).await);
     findings.push(Finding::warn("patients", NOT_YET, "Try it with test pictures only."));
     findings
+}
+
+/// A certificate that has less than this left is said to end soon.
+const ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// The console's, where the clinic brings one; the clinic CA's renews itself.
+fn certificate(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "console-certificate";
+    let now = Clock::system().now();
+    match console::check_certificate(config, now) {
+        Ok(None) => None,
+        Ok(Some(until)) if until < now.plus(ENDS_SOON) => Some(Finding::warn(
+            CHECK,
+            format!("The console's own certificate ends at {}.", time::human(until)),
+            "Put a new one into the same files: the console takes it up by itself.",
+        )),
+        Ok(Some(until)) => {
+            Some(Finding::ok(CHECK, format!("The console's own certificate holds until {}.", time::human(until))))
+        }
+        Err(error) => Some(Finding::fail(
+            CHECK,
+            format!("The console's own certificate cannot be used: {error}."),
+            "Correct console_certificate and console_key in config.toml, or take both lines out: the clinic's CA certifies the console then.",
+        )),
+    }
 }
 
 fn running(status: Option<&crate::link::IngestStatus>) -> Finding {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::outcome::{CliError, Exit, Output};
 use super::{DataArgs, NOT_YET, passphrase};
 use crate::clock::Clock;
-use crate::config::{DEFAULT_ENROL_PORT, DEFAULT_PORT};
+use crate::config::{DEFAULT_CONSOLE_PORT, DEFAULT_ENROL_PORT, DEFAULT_PORT};
 use crate::setup::{self, Made, Plan, Separation, SetupError};
 use crate::vault;
 
@@ -35,6 +35,9 @@ pub(super) struct InitArgs {
     /// Where to enrol phones (UDP) while an invitation is open; port 0 likewise
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from(([0, 0, 0, 0], DEFAULT_ENROL_PORT)))]
     enrol_listen: SocketAddr,
+    /// Where to serve the console (HTTPS) to staff; port 0 likewise
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = SocketAddr::from(([0, 0, 0, 0], DEFAULT_CONSOLE_PORT)))]
+    console_listen: SocketAddr,
     /// The clinic's name, as phones show it
     #[arg(long, value_name = "NAME", default_value = "Clinic")]
     clinic_name: String,
@@ -60,6 +63,7 @@ struct Initialised {
     hosts: Vec<String>,
     port: u16,
     enrol_port: u16,
+    console_port: u16,
     warnings: Vec<String>,
 }
 
@@ -80,6 +84,7 @@ pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> 
         hosts,
         listen: args.listen,
         enrol_listen: args.enrol_listen,
+        console_listen: Some(args.console_listen),
         passphrase: &passphrase,
         passphrase_work: vault::DEFAULT_LOG_N,
         recovery_out: &args.recovery_out,
@@ -103,6 +108,7 @@ pub(super) async fn run(args: InitArgs, output: Output) -> Result<(), CliError> 
         hosts: made.config.hosts.clone(),
         port: made.config.listen.port(),
         enrol_port: made.config.enrol_listen.port(),
+        console_port: made.config.console_listen.map_or(0, |listen| listen.port()),
         warnings,
     };
     output.print(&initialised, |initialised| shown(initialised, &made, args.passphrase_file.as_deref()))
@@ -142,6 +148,14 @@ fn shown(initialised: &Initialised, made: &Made, passphrase_file: Option<&Path>)
         ("recovery", initialised.recovery_recipient.clone()),
         ("phones", format!("UDP port {} of {}", initialised.port, initialised.hosts.join(", "))),
         ("enrolment", format!("UDP port {}, open while an invitation is", initialised.enrol_port)),
+        (
+            "console",
+            format!(
+                "https://{}:{}",
+                initialised.hosts.first().map_or("localhost", String::as_str),
+                initialised.console_port
+            ),
+        ),
         ("recovery kit", initialised.recovery_kit.display().to_string()),
     ];
     for (name, value) in rows {

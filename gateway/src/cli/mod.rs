@@ -1,10 +1,12 @@
 //! The command line: one file a command, thin over the rooms.
 
+mod alert;
 mod audit;
 mod ca;
 mod clinic;
 mod clock;
 mod config;
+mod console;
 mod device;
 mod doctor;
 pub mod duration;
@@ -89,6 +91,12 @@ enum Command {
     /// The key that signs receipts, and its successor
     #[command(subcommand)]
     ReceiptKey(receipt_key::ReceiptKeyCommand),
+    /// The console's first admin
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
+    /// Whether alerts reach those whom they are for
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Look for what is wrong or unwise, and say what to do
     Doctor(doctor::DoctorArgs),
     /// The configuration
@@ -105,8 +113,9 @@ impl Command {
         match self {
             Self::Init(_) | Self::Serve(_) | Self::Ingest(_) | Self::Clinic(_) => true,
             Self::Device(_) | Self::Vault(_) | Self::Audit(_) | Self::Doctor(_) | Self::Phone(_) => true,
-            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) => true,
-            Self::Demo(_) | Self::Health(_) | Self::Config(_) | Self::Inspect => false,
+            Self::Clock(_) | Self::Ca(_) | Self::ReceiptKey(_) | Self::Console(_) | Self::Alert(_) => true,
+            Self::Demo(_) => true,
+            Self::Health(_) | Self::Config(_) | Self::Inspect => false,
         }
     }
 }
@@ -244,6 +253,8 @@ async fn run(command: Command, output: Output) -> Result<(), CliError> {
         Command::Clock(command) => clock::run(command, output).await,
         Command::Ca(command) => ca::run(command, output).await,
         Command::ReceiptKey(command) => receipt_key::run(command, output).await,
+        Command::Console(command) => console::run(command, output).await,
+        Command::Alert(command) => alert::run(command, output).await,
         Command::Doctor(args) => doctor::run(args, output).await,
         Command::Config(command) => config::run(command, output),
         Command::Inspect => Ok(()),
@@ -284,6 +295,7 @@ mod tests {
             "safelight audit verify --data D --against checkpoint.txt --json",
             "safelight audit export --data D --log intake",
             "safelight audit checkpoint --data D",
+            "safelight alert test --data D --json",
             "safelight doctor --data D --json",
             "safelight config check --data D",
             "safelight ingest --data D",

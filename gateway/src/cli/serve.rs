@@ -13,10 +13,12 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::console::first_code;
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::PassphraseArgs;
 use super::stop::StopSignals;
 use super::{DataArgs, NOT_YET, health};
+use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::owner;
 use crate::vault::{self, Passphrase};
@@ -70,7 +72,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
     // the thread that starts them.
     let both = async { tokio::join!(ingest.supervise(&stop), clinic.supervise(&stop)) };
     let announced = async {
-        announce(&layout, &config, output).await?;
+        announce(&layout, &config, &args.data, output).await?;
         std::future::pending::<Result<(), CliError>>().await
     };
     let signalled = async {
@@ -92,7 +94,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> Result<(), CliError>
 }
 
 /// Says what is reachable where, once it is.
-async fn announce(layout: &Layout, config: &Config, output: Output) -> Result<(), CliError> {
+async fn announce(layout: &Layout, config: &Config, data: &DataArgs, output: Output) -> Result<(), CliError> {
     let mut served = false;
     loop {
         if let Ok(status) = health::ask(layout).await {
@@ -108,6 +110,13 @@ async fn announce(layout: &Layout, config: &Config, output: Output) -> Result<()
             if health::is_linked(&status) {
                 let vault = if status.unlocked { "unlocked" } else { "locked: pictures are taken in and wait" };
                 output.say(&format!("The clinic process is linked; the vault is {vault}."))?;
+                if let Some(address) = config.console_address() {
+                    output.say(&format!("The console is at {address}"))?;
+                    let clinic = data.clinic(&Clock::system()).await?;
+                    if let Some(code) = first_code(&clinic, config, clinic.now()).await? {
+                        output.say(&code.shown())?;
+                    }
+                }
                 return output.say(&format!("{NOT_YET}\nStop with Ctrl-C."));
             }
         }

@@ -5,8 +5,10 @@ use safelight_core::ids::{CaptureId, DeviceId, InvitationId, UnixMillis};
 use safelight_core::log::entry::{Entry, EntryError, Field};
 use safelight_core::manifest::OperatorId;
 
+use super::access_index;
+use super::people::Role;
 use crate::log::{LogError, MerkleLog};
-use crate::store::catalog::WriteTx;
+use crate::store::catalog::{CatalogError, WriteTx};
 
 /// Why something could not be put on record: then it must not happen either.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum AccessError {
     /// The entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// What finds it again.
+    #[error(transparent)]
+    Index(#[from] CatalogError),
 }
 
 /// Who did it.
@@ -28,6 +33,8 @@ pub enum Actor {
     Shell(u32),
     /// A device, through its signature.
     Device(DeviceId),
+    /// Somebody who is logged in to the console.
+    Person(OperatorId),
 }
 
 impl Actor {
@@ -41,6 +48,7 @@ impl Actor {
             Self::Gateway => "gateway".to_owned(),
             Self::Shell(uid) => format!("uid:{uid}"),
             Self::Device(id) => format!("device:{id}"),
+            Self::Person(id) => format!("person:{}", id.as_str()),
         }
     }
 }
@@ -131,11 +139,109 @@ pub enum Event<'a> {
     RewrapBegun(u64),
     /// So many headers were.
     Rewrapped(u64, u64),
+    /// The vault was locked while the process ran.
+    VaultLocked,
+    /// The console got a TLS certificate.
+    ConsoleCertified([u8; 16]),
+    /// The console's first run made its first admin.
+    FirstAdmin(&'a OperatorId),
+    /// A person was added.
+    PersonAdded(&'a OperatorId),
+    /// A code was made with which a person sets password and authenticator.
+    JoinCodeMade(&'a OperatorId),
+    /// A person has a role from here on.
+    RoleGranted(&'a OperatorId, Role),
+    /// And not any more.
+    RoleWithdrawn(&'a OperatorId, Role),
+    /// A person may not log in any more.
+    PersonDisabled(&'a OperatorId),
+    /// And may again.
+    PersonEnabled(&'a OperatorId),
+    /// A person has set password and authenticator.
+    CredentialsSet(&'a OperatorId),
+    /// A person logged in, in this way.
+    LoggedIn(&'a str),
+    /// Somebody gave a wrong password or code for a person that there is, under this code: at most one a minute of each person.
+    LogInFailed(&'a OperatorId, &'a str),
+    /// A person logged out, or a session was ended.
+    LoggedOut,
+    /// Names of patients were searched for: so many were shown.
+    Searched(u64),
+    /// A patient's page is about to be shown.
+    PatientViewed([u8; 32]),
+    /// A picture is about to be shown.
+    PictureViewed(CaptureId, [u8; 32]),
+    /// Somebody has emergency access to a patient, for this reason.
+    EmergencyBegun([u8; 16], [u8; 32], &'a str),
+    /// Somebody asked for emergency access to a number that nobody has.
+    EmergencyMissed,
+    /// The privacy officer has looked at an emergency access, and found this.
+    EmergencyReviewed([u8; 16], &'a str),
+    /// The log is about to be read.
+    LogRead,
+    /// Why a person holds a further role beside those that they have (sealed).
+    FurtherRole(&'a OperatorId, Role, &'a [u8]),
+    /// Everything that a person was logged in to was ended by somebody else.
+    SessionsEnded(&'a OperatorId),
+    /// A person has another name on screens.
+    PersonRenamed(&'a OperatorId),
+    /// An admin has looked at what a person may do, and left it so.
+    AccessConfirmed(&'a OperatorId),
+    /// A device has another name.
+    DeviceRenamed(DeviceId),
+    /// Somebody says that their own device is lost: it may not send any more.
+    DeviceLost(DeviceId),
+    /// Something was asked for that this person may not have, under this code, and how often since the last such entry: at most one a minute of each
+    /// person and code.
+    Denied(&'a str, u64),
+    /// The whole log is about to be verified.
+    LogVerified,
+    /// A report is about to be made of everybody who saw this patient.
+    PatientReported([u8; 32]),
+    /// A report is about to be made of all that this person saw.
+    PersonReported(&'a OperatorId),
+    /// The recovery kit has opened a sample that was sealed to the recovery key in force.
+    RecoveryKitTested,
+    /// What was given as the recovery kit did not, under this code.
+    RecoveryKitRefused(&'a str),
+    /// The console's first run is done.
+    FirstRunFinished,
+    /// An alert of this name was raised, under this code.
+    AlertRaised([u8; 16], &'a str),
+    /// A person sees to an alert.
+    AlertTaken([u8; 16]),
+    /// And is done with it.
+    AlertClosed([u8; 16]),
+    /// A picture is shown to nobody from here on, since somebody says this of it.
+    PictureReported([u8; 16], CaptureId, &'a str),
+    /// A reported picture was right, and is shown again.
+    PictureRestored([u8; 16], CaptureId),
+    /// A reported picture is the second patient's and not the first's.
+    PictureMoved([u8; 16], CaptureId, [u8; 32], [u8; 32]),
+    /// A reported picture stays unseen for good.
+    PictureWithdrawn([u8; 16], CaptureId),
+    /// Somebody wanted to give a picture to a number that nobody has.
+    CorrectionMissed,
+    /// The list of reported pictures is about to be read.
+    CorrectionsRead,
+    /// A person is on a patient's care team no more.
+    CareEnded([u8; 32], &'a OperatorId),
+    /// A picture is about to leave the console with a mark of who took it out, for this reason (sealed).
+    PictureDownloaded(CaptureId, [u8; 32], &'a str, &'a [u8]),
+    /// A person may download pictures from here on.
+    DownloadGranted(&'a OperatorId),
+    /// And not any more.
+    DownloadWithdrawn(&'a OperatorId),
+    /// A person was put on a patient's care team, until this time (0 for good), and whether the privacy officer is asked about it.
+    CareAdded([u8; 32], &'a OperatorId, u64, bool),
+    /// The privacy officer finds that they may stay.
+    CareConfirmed([u8; 32], &'a OperatorId),
 }
 
 impl Event<'_> {
     fn entry(&self, actor: &Actor, at: UnixMillis) -> Result<Entry, EntryError> {
         let id = |bytes: &[u8]| Field::Bytes(bytes.to_vec());
+        let code = |text: &str| Field::Code(text.to_owned());
         let (kind, mut fields) = match self {
             Self::Initialised => ("initialised", vec![]),
             Self::Invited(invitation, person) => {
@@ -195,6 +301,65 @@ impl Event<'_> {
             }
             Self::RewrapBegun(epoch) => ("rewrap-begun", vec![Field::Number(*epoch)]),
             Self::Rewrapped(epoch, headers) => ("rewrapped", vec![Field::Number(*epoch), Field::Number(*headers)]),
+            Self::VaultLocked => ("vault-locked", vec![]),
+            Self::ConsoleCertified(serial) => ("console-certified", vec![id(serial)]),
+            Self::FirstAdmin(person) => ("first-admin", vec![code(person.as_str())]),
+            Self::PersonAdded(person) => ("person-added", vec![code(person.as_str())]),
+            Self::JoinCodeMade(person) => ("join-code-made", vec![code(person.as_str())]),
+            Self::RoleGranted(person, role) => ("role-granted", vec![code(person.as_str()), code(role.name())]),
+            Self::RoleWithdrawn(person, role) => ("role-withdrawn", vec![code(person.as_str()), code(role.name())]),
+            Self::PersonDisabled(person) => ("person-disabled", vec![code(person.as_str())]),
+            Self::PersonEnabled(person) => ("person-enabled", vec![code(person.as_str())]),
+            Self::CredentialsSet(person) => ("credentials-set", vec![code(person.as_str())]),
+            Self::LoggedIn(how) => ("logged-in", vec![code(how)]),
+            Self::LogInFailed(person, why) => ("log-in-failed", vec![code(person.as_str()), code(why)]),
+            Self::LoggedOut => ("logged-out", vec![]),
+            Self::Searched(count) => ("searched", vec![Field::Number(*count)]),
+            Self::PatientViewed(patient) => ("patient-viewed", vec![id(patient)]),
+            Self::PictureViewed(capture, patient) => ("picture-viewed", vec![id(capture.as_bytes()), id(patient)]),
+            Self::EmergencyBegun(one, patient, reason) => ("emergency-begun", vec![id(one), id(patient), code(reason)]),
+            Self::EmergencyMissed => ("emergency-missed", vec![]),
+            Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
+            Self::LogRead => ("log-read", vec![]),
+            Self::FurtherRole(person, role, reason) => {
+                ("further-role", vec![code(person.as_str()), code(role.name()), id(reason)])
+            }
+            Self::SessionsEnded(person) => ("sessions-ended", vec![code(person.as_str())]),
+            Self::PersonRenamed(person) => ("person-renamed", vec![code(person.as_str())]),
+            Self::AccessConfirmed(person) => ("access-confirmed", vec![code(person.as_str())]),
+            Self::DeviceRenamed(device) => ("device-renamed", vec![id(device.as_bytes())]),
+            Self::DeviceLost(device) => ("device-lost", vec![id(device.as_bytes())]),
+            Self::Denied(what, unrecorded) => ("denied", vec![code(what), Field::Number(*unrecorded)]),
+            Self::LogVerified => ("log-verified", vec![]),
+            Self::PatientReported(patient) => ("patient-reported", vec![id(patient)]),
+            Self::PersonReported(person) => ("person-reported", vec![code(person.as_str())]),
+            Self::RecoveryKitTested => ("recovery-kit-tested", vec![]),
+            Self::RecoveryKitRefused(why) => ("recovery-kit-refused", vec![code(why)]),
+            Self::FirstRunFinished => ("first-run-finished", vec![]),
+            Self::AlertRaised(one, about) => ("alert-raised", vec![id(one), code(about)]),
+            Self::AlertTaken(one) => ("alert-taken", vec![id(one)]),
+            Self::AlertClosed(one) => ("alert-closed", vec![id(one)]),
+            Self::PictureReported(one, capture, kind) => {
+                ("picture-reported", vec![id(one), id(capture.as_bytes()), code(kind)])
+            }
+            Self::PictureRestored(one, capture) => ("picture-restored", vec![id(one), id(capture.as_bytes())]),
+            Self::PictureMoved(one, capture, from, to) => {
+                ("picture-moved", vec![id(one), id(capture.as_bytes()), id(from), id(to)])
+            }
+            Self::PictureWithdrawn(one, capture) => ("picture-withdrawn", vec![id(one), id(capture.as_bytes())]),
+            Self::CorrectionMissed => ("correction-missed", vec![]),
+            Self::CorrectionsRead => ("corrections-read", vec![]),
+            Self::CareEnded(patient, person) => ("care-ended", vec![id(patient), code(person.as_str())]),
+            Self::PictureDownloaded(capture, patient, reason, words) => {
+                ("picture-downloaded", vec![id(capture.as_bytes()), id(patient), code(reason), id(words)])
+            }
+            Self::DownloadGranted(person) => ("download-granted", vec![code(person.as_str())]),
+            Self::DownloadWithdrawn(person) => ("download-withdrawn", vec![code(person.as_str())]),
+            Self::CareAdded(patient, person, until, asks) => {
+                let asks = if *asks { "asks" } else { "sure" };
+                ("care-added", vec![id(patient), code(person.as_str()), Field::Number(*until), code(asks)])
+            }
+            Self::CareConfirmed(patient, person) => ("care-confirmed", vec![id(patient), code(person.as_str())]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));
@@ -226,7 +391,7 @@ impl AccessLog {
     }
 
     /// Puts events on record in the caller's transaction: with it they happen, or neither does.
-    /// The checkpoint is signed in the same transaction.
+    /// The checkpoint is signed in the same transaction, and what the entries name is indexed there.
     pub async fn record(
         &self,
         tx: &mut WriteTx,
@@ -236,9 +401,13 @@ impl AccessLog {
     ) -> Result<(), AccessError> {
         let mut entries = Vec::with_capacity(events.len());
         for event in events {
-            entries.push(event.entry(actor, at)?.to_bytes());
+            entries.push(event.entry(actor, at)?);
         }
-        self.log.append(tx, &entries).await?;
+        let bytes: Vec<_> = entries.iter().map(Entry::to_bytes).collect();
+        let indices = self.log.append(tx, &bytes).await?;
+        for (index, entry) in indices.zip(&entries) {
+            access_index::insert(tx, index, entry).await?;
+        }
         self.log.sign(tx, &self.key, at).await?;
         Ok(())
     }

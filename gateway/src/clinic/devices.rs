@@ -114,6 +114,54 @@ pub async fn list(catalog: &Catalog) -> Result<Vec<Device>, ClinicError> {
     rows.iter().map(device_of).collect()
 }
 
+/// Those of a person, newest first.
+pub async fn of_person(catalog: &Catalog, person: &OperatorId) -> Result<Vec<Device>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!("{DEVICE_COLUMNS} WHERE person = $1 ORDER BY created_at DESC, id");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).fetch_all(&mut *tx).await?;
+    rows.iter().map(device_of).collect()
+}
+
+/// What is known of a device beside what it enrolled with.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// When ingest stored its newest picture.
+    pub last_picture_at: Option<UnixMillis>,
+    /// The last moment of its newest certificate.
+    pub certified_until: Option<UnixMillis>,
+}
+
+/// What is known of each device.
+pub async fn seen(catalog: &Catalog) -> Result<Vec<(DeviceId, Seen)>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let rows = sqlx::query(
+        "SELECT device.id,
+             (SELECT stored_at FROM picture WHERE picture.device = device.id ORDER BY sequence DESC LIMIT 1),
+             (SELECT not_after FROM certificate WHERE certificate.device = device.id ORDER BY number DESC LIMIT 1)
+         FROM device",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let seen = |row: &AnyRow| {
+        Ok((
+            id_of(row, 0)?,
+            Seen { last_picture_at: optional_millis(row, 1)?, certified_until: optional_millis(row, 2)? },
+        ))
+    };
+    rows.iter().map(seen).collect()
+}
+
+/// Gives a device another name. Says whether it had another one.
+pub async fn rename(tx: &mut WriteTx, id: DeviceId, name: &str) -> Result<bool, ClinicError> {
+    let done = sqlx::query("UPDATE device SET name = $1 WHERE id = $2 AND name <> $3")
+        .bind(name.to_owned())
+        .bind(id.as_bytes().to_vec())
+        .bind(name.to_owned())
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// One device.
 pub async fn find(catalog: &Catalog, id: DeviceId) -> Result<Option<Device>, ClinicError> {
     find_in(&mut *catalog.read().await?, id).await

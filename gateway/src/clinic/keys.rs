@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use safelight_core::device_key::SoftwareKey;
 use safelight_core::ids::{ClinicId, UnixMillis};
 use safelight_core::keyset::{KeyCertificate, KeySet, MAX_OVERLAPS, Overlap, SignedKeySet, VerifiedKeySet, root_key};
-use safelight_core::label::{Label, RecordNumberRules};
+use safelight_core::label::{Label, RecordNumberRules, normalised};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -182,16 +182,21 @@ impl HandleKey {
 
     /// HMAC-SHA-256 of issuer and normalised record number, each with its length before it, so that no two pairs are one.
     pub fn of(&self, label: &Label, rules: &RecordNumbers) -> Handle {
+        self.of_number(&label.issuer, &label.record_number, rules)
+    }
+
+    /// The same of what somebody has typed.
+    pub fn of_number(&self, issuer: &str, record_number: &str, rules: &RecordNumbers) -> Handle {
         let rules = RecordNumberRules {
             fold_case: rules.fold_case,
             strip_spaces: rules.strip_spaces,
             strip_leading_zeros: rules.strip_leading_zeros,
         };
-        let number = Zeroizing::new(label.normalised_record_number(&rules));
+        let number = normalised(record_number, &rules);
         // HMAC takes keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.0) else { return [0; 32] };
         mac.update(b"safelight/handle/1");
-        for part in [label.issuer.as_bytes(), number.as_bytes()] {
+        for part in [issuer.as_bytes(), number.as_bytes()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }

@@ -9,23 +9,39 @@
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
 //! | `revocations` | what had come from a device when its revocation came into force |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
-//! | `invitations` | what brings devices, and how often it was tried |
+//! | [`inviting`], `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
 //! | `rollover` | from one CA to the next |
 //! | [`receipt_key`] | from one receipt key to the next |
 //! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
-//! | [`devices`], [`pictures`], [`access`], [`schema`] | the catalog |
+//! | [`devices`], [`pictures`], [`people`], [`care`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
+//! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
+//! | [`access_index`] | where in the access log a patient, a picture, a person is named |
+//! | [`directory`] | patients' names in memory, while the vault is unlocked |
+//! | [`desk`] | what the console may ask of the running process |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
 
 pub mod access;
+pub mod access_index;
+pub mod care;
+pub mod corrections;
+pub mod credentials;
+pub mod desk;
 pub mod devices;
+pub mod directory;
+pub mod downloads;
+pub mod emergency;
 mod enrolments;
+pub mod first_run;
 mod flags;
 pub mod identity;
 pub mod invitations;
+pub mod inviting;
+pub mod joining;
 pub mod keys;
+pub mod people;
 pub mod pictures;
 mod pull;
 mod push;
@@ -39,7 +55,8 @@ pub mod rollover;
 pub mod rotation;
 pub mod schema;
 pub mod sealed;
-mod settings;
+pub mod sessions;
+pub(crate) mod settings;
 pub mod timekeeping;
 pub mod verify;
 pub mod witness;
@@ -48,12 +65,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use getrandom::SysRng;
+use safelight_core::device_key::PublicKey;
 use safelight_core::ids::{ClinicId, UnixMillis};
+use safelight_core::invitation::InvitationError;
 use safelight_core::keyset::{KeySet, KeySetError, VerifiedKeySet};
 use safelight_core::seal::{HeaderError as SealedHeaderError, OpenError};
 use tokio::sync::{Notify, watch};
 
 use self::access::{AccessError, AccessLog, Actor, Event};
+use self::desk::Desk;
+use self::directory::Directory;
 use self::keys::{ClinicKeys, ClinicKeysError, next_key_set_for};
 use self::rollover::OtherCas;
 use crate::background::Background;
@@ -61,7 +83,7 @@ use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout, RecordNumbers};
 use crate::enrol::ca::{Ca, CaError};
-use crate::enrol::issue::{Dating, IssueError};
+use crate::enrol::issue::{Dating, IssueError, IssuedCertificate};
 use crate::inspector::Inspector;
 use crate::link::LinkError;
 use crate::log::{LogError, MerkleLog};
@@ -106,6 +128,9 @@ pub enum ClinicError {
     /// The key set.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
+    /// An invitation cannot be written.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// The vault.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
@@ -261,6 +286,19 @@ impl Clinic {
         Dating { since: self.guard.look().mark, now }
     }
 
+    /// The clinic process's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A TLS certificate for the console, for these names and addresses.
+    ///
+    /// # Errors
+    /// [`ClinicError::Issue`].
+    pub fn issue_console(&self, key: &PublicKey, hosts: &[String]) -> Result<IssuedCertificate, ClinicError> {
+        Ok(self.ca.issue_console(key, hosts, self.dating(self.now()), &mut SysRng)?)
+    }
+
     /// The vault's file.
     pub fn vault_file(&self) -> PathBuf {
         self.folder.join(keys::VAULT_FILE)
@@ -308,23 +346,27 @@ struct Running {
     clinic: Clinic,
     clock: Clock,
     ingest_folder: PathBuf,
-    vault: Option<Unlocked>,
+    /// Open while somebody has unlocked it.
+    vault: watch::Sender<Option<Arc<Unlocked>>>,
     /// A capture has been taken over.
     pulled: Notify,
+    /// Patients' names while the vault is unlocked.
+    directory: Directory,
 }
 
 /// Between two attempts to reach ingest.
 const RECONNECT: Duration = Duration::from_millis(500);
 
 /// Runs until `until` returns. `ready` is called when the link to ingest stands for the first time. Without a passphrase the vault stays
-/// locked: captures are taken over and wait.
-pub async fn run(
+/// locked until somebody unlocks it: captures are taken over and wait. `serving` is what the process does beside, such as its console.
+pub async fn run<S: Future<Output = ()> + Send + 'static>(
     layout: &Layout,
     config: &Config,
     clock: Clock,
     passphrase: Option<Passphrase>,
     until: impl Future<Output = ()>,
     ready: impl FnOnce(),
+    serving: impl FnOnce(Desk) -> S,
 ) -> Result<(), ClinicError> {
     let _lock = lock(&layout.clinic())?;
     let clinic = Clinic::open(layout, config, &clock).await?;
@@ -332,14 +374,24 @@ pub async fn run(
     let vault = unlocked(&clinic, passphrase).await?;
     // From here on the time is the watched one.
     let clock = clinic.guard.clock();
-    let running = Arc::new(Running { clinic, clock, ingest_folder: layout.ingest(), vault, pulled: Notify::new() });
+    let running = Arc::new(Running {
+        clinic,
+        clock,
+        ingest_folder: layout.ingest(),
+        vault: watch::Sender::new(vault.map(Arc::new)),
+        pulled: Notify::new(),
+        directory: Directory::default(),
+    });
     let (linked, mut on_linked) = watch::channel(false);
     let mut background = Background::default();
     let pulling = running.clone();
     background.start_until("pull", async move { Some(pull::run(pulling, linked).await) });
     background.start("verify", verify::run(running.clone()));
+    background.start("directory", directory::run(running.clone()));
     background.start("witness", witness::run(running.clone()));
     background.start("timekeeping", timekeeping::run(running.clone()));
+    background.start("access-index", access_index::run(running.clone()));
+    background.start("console", serving(Desk::new(running)));
     let ready = async {
         if on_linked.wait_for(|linked| *linked).await.is_ok() {
             ready();

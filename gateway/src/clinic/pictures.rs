@@ -147,6 +147,17 @@ pub async fn find(catalog: &Catalog, capture: CaptureId) -> Result<Option<Pictur
     row.as_ref().map(picture_of).transpose()
 }
 
+/// What the phone is called that a picture was taken with, if both are known.
+pub async fn phone_of(connection: &mut sqlx::AnyConnection, capture: CaptureId) -> Result<Option<String>, ClinicError> {
+    let row = sqlx::query(
+        "SELECT device.name FROM picture JOIN device ON device.id = picture.device WHERE picture.capture = $1",
+    )
+    .bind(capture.as_bytes().to_vec())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
 /// All pictures in the order of their arrival, a page at a time: up to `limit` after `seq`.
 pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;
@@ -158,14 +169,10 @@ pub async fn list(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<P
 
 /// Pictures that wait to be judged, oldest first: up to `limit` after `seq`.
 pub async fn received(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
-    in_state(catalog, State::Received, after_seq, limit).await
-}
-
-async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
     let mut tx = catalog.read().await?;
     let sql = format!("{COLUMNS} WHERE state = $1 AND seq > $2 ORDER BY seq LIMIT $3");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(state.name())
+        .bind(State::Received.name())
         .bind(int(after_seq)?)
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
@@ -173,9 +180,14 @@ async fn in_state(catalog: &Catalog, state: State, after_seq: u64, limit: u32) -
     rows.iter().map(picture_of).collect()
 }
 
-/// Verified pictures in the order of their arrival: up to `limit` after `seq`.
+/// Pictures that were verified, whether or not somebody has reported them since, in the order of their arrival: up to `limit` after `seq`.
 pub async fn verified_after(catalog: &Catalog, after_seq: u64, limit: u32) -> Result<Vec<Picture>, ClinicError> {
-    in_state(catalog, State::Verified, after_seq, limit).await
+    let mut tx = catalog.read().await?;
+    // Verification alone says whose a picture is.
+    let sql = format!("{COLUMNS} WHERE patient IS NOT NULL AND seq > $1 ORDER BY seq LIMIT $2");
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(after_seq)?).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+    rows.iter().map(picture_of).collect()
 }
 
 /// Handles of patients in ascending order: up to `limit` after `after`.
@@ -190,11 +202,117 @@ pub async fn patients_after(catalog: &Catalog, after: Option<Handle>, limit: u32
     rows.iter().map(|row| fixed(row, 0)).collect()
 }
 
-/// How many verified pictures and patients there are, together.
+/// A patient's sealed identity.
+#[derive(Debug)]
+pub struct SealedIdentity {
+    /// The patient's number, in the order of their coming.
+    pub number: u64,
+    /// Whose it is.
+    pub patient: Handle,
+    /// The payload.
+    pub payload: Vec<u8>,
+}
+
+/// Sealed identities in the order of the patients' coming: up to `limit` after `number`.
+pub async fn identities_after(catalog: &Catalog, number: u64, limit: u32) -> Result<Vec<SealedIdentity>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let rows = sqlx::query("SELECT number, handle, identity FROM patient WHERE number > $1 ORDER BY number LIMIT $2")
+        .bind(int(number)?)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+    let sealed = |row: &AnyRow| {
+        Ok(SealedIdentity { number: count(row.try_get(0)?)?, patient: fixed(row, 1)?, payload: row.try_get(2)? })
+    };
+    rows.iter().map(sealed).collect()
+}
+
+/// The number of the patient who came last; 0 without any.
+pub async fn last_patient_number(catalog: &Catalog) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT COALESCE(MAX(number), 0) FROM patient").fetch_one(&mut *tx).await?;
+    Ok(count(row.try_get(0)?)?)
+}
+
+/// A patient's verified pictures, newest first: up to `limit` before the one of this time and name, or from the newest on.
+pub async fn timeline(
+    catalog: &Catalog,
+    patient: &Handle,
+    before: Option<(UnixMillis, CaptureId)>,
+    limit: u32,
+) -> Result<Vec<Picture>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!(
+        "{COLUMNS} WHERE patient = $1 AND state = 'verified' AND (captured_at < $2 OR (captured_at = $3 AND capture < $4))
+         ORDER BY captured_at DESC, capture DESC LIMIT $5"
+    );
+    let (time, capture) =
+        before.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), CaptureId::from_bytes([0; 16])));
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(patient.to_vec())
+        .bind(int(time.0)?)
+        .bind(int(time.0)?)
+        .bind(capture.as_bytes().to_vec())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+    rows.iter().map(picture_of).collect()
+}
+
+/// What a list of patients says of each one's pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Verified pictures.
+    pub count: u64,
+    /// When the newest was taken, by the device's clock.
+    pub last: Option<UnixMillis>,
+}
+
+/// One summary for each of these patients, in their order. One look at the index each: callers pass a page of patients.
+pub async fn summaries(catalog: &Catalog, patients: &[Handle]) -> Result<Vec<Summary>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let mut all = Vec::with_capacity(patients.len());
+    for patient in patients {
+        let sql = "SELECT COUNT(*), MAX(captured_at) FROM picture WHERE patient = $1 AND state = 'verified'";
+        let row = sqlx::query(sql).bind(patient.to_vec()).fetch_one(&mut *tx).await?;
+        let last: Option<i64> = row.try_get(1)?;
+        all.push(Summary { count: count(row.try_get(0)?)?, last: last.map(|_| millis(&row, 1)).transpose()? });
+    }
+    Ok(all)
+}
+
+/// How many pictures that were verified, and patients, there are together.
 pub async fn count_verified(catalog: &Catalog) -> Result<u64, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE state = 'verified') + (SELECT COUNT(*) FROM patient)";
+    let sql = "SELECT (SELECT COUNT(*) FROM picture WHERE patient IS NOT NULL) + (SELECT COUNT(*) FROM patient)";
     Ok(count(sqlx::query(sql).fetch_one(&mut *tx).await?.try_get(0)?)?)
+}
+
+/// What has come from phones that may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrived {
+    /// Nothing yet.
+    Nothing,
+    /// Something, which is not verified: it waits for that, or did not pass.
+    Unverified,
+    /// A picture that is verified.
+    Verified,
+}
+
+/// Whether a picture of a phone that may send is there.
+pub async fn arrived(catalog: &Catalog) -> Result<Arrived, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = "SELECT 1 FROM picture JOIN device ON device.id = picture.device WHERE device.status = 'active' AND picture.state = $1 LIMIT 1";
+    for (state, arrived) in [
+        (State::Verified, Arrived::Verified),
+        (State::Received, Arrived::Unverified),
+        (State::Quarantined, Arrived::Unverified),
+    ] {
+        if sqlx::query(sql).bind(state.name()).fetch_optional(&mut *tx).await?.is_some() {
+            return Ok(arrived);
+        }
+    }
+    Ok(Arrived::Nothing)
 }
 
 /// What verification adds to a picture.
@@ -218,7 +336,8 @@ pub async fn verified(
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
     sqlx::query(
-        "INSERT INTO patient (handle, identity, created_at) VALUES ($1, $2, $3) ON CONFLICT (handle) DO NOTHING",
+        "INSERT INTO patient (handle, identity, created_at, number)
+         SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1 FROM patient WHERE TRUE ON CONFLICT (handle) DO NOTHING",
     )
     .bind(judged.patient.to_vec())
     .bind(judged.identity.to_vec())
@@ -265,7 +384,7 @@ pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Sequence numbers of a device of which there is no verified picture although there is one of a later number. Only what the device has signed and
+/// Sequence numbers of a device of which no picture was ever verified although there is one of a later number. Only what the device has signed and
 /// the vault has opened counts: nobody else can close a gap, or open one. A gap is a picture that is still on its way, was
 /// discarded on the phone, or was kept from the clinic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,7 +403,7 @@ pub async fn gaps(catalog: &Catalog, limit: u32) -> Result<Vec<Gap>, ClinicError
     let rows = sqlx::query(
         "SELECT device, before + 1, sequence - 1 FROM
              (SELECT device, sequence, COALESCE(LAG(sequence) OVER (PARTITION BY device ORDER BY sequence), 0) AS before FROM picture
-             WHERE state = 'verified') AS seen
+             WHERE patient IS NOT NULL) AS seen
          WHERE sequence > before + 1 ORDER BY device, sequence LIMIT $1",
     )
     .bind(i64::from(limit))

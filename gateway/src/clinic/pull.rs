@@ -58,7 +58,7 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut boo
         }
         linked.send_replace(true);
         let wait_ms = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
-        let unlocked = running.vault.is_some();
+        let unlocked = running.vault.borrow().is_some();
         let Answer::Events { inbox, relay } = link.ask(&Ask::Poll { relay_after, wait_ms, unlocked }).await? else {
             return Err(LinkError::Unexpected.into());
         };

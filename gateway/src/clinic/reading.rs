@@ -1,15 +1,12 @@
 //! Reading what the clinic holds, for somebody at the shell: the access log has it before a byte is read.
 
-use getrandom::SysRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
-use safelight_core::seal;
 use zeroize::Zeroizing;
 
 use super::access::{Actor, Event};
 use super::pictures::{self, Picture, State};
-use super::verify::recipients;
-use super::{Clinic, ClinicError, sealed};
+use super::{Clinic, ClinicError, corrections, sealed};
 use crate::vault::Unlocked;
 
 /// Longest reason for opening a picture, in bytes.
@@ -74,7 +71,7 @@ pub async fn list(
     for picture in all {
         let label = match picture.state {
             // A label that does not open is left out: the picture is listed all the same.
-            State::Verified => sealed::label(clinic, vault, &picture).await.ok(),
+            State::Verified => corrected(clinic, vault, &picture).await.ok(),
             State::Received | State::Quarantined => None,
         };
         listed.push(Listed { picture, label });
@@ -100,8 +97,7 @@ pub async fn open(
         return Err(ReadError::Reason);
     }
     let picture = verified(clinic, capture).await?;
-    let reason = seal::seal_bytes(reason.as_bytes(), &recipients(clinic)?, &mut SysRng);
-    let reason = reason.map_err(|_| ClinicError::Randomness)?;
+    let reason = sealed::words(clinic, reason)?;
     record(clinic, actor, now, &Event::Opened(capture, &reason)).await?;
 
     Ok(sealed::photograph(clinic, vault, &picture).await?)
@@ -115,6 +111,19 @@ pub async fn export(clinic: &Clinic, capture: CaptureId, actor: &Actor, now: Uni
     let picture = verified(clinic, capture).await?;
     record(clinic, actor, now, &Event::Exported(capture)).await?;
     Ok(sealed::age_file(clinic, &picture).await?)
+}
+
+/// The label as it was signed, under the patient whose the picture is: a correction leaves the label as it is.
+async fn corrected(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Label, ClinicError> {
+    let mut label = sealed::label(clinic, vault, picture).await?;
+    if let (Some(to), true) = (&picture.patient, corrections::is_moved(&clinic.catalog, picture.capture).await?) {
+        let known = sealed::identity(clinic, vault, to).await?.ok_or(ClinicError::Destroyed)?;
+        label.issuer.clone_from(&known.issuer);
+        label.record_number.clone_from(&known.record_number);
+        label.name.clone_from(&known.name);
+        label.birth_date = known.birth_date.parse().map_err(|_| ClinicError::CatalogDamaged)?;
+    }
+    Ok(label)
 }
 
 async fn verified(clinic: &Clinic, capture: CaptureId) -> Result<Picture, ReadError> {

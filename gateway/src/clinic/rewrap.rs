@@ -5,7 +5,7 @@
 //! new key opens is left alone, so that a run that was cut off goes on where it was, and one too many changes nothing. The header store leaves
 //! nothing of the old ones.
 //!
-//! Left as they are: what waits to be judged and what is quarantined, which have the phone's own headers, and the reasons in the access log, which
+//! Left as they are: what waits to be judged and what did not pass, which have the phone's own headers, and the reasons in the access log, which
 //! its hashes hold fast. They open with the old epochs, which stay in the vault's file for that.
 
 use getrandom::SysRng;

@@ -116,5 +116,187 @@ CREATE TABLE revoked_device (
 ",
         },
         Migration { number: 5, name: "flags", sql: "ALTER TABLE picture ADD COLUMN flags TEXT NOT NULL DEFAULT ''" },
+        // Whoever took a picture before there were care teams is on its patient's.
+        Migration {
+            number: 6,
+            name: "people",
+            sql: "
+ALTER TABLE person ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE person ADD COLUMN disabled_at BIGINT;
+CREATE TABLE person_role (
+    person TEXT NOT NULL REFERENCES person (id),
+    role TEXT NOT NULL,
+    granted_at BIGINT NOT NULL,
+    PRIMARY KEY (person, role)
+);
+CREATE TABLE password (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    phc TEXT NOT NULL,
+    totp BYTEA NOT NULL,
+    last_step BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+CREATE TABLE recovery_code (
+    person TEXT NOT NULL REFERENCES person (id),
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (person, hash)
+);
+CREATE TABLE join_code (
+    hash BYTEA PRIMARY KEY,
+    person TEXT REFERENCES person (id),
+    until BIGINT NOT NULL
+);
+CREATE TABLE session (
+    id BYTEA PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (id),
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL
+);
+CREATE INDEX session_person ON session (person);
+CREATE TABLE care (
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    person TEXT NOT NULL REFERENCES person (id),
+    since BIGINT NOT NULL,
+    until BIGINT,
+    PRIMARY KEY (patient, person)
+);
+CREATE INDEX care_person ON care (person, patient);
+CREATE TABLE emergency (
+    id BYTEA PRIMARY KEY,
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    person TEXT NOT NULL REFERENCES person (id),
+    reason TEXT NOT NULL,
+    words BYTEA NOT NULL,
+    begun_at BIGINT NOT NULL,
+    until BIGINT NOT NULL,
+    verdict TEXT NOT NULL DEFAULT '',
+    reviewed_by TEXT,
+    reviewed_at BIGINT
+);
+CREATE INDEX emergency_person ON emergency (person, until);
+CREATE INDEX emergency_review ON emergency (verdict, begun_at);
+INSERT INTO care (patient, person, since)
+    SELECT picture.patient, picture.operator, MIN(picture.judged_at) FROM picture
+    JOIN person ON person.id = picture.operator
+    WHERE picture.state = 'verified' AND picture.patient IS NOT NULL AND picture.judged_at IS NOT NULL
+    GROUP BY picture.patient, picture.operator;
+ALTER TABLE patient ADD COLUMN number BIGINT NOT NULL DEFAULT 0;
+UPDATE patient SET number = (SELECT COUNT(*) FROM patient older
+    WHERE older.created_at < patient.created_at
+       OR (older.created_at = patient.created_at AND older.handle <= patient.handle));
+CREATE UNIQUE INDEX patient_number ON patient (number);
+DROP INDEX picture_patient;
+CREATE INDEX picture_timeline ON picture (patient, captured_at, capture)
+",
+        },
+        Migration {
+            number: 7,
+            name: "access-review",
+            sql: "
+ALTER TABLE person ADD COLUMN logged_in_at BIGINT;
+ALTER TABLE person ADD COLUMN confirmed_at BIGINT;
+ALTER TABLE person ADD COLUMN confirmed_by TEXT
+",
+        },
+        // What the access log names, so that it can be found. Every index ends in the order in which pages show entries.
+        Migration {
+            number: 8,
+            name: "access-index",
+            sql: "
+CREATE TABLE access_index (
+    idx BIGINT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    patient BYTEA,
+    picture BYTEA,
+    device BYTEA,
+    person TEXT
+);
+CREATE INDEX access_index_at ON access_index (at, idx);
+CREATE INDEX access_index_kind ON access_index (kind, at, idx);
+CREATE INDEX access_index_actor ON access_index (actor, at, idx);
+CREATE INDEX access_index_patient ON access_index (patient, at, idx) WHERE patient IS NOT NULL;
+CREATE INDEX access_index_picture ON access_index (picture, at, idx) WHERE picture IS NOT NULL;
+CREATE INDEX access_index_device ON access_index (device, at, idx) WHERE device IS NOT NULL;
+CREATE INDEX access_index_person ON access_index (person, at, idx) WHERE person IS NOT NULL
+",
+        },
+        // What is counted of a person's days and hours is numbers and handles: it tells of no patient by itself.
+        Migration {
+            number: 9,
+            name: "alerts",
+            sql: "
+CREATE TABLE alert (
+    id BYTEA PRIMARY KEY,
+    seq BIGINT NOT NULL UNIQUE,
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT REFERENCES person (id),
+    closed_at BIGINT,
+    note BYTEA
+);
+CREATE INDEX alert_state ON alert (state, seq);
+CREATE INDEX alert_code ON alert (code, state, subject, seq);
+CREATE TABLE alert_delivery (
+    alert BYTEA NOT NULL REFERENCES alert (id),
+    way TEXT NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    next_at BIGINT,
+    problem TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (alert, way)
+);
+CREATE INDEX alert_delivery_due ON alert_delivery (next_at);
+CREATE INDEX alert_delivery_problem ON alert_delivery (problem);
+CREATE TABLE alert_tally (
+    person TEXT NOT NULL,
+    what TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (person, what, period)
+);
+CREATE INDEX alert_tally_old ON alert_tally (what, period);
+CREATE TABLE alert_patient (
+    day BIGINT NOT NULL,
+    person TEXT NOT NULL,
+    patient BYTEA NOT NULL,
+    PRIMARY KEY (day, person, patient)
+)
+",
+        },
+        // Who was put on a team by a colleague and not by a picture has that colleague in `added_by`.
+        Migration {
+            number: 10,
+            name: "corrections",
+            sql: "
+CREATE TABLE correction (
+    id BYTEA PRIMARY KEY,
+    capture BYTEA NOT NULL REFERENCES picture (capture),
+    kind TEXT NOT NULL,
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    words BYTEA NOT NULL,
+    reported_by TEXT NOT NULL REFERENCES person (id),
+    reported_at BIGINT NOT NULL,
+    outcome TEXT NOT NULL DEFAULT '',
+    moved_to BYTEA REFERENCES patient (handle),
+    decided_by TEXT REFERENCES person (id),
+    decided_at BIGINT
+);
+CREATE INDEX correction_open ON correction (outcome, reported_at, id);
+CREATE INDEX correction_capture ON correction (capture, outcome, decided_at);
+CREATE TABLE download_right (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    granted_at BIGINT NOT NULL
+);
+ALTER TABLE care ADD COLUMN added_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE care ADD COLUMN review TEXT NOT NULL DEFAULT '';
+CREATE INDEX care_review ON care (review, since);
+CREATE INDEX picture_author ON picture (operator, patient)
+",
+        },
     ]
 }

@@ -1,5 +1,9 @@
 //! Opening what is sealed: for whoever has unlocked the vault and has put on record that it is opened.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use getrandom::SysRng;
 use safelight_core::label::Label;
 use safelight_core::manifest::SignedManifest;
 use safelight_core::seal;
@@ -7,9 +11,10 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::identity::PatientIdentity;
-use super::pictures::{self, Handle, Picture};
-use super::verify::patient_header;
+use super::pictures::{self, Handle, Picture, SealedIdentity};
+use super::verify::{patient_header, recipients};
 use super::{Clinic, ClinicError};
+use crate::inspector::InspectError;
 use crate::store::blobs::{Blob, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{HeaderId, Headers, Kind};
 use crate::vault::Unlocked;
@@ -41,6 +46,31 @@ pub async fn identity(
     let Some(payload) = pictures::identity(&clinic.catalog, patient).await? else { return Ok(None) };
     let json = small(clinic, vault, patient_header(patient), Kind::Identity, &payload).await?;
     PatientIdentity::from_json(&json).ok_or(ClinicError::CatalogDamaged).map(Some)
+}
+
+/// Who these patients are, opened on the threads that may block. One whose header is destroyed has no name any more, and one that does not open is said in
+/// the log: both are left out.
+pub async fn identities(
+    clinic: &Clinic,
+    vault: &Arc<Unlocked>,
+    sealed: Vec<SealedIdentity>,
+) -> Result<Vec<(Handle, PatientIdentity)>, ClinicError> {
+    let ids: Vec<HeaderId> = sealed.iter().map(|sealed| patient_header(&sealed.patient)).collect();
+    let headers: HashMap<_, _> = clinic.headers.get_many(&ids, Kind::Identity).await?.into_iter().collect();
+    let vault = vault.clone();
+    let open_all = move || {
+        let mut opened = Vec::with_capacity(sealed.len());
+        for SealedIdentity { number, patient, payload } in sealed {
+            let Some(header) = headers.get(&patient_header(&patient)) else { continue };
+            let json = open(&vault, &[header.as_slice(), &payload].concat());
+            match json.ok().as_deref().and_then(|json| PatientIdentity::from_json(json)) {
+                Some(identity) => opened.push((patient, identity)),
+                None => tracing::error!(code = "identity-unreadable", number, "a patient's name does not open"),
+            }
+        }
+        opened
+    };
+    tokio::task::spawn_blocking(open_all).await.map_err(|_| ClinicError::TaskEnded("names"))
 }
 
 /// A picture as a whole age file: header, then payload. It needs no vault, and gives away nothing without its key.
@@ -77,6 +107,35 @@ pub async fn photograph(
 ) -> Result<Zeroizing<Vec<u8>>, ClinicError> {
     let file = age_file(clinic, picture).await?;
     open(vault, &file)
+}
+
+/// Why there is no marked picture.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Clinic(#[from] ClinicError),
+    /// It has more pixels than are decoded here.
+    #[error("the picture is too large to be marked")]
+    TooLarge,
+}
+
+/// A picture's photograph as an upright JPEG with `mark` drawn into its pixels, by the inspector.
+pub async fn marked(clinic: &Clinic, vault: &Unlocked, picture: &Picture, mark: &str) -> Result<Vec<u8>, MarkError> {
+    let plain = photograph(clinic, vault, picture).await?;
+    match clinic.inspector.mark(&plain, mark).await {
+        Ok(marked) => Ok(marked),
+        Err(InspectError::TooLarge) => Err(MarkError::TooLarge),
+        Err(error) => {
+            tracing::error!(capture = %picture.capture, %error, "the inspector could not mark a picture");
+            Err(ClinicError::Inspector.into())
+        }
+    }
+}
+
+/// Words that only whoever opens the vault may read again, such as a reason.
+pub fn words(clinic: &Clinic, words: &str) -> Result<Vec<u8>, ClinicError> {
+    seal::seal_bytes(words.as_bytes(), &recipients(clinic)?, &mut SysRng).map_err(|_| ClinicError::Randomness)
 }
 
 async fn open_payload(clinic: &Clinic, picture: &Picture) -> Result<Box<dyn Blob>, ClinicError> {

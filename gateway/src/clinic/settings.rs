@@ -15,7 +15,7 @@ pub(super) async fn get(connection: &mut sqlx::AnyConnection, name: &str) -> Res
 }
 
 /// A value that is a number.
-pub(super) async fn number(connection: &mut sqlx::AnyConnection, name: &str) -> Result<Option<u64>, ClinicError> {
+pub(crate) async fn number(connection: &mut sqlx::AnyConnection, name: &str) -> Result<Option<u64>, ClinicError> {
     let Some(value) = get(connection, name).await? else { return Ok(None) };
     value.try_into().map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| ClinicError::CatalogDamaged)
 }
@@ -39,6 +39,6 @@ pub(super) async fn remove(tx: &mut WriteTx, name: &str) -> Result<(), ClinicErr
 }
 
 /// Sets one that is a number.
-pub(super) async fn set_number(tx: &mut WriteTx, name: &str, value: u64) -> Result<(), ClinicError> {
+pub(crate) async fn set_number(tx: &mut WriteTx, name: &str, value: u64) -> Result<(), ClinicError> {
     set(tx, name, value.to_be_bytes().to_vec()).await
 }

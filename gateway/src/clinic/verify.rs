@@ -22,7 +22,7 @@ use super::access::{Actor, Event};
 use super::flags::{self, Seen};
 use super::identity::PatientIdentity;
 use super::pictures::{self, Judged, Picture};
-use super::{Clinic, ClinicError, Running, devices, restored, revocations, rotation};
+use super::{Clinic, ClinicError, Running, care, devices, restored, revocations, rotation};
 use crate::enrol::issue::DEVICE_LIFETIME;
 use crate::inspector::{Declared, Verdict};
 use crate::store::blobs::{BlobError, Blobs, MAX_PIECE, payload_key};
@@ -56,12 +56,20 @@ impl<E: Into<ClinicError>> From<E> for Fault {
 
 /// Judges for as long as the process runs. Without an unlocked vault there is nothing that it could do.
 pub(super) async fn run(running: Arc<Running>) {
-    let Some(vault) = &running.vault else { return std::future::pending().await };
+    let mut vaults = running.vault.subscribe();
     loop {
-        if let Err(error) = pass(&running, vault).await {
-            tracing::error!(%error, "pictures could not be judged");
+        let vault = vaults.borrow_and_update().clone();
+        if let Some(vault) = vault {
+            if let Err(error) = pass(&running, &vault).await {
+                tracing::error!(%error, "pictures could not be judged");
+            }
+            tokio::select! {
+                _ = timeout(IDLE, running.pulled.notified()) => {}
+                _ = vaults.changed() => {}
+            }
+        } else if vaults.changed().await.is_err() {
+            return std::future::pending().await;
         }
-        let _ = timeout(IDLE, running.pulled.notified()).await;
     }
 }
 
@@ -73,6 +81,10 @@ async fn pass(running: &Running, vault: &Unlocked) -> Result<(), ClinicError> {
         let Some(last) = waiting.last() else { return Ok(()) };
         after = last.seq;
         for picture in &waiting {
+            // Whoever locked the vault meant it.
+            if running.vault.borrow().is_none() {
+                return Ok(());
+            }
             match judge(&running.clinic, vault, picture, running.clock.now()).await {
                 Ok(()) => {}
                 // It may wait for weeks, and is tried every few seconds.
@@ -286,6 +298,8 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
     let mut tx = clinic.catalog.write().await?;
     if pictures::verified(&mut tx, capture, &judged, now).await? {
         let mut events = vec![Event::Verified(capture, passed.patient)];
+        // Whoever treats a patient sees that patient's pictures.
+        care::joined(&mut tx, &passed.patient, &picture.operator, now).await?;
         events.extend(passed.flags.iter().map(|flag| Event::Flagged(capture, flag)));
         clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
     }

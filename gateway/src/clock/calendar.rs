@@ -14,6 +14,25 @@ pub fn rfc3339_exact(at: UnixMillis) -> String {
     format!("{}.{:03}Z", to_the_second(at), at.0 % 1000)
 }
 
+/// When a day begins, from `2026-02-03`, in UTC; none if there is no such day, or it is before 1970.
+pub fn midnight(text: &str) -> Option<UnixMillis> {
+    let mut parts = text.split('-');
+    let mut number = |len: usize| {
+        let digits = parts.next().filter(|part| part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        digits.parse::<u64>().ok()
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    if parts.next().is_some() || year < 1970 || !(1..=12).contains(&month) {
+        return None;
+    }
+    // The other way round than `civil`.
+    let shifted_year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (shifted_year / 400, shifted_year % 400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let days = (era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year).checked_sub(719_468)?;
+    (civil(days) == (year, month, day)).then_some(UnixMillis(days * DAY * 1000))
+}
+
 fn to_the_second(at: UnixMillis) -> String {
     let seconds = at.0 / 1000;
     let (year, month, day) = civil(seconds / DAY);
@@ -39,6 +58,22 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_begin_where_the_calendar_says_and_no_others_exist() {
+        for days in (0..60_000).step_by(7) {
+            let text = rfc3339(UnixMillis(days * DAY * 1000));
+            assert_eq!(midnight(&text[..10]), Some(UnixMillis(days * DAY * 1000)), "{text}");
+        }
+        for wrong in
+            ["", "2026-02-30", "2025-02-29", "2026-13-01", "2026-00-01", "2026-01-00", "1969-12-31", "2026-1-1"]
+        {
+            assert_eq!(midnight(wrong), None, "{wrong}");
+        }
+        for wrong in ["2026-02-03-04", "+026-02-03", "2026-02-03T00", "' OR 1=1 --", "２０２６-02-03"] {
+            assert_eq!(midnight(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn known_moments() {

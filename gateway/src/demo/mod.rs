@@ -10,6 +10,7 @@
 //! | `control` | shows that the search finds what is there |
 //! | `figures` | the table, and what must hold for the demo to succeed |
 //! | `next` | what to try next |
+//! | `open` | keeps the console open on it |
 //! | `children` | this program's commands as processes |
 //!
 //! Every figure is computed from what happened. One that does not hold makes the demo fail.
@@ -18,13 +19,14 @@ mod children;
 mod control;
 mod figures;
 mod next;
+mod open;
 mod patients;
 pub mod photos;
 mod pixels;
 pub mod search;
 mod story;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -32,8 +34,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::story::Story;
 use crate::cli::outcome::{CliError, Exit, Output};
+use crate::clinic::ClinicError;
+use crate::config::ConfigError;
 use crate::keyfile::{self, KeyFileError};
 use crate::phone::send::SendError;
+use crate::vault::PassphraseError;
 
 /// Lines of the gateway's log that an error shows.
 const LOG_LINES: usize = 8;
@@ -47,6 +52,21 @@ pub struct DemoArgs {
     /// How many photographs
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=500))]
     photos: u16,
+    /// End when the figures are shown, without opening the console; so it is where CI is set, with --json, and where standard output is no terminal
+    #[arg(long)]
+    once: bool,
+    /// Open the console even so
+    #[arg(long, conflicts_with = "once")]
+    stay: bool,
+}
+
+impl DemoArgs {
+    /// Whether the console is opened at the end, for somebody who is there to look at it.
+    fn stays(&self, output: Output) -> bool {
+        let somebody = || io::stdout().is_terminal() && std::env::var_os("CI").is_none();
+        // Links are for people, and JSON is not.
+        !output.json && (self.stay || (!self.once && somebody()))
+    }
 }
 
 /// Why the demo could not be played to its end.
@@ -100,6 +120,15 @@ enum DemoError {
     /// Ctrl-C, or told to end.
     #[error("interrupted: the gateway has been stopped")]
     Interrupted,
+    /// The demo's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its passphrase.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    /// The clinic process, which is this one while the console is open.
+    #[error(transparent)]
+    Clinic(#[from] ClinicError),
     /// Standard output.
     #[error("{0}")]
     Output(String),
@@ -116,6 +145,7 @@ impl From<CliError> for DemoError {
 /// # Errors
 /// [`Exit::NotVerified`] if it was played and something does not hold, [`Exit::Failed`] if it could not be played.
 pub async fn run(args: DemoArgs, output: Output) -> Result<(), CliError> {
+    let stays = args.stays(output);
     let home = Home::make(args.keep.as_deref()).map_err(CliError::with(Exit::Failed))?;
     let mut story = Story::new(home.path(), usize::from(args.photos), output).map_err(CliError::with(Exit::Failed))?;
     let played = tokio::select! {
@@ -130,6 +160,9 @@ pub async fn run(args: DemoArgs, output: Output) -> Result<(), CliError> {
     };
     figures.check("the gateway ended in order", ended, "serve, ingest and clinic".to_owned());
     output.print(&figures, |figures| figures.to_string())?;
+    if stays && figures.all_hold() {
+        open::keep_open(&story, output, told_to_end()).await.map_err(CliError::with(Exit::Failed))?;
+    }
     output.say(&next::steps(args.keep.as_ref().map(|_| story.places()), figures.first_id()))?;
     if figures.all_hold() {
         Ok(())

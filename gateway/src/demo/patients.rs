@@ -1,5 +1,8 @@
 //! Who is photographed: nobody who exists.
 
+use std::time::Duration;
+
+use safelight_core::ids::UnixMillis;
 use safelight_core::label::Label;
 
 use super::search::Search;
@@ -72,6 +75,16 @@ impl Patient {
     }
 }
 
+/// Between two visits of a patient.
+const BETWEEN_VISITS: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// When photograph number `index` of `all` was taken: everybody's last one today, each one before two weeks earlier.
+pub(super) fn visit(index: usize, all: usize, now: UnixMillis) -> UnixMillis {
+    let visits_after = all.saturating_sub(1).saturating_sub(index) / PATIENTS.len();
+    let before = BETWEEN_VISITS.saturating_mul(u32::try_from(visits_after).unwrap_or(u32::MAX));
+    UnixMillis(now.0.saturating_sub(u64::try_from(before.as_millis()).unwrap_or(u64::MAX)))
+}
+
 /// Looks for everything that is known of any of them.
 pub(super) fn plant(search: &mut Search) {
     for patient in &PATIENTS {
@@ -96,5 +109,16 @@ mod tests {
             assert!(Patient::of(index).label().is_ok(), "{index}");
         }
         assert_eq!(Patient::of(0).number, Patient::of(PATIENTS.len()).number);
+    }
+
+    #[test]
+    fn visits_of_one_patient_are_weeks_apart_and_the_last_is_today() {
+        let now = UnixMillis(1_800_000_000_000);
+        let visits: Vec<u64> = (0..12).map(|index| visit(index, 12, now).0).collect();
+        assert_eq!(&visits[9..], [now.0; 3]);
+        for index in 0..9 {
+            assert_eq!(visits[index] + 14 * 24 * 60 * 60 * 1000, visits[index + 3]);
+        }
+        assert_eq!(visit(0, 1, now), now);
     }
 }

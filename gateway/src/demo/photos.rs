@@ -127,7 +127,8 @@ impl Story {
             trailer: format!("TRAILER motion of Orla Thistlewood {number}"),
             latitude: [52, 31, hundredths],
             longitude: [13, 24, hundredths],
-            orientation: if number.is_multiple_of(2) { 6 } else { 1 },
+            // One subject in three is held upright, at every visit: pictures of one are compared.
+            orientation: if number % 3 == 2 { 6 } else { 1 },
         }
     }
 
@@ -220,6 +221,19 @@ mod tests {
         let small = |number| encode(number, 64, 48, QUALITY).unwrap();
         assert_eq!(small(1), small(1));
         assert_ne!(small(1), small(2));
+    }
+
+    #[test]
+    fn the_lesion_of_one_subject_shrinks_from_visit_to_visit() {
+        let dark = |number| {
+            let pixels = skin::paint(number, 160, 120);
+            let ruler = 120 * 22 / 25 * 160 * 3;
+            pixels[..ruler].chunks_exact(3).filter(|pixel| pixel[0] < 130).count()
+        };
+        for subject in 1..=3 {
+            let visits: Vec<usize> = (0..4).map(|visit| dark(subject + 3 * visit)).collect();
+            assert!(visits.windows(2).all(|two| two[0] > two[1] && two[1] > 0), "{subject}: {visits:?}");
+        }
     }
 
     #[test]

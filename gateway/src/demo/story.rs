@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use safelight_core::client::{Options, Progress};
+use safelight_core::ids::UnixMillis;
 use safelight_core::photo::Photo;
 use safelight_core::strip;
 use serde_json::Value;
@@ -30,7 +32,7 @@ use crate::phone::send::{SendError, Sender};
 const DEVICE_NAME: &str = "Demo phone of room three";
 
 /// Whom the phone belongs to.
-const PERSON: &str = "clinician1";
+pub(super) const PERSON: &str = "clinician1";
 
 /// A step that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -48,6 +50,7 @@ pub(super) struct Places {
     pub(super) recovery: PathBuf,
     qr: PathBuf,
     log: PathBuf,
+    pub(super) ingest_log: PathBuf,
     opened: PathBuf,
 }
 
@@ -61,6 +64,7 @@ impl Places {
             recovery: at("recovery-kit.txt"),
             qr: at("invitation.png"),
             log: at("gateway.log"),
+            ingest_log: at("ingest.log"),
             opened: at("opened.jpg"),
             root: root.to_owned(),
         }
@@ -87,6 +91,10 @@ struct Reference {
 impl Story {
     pub(super) fn new(root: &Path, photographs: usize, output: Output) -> Result<Self, DemoError> {
         Ok(Self { program: Program::this()?, places: Places::below(root), photographs, output, gateway: None })
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
     }
 
     pub(super) fn places(&self) -> &Places {
@@ -132,7 +140,18 @@ impl Story {
         let any_port = "127.0.0.1:0";
         let init = args(&["init", "--data"]).path(data).flag("--passphrase-file").path(passphrase);
         let init = init.flag("--recovery-out").path(recovery).flag("--host").flag("127.0.0.1");
-        self.program.run(&init.flag("--listen").flag(any_port).flag("--enrol-listen").flag(any_port).0).await?;
+        self.program
+            .run(
+                &init
+                    .flag("--listen")
+                    .flag(any_port)
+                    .flag("--enrol-listen")
+                    .flag(any_port)
+                    .flag("--console-listen")
+                    .flag(any_port)
+                    .0,
+            )
+            .await?;
         self.step("init", "keys, two stores and a recovery kit have been made")?;
 
         let serve = args(&["serve", "--data"]).path(data).flag("--passphrase-file").path(passphrase);
@@ -186,7 +205,10 @@ impl Story {
 
     /// Takes, strips, seals and sends; then looks what the camera's bytes said, and what the stripped ones say.
     async fn photograph(&mut self, figures: &mut Figures) -> Result<(Search, Reference), DemoError> {
-        let sender = Sender::open(&self.places.identity, Clock::system(), Options::default())?;
+        let taken_at = Arc::new(AtomicU64::new(0));
+        let shutter = taken_at.clone();
+        let sender = Sender::open(&self.places.identity, Clock::system(), Options::default())?
+            .dated_by(Clock::from_fn(move || UnixMillis(shutter.load(Ordering::Relaxed))));
         sender.get_ready().await?;
         let mut planted = Search::default();
         patients::plant(&mut planted);
@@ -204,6 +226,7 @@ impl Story {
             let taken =
                 taken.map_err(|_| failed("the camera stopped".into()))?.map_err(|error| failed(error.to_string()))?;
             let jpeg = taken.bytes;
+            taken_at.store(patients::visit(index, self.photographs, Clock::system().now()).0, Ordering::Relaxed);
 
             let shutter = || Ok::<_, SendError>(jpeg.clone());
             let drawn = bar.clone();

@@ -1,6 +1,7 @@
 //! Certificates from our own templates (RFC 5280). The caller brings a public key that it has verified; nothing else
 //! of a request can get in.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rand_core::TryCryptoRng;
@@ -19,6 +20,9 @@ pub const DEVICE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long an ingest certificate holds.
 pub const INGEST_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How long the console's certificate holds.
+pub const CONSOLE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How far back a certificate's start is dated, so that a phone whose clock is a little slow accepts it at once.
 pub const BACKDATED: Duration = Duration::from_secs(5 * 60);
@@ -100,6 +104,25 @@ impl Ca {
         let san = SanType::DnsName(ia5(&name)?);
         let params = end_entity(&name, san, ExtendedKeyUsagePurpose::ServerAuth);
         self.issue(key, params, INGEST_LIFETIME, dating.into(), rng)
+    }
+
+    /// A certificate for TLS server authentication by the console under these names and addresses, and for nothing else.
+    pub fn issue_console<R: TryCryptoRng>(
+        &self,
+        key: &PublicKey,
+        hosts: &[String],
+        dating: impl Into<Dating>,
+        rng: &mut R,
+    ) -> Result<IssuedCertificate, IssueError> {
+        let name = |host: &String| match host.parse::<IpAddr>() {
+            Ok(address) => Ok(SanType::IpAddress(address)),
+            Err(_) => ia5(host).map(SanType::DnsName),
+        };
+        let names = hosts.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+        let mut params =
+            end_entity("safelight console", SanType::DnsName(ia5("localhost")?), ExtendedKeyUsagePurpose::ServerAuth);
+        params.subject_alt_names = names;
+        self.issue(key, params, CONSOLE_LIFETIME, dating.into(), rng)
     }
 
     fn issue<R: TryCryptoRng>(

@@ -68,6 +68,23 @@ pub fn png_bytes(text: &str) -> Result<Vec<u8>, QrError> {
     Ok(png.into_inner())
 }
 
+/// `text` as a QR code in an `svg` element for a page, dark on light with its quiet zone.
+pub fn svg(text: &str) -> Result<String, QrError> {
+    use std::fmt::Write as _;
+    let modules = Modules::of(text)?;
+    let side = modules.side;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/><path d=\""
+    );
+    for y in 0..side {
+        for x in (0..side).filter(|x| modules.is_dark(*x, y)) {
+            let _ = write!(svg, "M{x} {y}h1v1h-1z");
+        }
+    }
+    svg.push_str("\"/></svg>");
+    Ok(svg)
+}
+
 /// `text` as a QR code for a terminal, two modules a character. The colours are set, so that it is dark on light
 /// whatever the terminal's theme is.
 pub fn terminal(text: &str) -> Result<String, QrError> {

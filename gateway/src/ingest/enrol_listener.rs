@@ -16,10 +16,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ingest;
 use super::connection::{HANDSHAKE_DEADLINE, READ_LEN};
-use super::handshakes::network;
 use super::live::close;
 use super::relay::Conversation;
 use crate::link::ConversationKind;
+use crate::network::network;
 
 /// Wrong tokens that one network may try before it is no longer listened to, until there is a new invitation.
 const MAX_WRONG_TOKENS: u32 = 10;

@@ -5,9 +5,11 @@
 //! must show first that its address is real (QUIC Retry, RFC 9000 section 8.1.2), so that nobody can use up another's share.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::network::network;
 
 /// Places that are given without a look at whether the address is real.
 const BEFORE_RETRY: usize = 64;
@@ -61,17 +63,6 @@ impl Handshakes {
         taken.total = taken.total.saturating_add(1);
         taken.by_network.insert(network, mine.saturating_add(1));
         Door::Open(Place { handshakes: self.clone(), network })
-    }
-}
-
-/// What one household, clinic or hoster can have many addresses of counts as one: a /64 of IPv6.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
     }
 }
 

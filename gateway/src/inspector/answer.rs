@@ -1,6 +1,6 @@
 //! What an inspector says on its standard output: one CBOR map (RFC 8949).
 //!
-//! `{1: 0, 2: content type, 3: width, 4: height, 5: thumbnail}` or `{1: failure}`.
+//! `{1: 0, 2: content type, 3: width, 4: height, 5: thumbnail or marked picture}` or `{1: failure}`.
 
 use ciborium::Value;
 
@@ -55,9 +55,6 @@ impl Answer {
 
     /// `None` for everything that [`to_bytes`](Self::to_bytes) does not write.
     pub(super) fn parse(bytes: &[u8]) -> Option<Answer> {
-        if bytes.len() > super::MAX_ANSWER_LEN {
-            return None;
-        }
         let value = ciborium::de::from_reader_with_recursion_limit(bytes, MAX_DEPTH).ok()?;
         let answer = Self::from_value(value)?;
         (answer.to_bytes() == bytes).then_some(answer)

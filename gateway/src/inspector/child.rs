@@ -1,4 +1,4 @@
-//! The child: locked in first, then one picture, one answer, the end.
+//! The child: locked in first, then one mark (often none) and one picture, one answer, the end.
 
 use std::io::{Read, Write};
 use std::panic::{catch_unwind, set_hook};
@@ -29,15 +29,26 @@ pub fn run_child() -> ExitCode {
 fn answer() -> Answer {
     let mut picture = Vec::new();
     let limit = u64::try_from(MAX_PHOTO_LEN + 1).unwrap_or(u64::MAX);
-    match std::io::stdin().lock().take(limit).read_to_end(&mut picture) {
+    let mut input = std::io::stdin().lock();
+    let Ok(mark) = read_mark(&mut input) else { return Answer::Refused(Failure::NotDecodable) };
+    match input.take(limit).read_to_end(&mut picture) {
         Ok(len) if len <= MAX_PHOTO_LEN => {}
         _ => return Answer::Refused(Failure::TooLarge),
     }
-    let inspected = catch_unwind(|| inspect(&picture));
+    let inspected = catch_unwind(|| inspect(&picture, &mark));
     inspected.unwrap_or(Err(Failure::NotDecodable)).unwrap_or_else(Answer::Refused)
 }
 
-fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
+/// A byte that says how long the mark is, and the mark. None is wanted if it is empty.
+fn read_mark(input: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut len = [0];
+    input.read_exact(&mut len)?;
+    let mut mark = vec![0; len.map(usize::from).into_iter().sum()];
+    input.read_exact(&mut mark)?;
+    Ok(mark)
+}
+
+fn inspect(picture: &[u8], mark: &[u8]) -> Result<Answer, Failure> {
     let photo = Photo::parse(picture).map_err(|_| Failure::NotDecodable)?;
     let (width, height) = (photo.width(), photo.height());
     let content_type = photo.container().content_type().as_str().to_owned();
@@ -46,7 +57,11 @@ fn inspect(picture: &[u8]) -> Result<Answer, Failure> {
     if !is_unchanged(picture, &stripped) {
         return Err(Failure::StripChangesIt);
     }
-    let thumbnail = thumbnail::make(picture, &stripped)?;
+    let thumbnail = if mark.is_empty() {
+        thumbnail::make(picture, &stripped)?
+    } else {
+        thumbnail::make_marked(picture, &stripped, mark)?
+    };
     Ok(Answer::Passed { content_type, width, height, thumbnail })
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A decoder is the largest piece of code that ever touches a picture from outside. It runs in a child
 //! process without keys, files, network, environment or the right to start anything: `safelight inspect`.
-//! The child reads a stripped picture from standard input, checks that stripping it again changes nothing,
-//! decodes it and answers with a thumbnail. The parent decodes nothing; it checks the thumbnail's structure,
+//! The child reads a mark that may be empty and a stripped picture from standard input, checks that stripping it again changes nothing,
+//! decodes it and answers with a thumbnail, or with the whole picture under that mark. The parent decodes nothing; it checks the thumbnail's structure,
 //! since a child that was taken over may answer what it likes.
 
 mod answer;
 mod child;
+mod mark;
 mod sandbox;
 mod thumbnail;
 
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use safelight_core::manifest::ContentType;
 use safelight_core::photo::Photo;
 use safelight_core::strip::strip;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,6 +33,8 @@ pub const SUBCOMMAND: &str = "inspect";
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER_LEN: usize = 256 * 1024;
+/// The longest answer with a marked picture, in bytes.
+pub const MAX_MARKED_LEN: usize = 64 * 1024 * 1024;
 
 /// Starts inspectors.
 #[derive(Clone, Debug)]
@@ -156,8 +160,26 @@ impl Inspector {
     /// # Errors
     /// [`InspectError`]; [`InspectError::verdict`] tells what to do then.
     pub async fn inspect(&self, picture: &[u8], declared: Declared<'_>) -> Result<Inspection, InspectError> {
+        judge(&self.ask(picture, "", MAX_ANSWER_LEN).await?, declared)
+    }
+
+    /// Has a child draw `mark` (ASCII, its first 255 bytes) across the picture, again and again, and along its lower edge. Gives an upright JPEG without
+    /// anything but its pixels and the name of its colours. Dropping the future kills the child.
+    ///
+    /// # Errors
+    /// [`InspectError`].
+    pub async fn mark(&self, picture: &[u8], mark: &str) -> Result<Vec<u8>, InspectError> {
+        let malformed = || InspectError::Malformed;
+        match Answer::parse(&self.ask(picture, mark, MAX_MARKED_LEN).await?).ok_or_else(malformed)? {
+            Answer::Passed { thumbnail: marked, .. } if is_clean(&marked, u32::MAX) => Ok(marked),
+            Answer::Passed { .. } => Err(InspectError::Malformed),
+            Answer::Refused(failure) => Err(refusal(failure)),
+        }
+    }
+
+    async fn ask(&self, picture: &[u8], mark: &str, limit: usize) -> Result<Vec<u8>, InspectError> {
         let mut child = self.start().map_err(InspectError::Start)?;
-        let answer = tokio::time::timeout(self.time_limit, converse(&mut child, picture)).await;
+        let answer = tokio::time::timeout(self.time_limit, converse(&mut child, picture, mark, limit)).await;
         // Whatever the outcome, no child outlives its picture.
         let status = match answer {
             Ok(Ok(_)) => tokio::time::timeout(self.time_limit, child.wait()).await.ok(),
@@ -172,7 +194,10 @@ impl Inspector {
             Some(_) => {}
             None => return Err(InspectError::TimedOut),
         }
-        judge(&answer, declared)
+        if answer.len() > limit {
+            return Err(InspectError::Malformed);
+        }
+        Ok(answer)
     }
 
     fn start(&self) -> io::Result<Child> {
@@ -188,19 +213,22 @@ impl Inspector {
     }
 }
 
-/// Writes the picture and reads the answer at the same time: a child need not read to the end.
-async fn converse(child: &mut Child, picture: &[u8]) -> io::Result<Vec<u8>> {
+/// Writes the mark and the picture and reads the answer at the same time: a child need not read to the end.
+async fn converse(child: &mut Child, picture: &[u8], mark: &str, limit: usize) -> io::Result<Vec<u8>> {
     let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
     let mut input = child.stdin.take().ok_or_else(missing)?;
     let output = child.stdout.take().ok_or_else(missing)?;
     let write = async move {
         // A child that stops reading says why in its answer, or by how it ends.
+        let mark = mark.as_bytes().get(..usize::from(u8::MAX)).unwrap_or(mark.as_bytes());
+        let len = u8::try_from(mark.len()).unwrap_or(u8::MAX);
+        let _ = input.write_all(&[&[len], mark].concat()).await;
         let _ = input.write_all(picture).await;
         drop(input);
     };
     let read = async move {
         let mut answer = Vec::new();
-        let limit = u64::try_from(MAX_ANSWER_LEN + 1).unwrap_or(u64::MAX);
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         output.take(limit).read_to_end(&mut answer).await.map(|_| answer)
     };
     let ((), answer) = tokio::join!(write, read);
@@ -210,12 +238,9 @@ async fn converse(child: &mut Child, picture: &[u8]) -> io::Result<Vec<u8>> {
 fn judge(bytes: &[u8], declared: Declared<'_>) -> Result<Inspection, InspectError> {
     let malformed = || InspectError::Malformed;
     match Answer::parse(bytes).ok_or_else(malformed)? {
-        Answer::Refused(Failure::StripChangesIt) => Err(InspectError::StripChangesIt),
-        Answer::Refused(Failure::NotDecodable) => Err(InspectError::NotDecodable),
-        Answer::Refused(Failure::TooLarge) => Err(InspectError::TooLarge),
-        Answer::Refused(Failure::NoSandbox) => Err(InspectError::NoSandbox),
+        Answer::Refused(failure) => Err(refusal(failure)),
         Answer::Passed { content_type, width, height, thumbnail } => {
-            if !is_clean_thumbnail(&thumbnail) {
+            if !is_clean(&thumbnail, THUMBNAIL_SIDE) {
                 return Err(InspectError::Malformed);
             }
             if (content_type.as_str(), width, height) != (declared.content_type, declared.width, declared.height) {
@@ -226,12 +251,23 @@ fn judge(bytes: &[u8], declared: Declared<'_>) -> Result<Inspection, InspectErro
     }
 }
 
-/// A small JPEG in which stripping finds nothing. Only its structure is looked at.
-fn is_clean_thumbnail(bytes: &[u8]) -> bool {
+const fn refusal(failure: Failure) -> InspectError {
+    match failure {
+        Failure::StripChangesIt => InspectError::StripChangesIt,
+        Failure::NotDecodable => InspectError::NotDecodable,
+        Failure::TooLarge => InspectError::TooLarge,
+        Failure::NoSandbox => InspectError::NoSandbox,
+    }
+}
+
+/// A JPEG in which stripping finds nothing, with no side longer than this. Only its structure is looked at.
+fn is_clean(bytes: &[u8], longest: u32) -> bool {
     let Some(stripped) = Photo::parse(bytes).ok().and_then(|photo| strip(photo).ok()) else {
         return false;
     };
-    stripped.width().max(stripped.height()) <= THUMBNAIL_SIDE && child::is_unchanged(bytes, &stripped)
+    stripped.content_type() == ContentType::Jpeg
+        && stripped.width().max(stripped.height()) <= longest
+        && child::is_unchanged(bytes, &stripped)
 }
 
 /// Sizes only: a picture's bytes never reach a log.

@@ -1,6 +1,7 @@
 //! Proofs, for receipts and for whoever holds an older checkpoint.
 
-use safelight_core::log::{Hash, consistency_proof, inclusion_proof, root};
+use safelight_core::log::checkpoint::Checkpoint;
+use safelight_core::log::{Hash, consistency_proof, inclusion_proof, root, verify_inclusion};
 use sqlx::AnyConnection;
 
 use super::nodes::{self, proof_error};
@@ -8,7 +9,7 @@ use super::{LogError, MerkleLog};
 
 impl MerkleLog {
     /// The proof that entry `index` is among the first `size`, for
-    /// [`verify_inclusion`](safelight_core::log::verify_inclusion). It also works inside the transaction
+    /// [`verify_inclusion`]. It also works inside the transaction
     /// that appends the entry.
     ///
     /// # Errors
@@ -52,6 +53,35 @@ impl MerkleLog {
         })
         .await?;
         root(size, |level, pos| nodes.get(level, pos))
+    }
+
+    /// For each entry, by its index and [`leaf_hash`](safelight_core::log::leaf_hash), whether `checkpoint` vouches for it. A tree with a node that is
+    /// missing or was altered vouches for none that needs it.
+    ///
+    /// # Errors
+    /// [`LogError::Catalog`].
+    pub async fn vouched(
+        &self,
+        connection: &mut AnyConnection,
+        checkpoint: &Checkpoint,
+        entries: &[(u64, Hash)],
+    ) -> Result<Vec<bool>, LogError> {
+        let size = checkpoint.size;
+        let read = nodes::read(connection, |node| {
+            for (index, _) in entries {
+                let _ = inclusion_proof(*index, size, &mut *node);
+            }
+        });
+        let nodes = match read.await {
+            Ok(nodes) => nodes,
+            Err(LogError::Damaged) => return Ok(vec![false; entries.len()]),
+            Err(error) => return Err(error),
+        };
+        let is_in = |(index, leaf): &(u64, Hash)| {
+            let proof = inclusion_proof(*index, size, |level, position| nodes.get(level, position));
+            proof.is_ok_and(|proof| verify_inclusion(leaf, *index, size, &proof, &checkpoint.root))
+        };
+        Ok(entries.iter().map(is_in).collect())
     }
 
     async fn check_reach(&self, connection: &mut AnyConnection, size: u64) -> Result<(), LogError> {

@@ -110,6 +110,7 @@ pub struct Sender {
     phone: Arc<Phone>,
     folder: Arc<Folder>,
     clock: Clock,
+    shutter: Clock,
     cancel: CancelToken,
 }
 
@@ -131,7 +132,13 @@ impl Sender {
             options,
         };
         let phone = Phone::open(opening, clock.now()).map_err(|error| explained(&folder, error))?;
-        Ok(Self { phone: Arc::new(phone), folder, clock, cancel: CancelToken::new() })
+        Ok(Self { phone: Arc::new(phone), folder, shutter: clock.clone(), clock, cancel: CancelToken::new() })
+    }
+
+    /// Pictures are dated by `shutter`; everything else stays with the clock that it was opened with.
+    #[must_use]
+    pub fn dated_by(self, shutter: Clock) -> Self {
+        Self { shutter, ..self }
     }
 
     /// How many pictures an earlier run lost because it was killed. Forgets it when it has been asked.
@@ -221,7 +228,7 @@ impl Sender {
         label: Arc<Label>,
         operator: Option<OperatorId>,
     ) -> Result<Arc<SealedCapture>, SendError> {
-        let (phone, taken_at) = (self.phone.clone(), self.clock.now());
+        let (phone, taken_at) = (self.phone.clone(), self.shutter.now());
         let seal = move || phone.capture(&photo, &label, operator.as_ref(), taken_at, &mut SysRng);
         let sealed = tokio::task::spawn_blocking(seal).await.map_err(|_| SendError::Interrupted)?;
         sealed.map_err(|error| self.explained(error))

@@ -21,6 +21,7 @@ fn plan(kit: &Path) -> Plan<'_> {
         hosts: vec!["127.0.0.1".to_owned()],
         listen: "127.0.0.1:0".parse().unwrap(),
         enrol_listen: "127.0.0.1:0".parse().unwrap(),
+        console_listen: Some("127.0.0.1:0".parse().unwrap()),
         passphrase: words(),
         passphrase_work: WORK,
         recovery_out: kit,

@@ -25,6 +25,9 @@ pub const MAX_HEADER_LEN: usize = 16 * 1024;
 /// The most ids that [`Headers::ids`] gives at once.
 pub const MAX_IDS: u32 = 1000;
 
+/// A header that was got, with what it belongs to.
+pub type Kept = (HeaderId, Vec<u8>);
+
 /// A store of headers.
 pub trait Headers: Send + Sync + 'static {
     /// Keeps new headers, all of them or none, durably.
@@ -38,6 +41,12 @@ pub trait Headers: Send + Sync + 'static {
     /// # Errors
     /// [`HeaderError::Catalog`].
     fn get(&self, id: HeaderId, kind: Kind) -> BoxFuture<'_, Result<Option<Vec<u8>>, HeaderError>>;
+
+    /// Those of these headers that are there, in any order.
+    ///
+    /// # Errors
+    /// [`HeaderError::Catalog`].
+    fn get_many<'a>(&'a self, ids: &'a [HeaderId], kind: Kind) -> BoxFuture<'a, Result<Vec<Kept>, HeaderError>>;
 
     /// Puts others in the place of existing headers, all or none, and leaves nothing of the old ones.
     /// Expensive once a call, so give many.

@@ -4,13 +4,18 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use safelight_core::seal::Identity;
+use getrandom::SysRng;
+use rand_core::TryRng;
+use safelight_core::seal::{Identity, Recipient, open_bytes, seal_bytes};
 use zeroize::Zeroizing;
 
 use super::private_file;
 
 /// The width of the page, in characters, without the mark in front.
 const COLUMNS: usize = 76;
+
+/// How the line of the key begins.
+const KEY_BEGINS: &str = "AGE-SECRET-KEY-1";
 
 /// What stands on a kit besides the identity.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +68,55 @@ pub fn kit_text(identity: &Identity, kit: &Kit<'_>) -> Zeroizing<String> {
         }
     }
     page.text
+}
+
+/// Why what somebody gave as the recovery kit is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KitError {
+    /// No line begins as the key does, or several do.
+    #[error("one line that begins with AGE-SECRET-KEY-1 is expected")]
+    NoKey,
+    /// It has a mistake in it: its checksum says so.
+    #[error("the key has a mistake in it")]
+    Mistyped,
+    /// It is another clinic's, or an older one.
+    #[error("this key does not open what is sealed now")]
+    OtherKey,
+    /// The source of randomness failed, or sealing did.
+    #[error("no sample could be sealed")]
+    NoSample,
+}
+
+impl KitError {
+    /// A stable code, for the log.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoKey => "no-key",
+            Self::Mistyped => "mistyped",
+            Self::OtherKey => "other-key",
+            Self::NoSample => "no-sample",
+        }
+    }
+}
+
+/// Whether the kit, its whole page or the key's line alone, opens what is sealed to the recipient `recovery` (32 bytes, X25519): random bytes are, and
+/// are opened. The identity is wiped before this returns; the text is the caller's to wipe.
+///
+/// # Errors
+/// [`KitError`].
+pub fn test_kit(kit: &str, recovery: [u8; 32]) -> Result<(), KitError> {
+    let mut keys = kit.lines().map(str::trim).filter(|line| line.starts_with(KEY_BEGINS));
+    let (Some(key), None) = (keys.next(), keys.next()) else { return Err(KitError::NoKey) };
+    let identity: Identity = key.parse().map_err(|_| KitError::Mistyped)?;
+    let recipient = Recipient::from_bytes(recovery).map_err(|_| KitError::NoSample)?;
+    let mut sample = Zeroizing::new([0; 32]);
+    SysRng.try_fill_bytes(&mut *sample).map_err(|_| KitError::NoSample)?;
+    let sealed = seal_bytes(&*sample, &[recipient], &mut SysRng).map_err(|_| KitError::NoSample)?;
+    match open_bytes(&sealed, &[&identity]) {
+        Ok(opened) if opened.as_slice() == sample.as_slice() => Ok(()),
+        _ => Err(KitError::OtherKey),
+    }
 }
 
 /// Writes the page to the new file `path`, for its owner alone. It is not kept anywhere else.
@@ -127,8 +181,6 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use getrandom::SysRng;
-    use safelight_core::seal::seal_bytes;
     use std::process::Command;
 
     const KIT: Kit<'_> = Kit {
@@ -146,6 +198,27 @@ mod tests {
         assert!(page.contains("00112233445566778899aabbccddeeff"));
         assert!(page.contains(&identity.to_recipient().to_string()));
         assert!(page.lines().all(|line| line.chars().count() <= 80), "{}", *page);
+    }
+
+    #[test]
+    fn a_kit_is_tested_by_opening_and_not_by_its_looks() {
+        let (own, other) = (Identity::generate(&mut SysRng).unwrap(), Identity::generate(&mut SysRng).unwrap());
+        let recovery: [u8; 32] = *own.to_recipient().as_bytes();
+        let page = kit_text(&own, &KIT);
+        assert_eq!(test_kit(&page, recovery), Ok(()));
+        assert_eq!(test_kit(&format!("  {}\r\n", *own.to_text()), recovery), Ok(()));
+        assert_eq!(test_kit(&other.to_text(), recovery), Err(KitError::OtherKey));
+        // It says the right public key, and has another secret one.
+        let forged = page.replace(own.to_text().as_str(), &other.to_text());
+        assert_eq!(test_kit(&forged, recovery), Err(KitError::OtherKey));
+        let text = own.to_text();
+        let last = if text.ends_with('Q') { 'P' } else { 'Q' };
+        assert_eq!(test_kit(&format!("{}{last}", &text[..text.len() - 1]), recovery), Err(KitError::Mistyped));
+        for none in ["", "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", &format!("# {}", *text)] {
+            assert_eq!(test_kit(none, recovery), Err(KitError::NoKey), "{none}");
+        }
+        let both = format!("{}\n{}", *own.to_text(), *other.to_text());
+        assert_eq!(test_kit(&both, recovery), Err(KitError::NoKey), "which of them?");
     }
 
     #[test]

@@ -48,7 +48,8 @@ async fn x69_a_process_ends_with_a_failure_when_a_part_of_it_has_died() {
         let ready = || {
             let _ = ready.send(());
         };
-        clinic::run(&layout, &config, clock_of_clinic, None, std::future::pending(), ready).await
+        clinic::run(&layout, &config, clock_of_clinic, None, std::future::pending(), ready, |_| std::future::pending())
+            .await
     });
     is_ready.await.expect("the clinic process is linked");
 

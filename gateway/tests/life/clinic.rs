@@ -114,6 +114,7 @@ impl Gateway {
             hosts: vec!["127.0.0.1".to_owned()],
             listen: any,
             enrol_listen: any,
+            console_listen: None,
             passphrase: &passphrase,
             passphrase_work: 1,
             recovery_out: &kit,
@@ -149,7 +150,7 @@ impl Gateway {
     async fn start_clinic(&self) -> Result<Process<Result<(), ClinicError>>, ClinicError> {
         let started = start(|until, ready| {
             let (layout, config, clock) = (self.layout.clone(), self.config.clone(), self.world.clock());
-            async move { clinic::run(&layout, &config, clock, None, until, ready).await }
+            async move { clinic::run(&layout, &config, clock, None, until, ready, |_| std::future::pending()).await }
         })
         .await;
         started.map_err(|ended| ended.expect_err("it ended by itself"))

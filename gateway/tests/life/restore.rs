@@ -91,7 +91,8 @@ async fn x14_lies_about_what_is_in_force_spoil_nothing_for_good() {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let clinic = tokio::spawn(async move {
             let until = async { drop(stopped.await) };
-            safelight_gateway::clinic::run(&layout, &config, clock, None, until, || {}).await
+            safelight_gateway::clinic::run(&layout, &config, clock, None, until, || {}, |_| std::future::pending())
+                .await
         });
         // Several parts of the clinic process have a connection each.
         let (told, mut is_told) = tokio::sync::mpsc::unbounded_channel();

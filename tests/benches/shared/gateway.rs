@@ -38,7 +38,17 @@ impl Gateway {
         std::fs::write(gateway.passphrase(), "a passphrase for a benchmark\n").expect("the passphrase");
         let made = gateway
             .command("init")
-            .args(["--host", "127.0.0.1", "--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--recovery-out"])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--listen",
+                "127.0.0.1:0",
+                "--enrol-listen",
+                "127.0.0.1:0",
+                "--console-listen",
+                "127.0.0.1:0",
+                "--recovery-out",
+            ])
             .arg(gateway.home.path().join("recovery"))
             .arg("--passphrase-file")
             .arg(gateway.passphrase())
@@ -175,15 +185,38 @@ impl Gateway {
     }
 
     fn command(&self, name: &str) -> Command {
+        self.command_of(&[name])
+    }
+
+    /// A command of several words.
+    fn command_of(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SAFELIGHT_") {
                 command.env_remove(name);
             }
         }
-        command.env("SAFELIGHT_LOG", "error").arg(name).arg("--data").arg(self.layout().root());
+        command.env("SAFELIGHT_LOG", "error").args(words).arg("--data").arg(self.layout().root());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command
+    }
+
+    /// `safelight console code`.
+    pub(crate) fn console_code(&self) -> String {
+        let made = self.command_of(&["console", "code", "--json"]).stdout(Stdio::piped()).output().expect("a code");
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).expect("its answer");
+        made.get("code").and_then(serde_json::Value::as_str).expect("a code").to_owned()
+    }
+
+    /// `safelight vault export`.
+    pub(crate) fn export(&self, id: &str, to: &Path) {
+        let done = self.command_of(&["vault", "export", id]).arg("-o").arg(to).status();
+        assert!(done.expect("safelight vault export").success(), "vault export");
+    }
+
+    /// What unlocks the vault.
+    pub(crate) fn passphrase_text(&self) -> String {
+        std::fs::read_to_string(self.passphrase()).expect("the passphrase").trim().to_owned()
     }
 
     fn passphrase(&self) -> PathBuf {
@@ -209,6 +242,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Ends both as a service manager would.
+    pub(crate) fn end(self) {
+        drop(self);
+    }
+
     /// Ends both with SIGKILL.
     pub(crate) fn kill(&mut self) {
         for process in [&mut self.ingest, &mut self.clinic] {

@@ -1,6 +1,7 @@
 //! What the benchmarks share.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+pub(crate) mod archive;
 pub(crate) mod bare;
 pub(crate) mod camera;
 pub(crate) mod figures;

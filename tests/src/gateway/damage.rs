@@ -24,15 +24,23 @@ pub fn copied(gateway: &Gateway) -> PathBuf {
 /// If it cannot be run or changes nothing.
 #[track_caller]
 pub fn change_in(database: &Path, statement: &str) {
+    assert!(run_in(database, statement) > 0, "nothing was changed: {statement}");
+}
+
+/// The same, and says how many rows it has changed. A process may be running on the database.
+///
+/// # Panics
+/// If it cannot be run.
+#[track_caller]
+pub fn run_in(database: &Path, statement: &str) -> u64 {
     sqlx::any::install_default_drivers();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let changed = runtime.block_on(async {
+    runtime.block_on(async {
         let mut connection =
             sqlx::AnyConnection::connect(&format!("sqlite:{}", database.display())).await.expect("the database");
         let statement = sqlx::AssertSqlSafe(statement.to_owned());
         let changed = sqlx::query(statement).execute(&mut connection).await.expect("a statement").rows_affected();
         connection.close().await.expect("the database");
         changed
-    });
-    assert!(changed > 0, "nothing was changed: {statement}");
+    })
 }

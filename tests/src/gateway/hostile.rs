@@ -49,6 +49,12 @@ impl Attack {
         Self { tls, server_name, stream_window: 256 * 1024, from: Ipv4Addr::LOCALHOST }
     }
 
+    /// What it speaks TLS with, and the name that it asks for.
+    #[must_use]
+    pub fn tls(self) -> (rustls::ClientConfig, String) {
+        (self.tls, self.server_name)
+    }
+
     /// Connects.
     ///
     /// # Errors

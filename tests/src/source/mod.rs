@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use paths::Reference;
-pub use test_names::{kotlin_test_names, test_names};
+pub use test_names::{javascript_test_names, kotlin_test_names, test_names};
 
 /// One source file of a crate, and what its non-test code names.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub fn references(text: &str, module: &[&str], crate_name: &str) -> Vec<Referenc
     paths::read(text, &module, crate_name).references
 }
 
-/// All files below `folder` whose name ends with `extension`, except in build and hidden folders.
+/// All files below `folder` whose name ends with `extension`, except in build and hidden folders and in what npm has fetched.
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -84,7 +84,8 @@ pub fn files_with_extension(folder: &Path, extension: &str) -> io::Result<Vec<Pa
         for entry in fs::read_dir(next)? {
             let path = entry?.path();
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            if path.is_dir() && !name.starts_with("target") && !name.starts_with('.') {
+            let is_ours = !name.starts_with("target") && !name.starts_with('.') && name != "node_modules";
+            if path.is_dir() && is_ours {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == extension) {
                 found.push(path);

@@ -40,6 +40,12 @@ pub fn kotlin_test_names(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// The names of all tests of a file for Node's test runner, in the file's order: lines that begin with `test("`.
+pub fn javascript_test_names(text: &str) -> Vec<String> {
+    let name = |line: &str| Some(line.strip_prefix("test(\"")?.split_once('"')?.0.to_owned());
+    text.lines().filter_map(name).collect()
+}
+
 /// `test`, `tokio::test`, `tokio::test(flavor = "multi_thread")`.
 fn is_test_function(body: &[Kind]) -> bool {
     let path = body.split(|kind| *kind == Kind::Sign('(')).next().unwrap_or_default();
@@ -65,7 +71,7 @@ fn attribute_end(tokens: &[Kind], open: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{kotlin_test_names, test_names};
+    use super::{javascript_test_names, kotlin_test_names, test_names};
 
     #[test]
     fn tests_are_found_and_others_are_not() {
@@ -90,5 +96,11 @@ mod tests {
     fn kotlin_tests_are_those_with_their_annotation_on_a_line_of_its_own() {
         let text = "class A {\n    @Test\n    fun f01_one() {\n    }\n\n    fun f02_helper() {}\n    @Test\n    fun f03_two() = runTest {\n";
         assert_eq!(kotlin_test_names(text), ["f01_one", "f03_two"]);
+    }
+
+    #[test]
+    fn javascript_tests_are_those_at_the_beginning_of_a_line() {
+        let text = "test(\"c03_one\", async () => {\n  test(\"inner\");\n});\n// test(\"c04_comment\")\ntest(\"c05_two\", () => {});\n";
+        assert_eq!(javascript_test_names(text), ["c03_one", "c05_two"]);
     }
 }

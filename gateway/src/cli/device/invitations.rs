@@ -5,21 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use getrandom::SysRng;
-use rand_core::TryRng;
 use safelight_core::ids::{InvitationId, UnixMillis};
-use safelight_core::invitation::{Invitation, Token};
 use safelight_core::manifest::OperatorId;
-use safelight_core::text::is_one_line;
 use serde::Serialize;
 
 use super::{Opened, headline, ingest_has_heard, record, replayed, shown_list};
 use crate::cli::new_file::NewFile;
 use crate::cli::outcome::{CliError, Exit, Output};
 use crate::cli::{DataArgs, duration, time};
-use crate::clinic::access::Event;
+use crate::clinic::access::{Actor, Event};
 use crate::clinic::invitations::Standing;
-use crate::clinic::{ClinicError, devices, invitations};
+use crate::clinic::inviting::{MAX_NAME_LEN, Prepared, is_device_name};
+use crate::clinic::{ClinicError, invitations};
 use crate::enrol::qr;
 
 /// Flags.
@@ -47,9 +44,6 @@ pub(in crate::cli) struct InviteArgs {
 /// Longest time that an invitation may stay open.
 const MAX_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Longest device name in bytes.
-const MAX_NAME_LEN: usize = 64;
-
 #[derive(Debug, Serialize)]
 struct Invited {
     id: String,
@@ -73,48 +67,23 @@ pub(super) async fn invite(args: InviteArgs, output: Output) -> Result<(), CliEr
     let out = out.transpose()?;
     let opened = Opened::open(&args.data).await?;
     let clinic = &opened.clinic;
-    clinic.time_to_issue()?;
-    let (id, token) = (InvitationId::from_bytes(random()?), Token::from_bytes(random()?));
-    let expires_at = opened.now.plus(args.ttl);
-    let token_hash = token.hash();
-    let invitation = Invitation {
-        clinic_id: clinic.id(),
-        invitation_id: id,
-        addresses: opened.config.enrol_addresses(),
-        ca_sha256: clinic.ca.sha256(),
-        token,
-        expires_at,
-    };
-    let text = invitation.to_qr_text().map_err(CliError::with(Exit::Failed))?;
+    let addresses = opened.config.enrol_addresses();
+    let prepared = Prepared::new(clinic, addresses, &args.name, &args.person, args.ttl)?;
     // Before the invitation exists: a code that could not be written must not leave an open one behind.
     if let Some(out) = &out {
-        out.write([qr::png_bytes(&text).map_err(CliError::with(Exit::Failed))?.as_slice()])?;
+        out.write([qr::png_bytes(&prepared.text).map_err(CliError::with(Exit::Failed))?.as_slice()])?;
     }
-    let row = invitations::Invitation {
-        id,
-        device_name: args.name.clone(),
-        person: args.person.clone(),
-        created_at: opened.now,
-        expires_at,
-        device: None,
-        attempts: 0,
-        replays: 0,
-        voided_at: None,
-    };
-    let mut tx = clinic.catalog.write().await.map_err(ClinicError::from)?;
-    devices::ensure_person(&mut tx, &args.person, opened.now).await?;
-    invitations::insert(&mut tx, &row, &token_hash).await?;
-    record(clinic, &mut tx, opened.now, Event::Invited(id, &args.person)).await?;
-    tx.commit().await.map_err(ClinicError::from)?;
+    prepared.open(clinic, &Actor::shell()).await?;
+    let expires_at = prepared.expires_at();
 
-    let drawn = qr::terminal(&text).map_err(CliError::with(Exit::Failed))?;
+    let drawn = qr::terminal(&prepared.text).map_err(CliError::with(Exit::Failed))?;
     let invited = Invited {
-        id: id.to_string(),
+        id: prepared.id().to_string(),
         name: args.name,
         person: args.person.to_string(),
-        qr: text.to_string(),
+        qr: prepared.text.to_string(),
         qr_png: args.qr_png,
-        addresses: invitation.addresses,
+        addresses: prepared.addresses,
         expires_at: time::rfc3339(expires_at),
     };
     // A phone that comes before ingest has heard would be told that there is no such invitation.
@@ -232,15 +201,9 @@ fn shown(text: &mut String, invitation: &Listed) {
     replayed(text, invitation.replays);
 }
 
-fn random() -> Result<[u8; 16], CliError> {
-    let mut bytes = [0; 16];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| CliError::from(ClinicError::Randomness))?;
-    Ok(bytes)
-}
-
 fn device_name(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.len() > MAX_NAME_LEN || !is_one_line(text) {
+    if !is_device_name(text) {
         return Err(format!("1 to {MAX_NAME_LEN} bytes are expected, all of them characters that show"));
     }
     Ok(text.to_owned())

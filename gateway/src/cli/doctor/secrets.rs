@@ -13,6 +13,7 @@ use super::Finding;
 use super::looking::{Folder, named};
 use crate::clinic::{keys as clinic_keys, rollover};
 use crate::config::Layout;
+use crate::console;
 use crate::ingest::keys as ingest_keys;
 
 /// How much of a file is read. Keys come first in what is longer.
@@ -32,8 +33,13 @@ const CALLED: [&str; 4] = ["passphrase", "password", "passwd", "credential"];
 
 /// The private keys that belong into each process's folder.
 const INGESTS: [&str; 3] = [ingest_keys::TLS_KEY_FILE, ingest_keys::RECEIPT_KEY_FILE, ingest_keys::LOG_KEY_FILE];
-const CLINICS: [&str; 4] =
-    [clinic_keys::CA_KEY_FILE, clinic_keys::CLINIC_KEY_FILE, clinic_keys::ACCESS_LOG_KEY_FILE, rollover::NEXT_KEY_FILE];
+const CLINICS: [&str; 5] = [
+    clinic_keys::CA_KEY_FILE,
+    clinic_keys::CLINIC_KEY_FILE,
+    clinic_keys::ACCESS_LOG_KEY_FILE,
+    rollover::NEXT_KEY_FILE,
+    console::KEY_FILE,
+];
 
 pub(super) fn examine(layout: &Layout) -> Finding {
     let root = layout.root().canonicalize().unwrap_or_default();

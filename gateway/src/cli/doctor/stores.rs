@@ -4,6 +4,8 @@ use safelight_core::client::tls::Validity;
 use safelight_core::ids::UnixMillis;
 
 use super::Finding;
+use crate::alert::book;
+use crate::alert::deliver::Way;
 use crate::cli::outcome::CliError;
 use crate::cli::time;
 use crate::clinic::rollover::{self, Step};
@@ -53,6 +55,7 @@ pub(super) async fn examine(
             findings.push(sequences(&clinic).await);
             findings.push(intake_log(&clinic).await);
             findings.push(vault(&clinic, passphrase));
+            findings.push(alerts(&clinic, config).await);
             findings.extend(receipt_key(layout, &clinic));
             findings.extend(rewrap(&clinic).await);
         }
@@ -213,6 +216,26 @@ async fn sequences(clinic: &Clinic) -> Finding {
         format!("Of device {} the clinic lacks {which}{more}.", first.device),
         "A picture is still on its way, was discarded on the device, or was kept from the clinic: ask whoever has it.",
     )
+}
+
+/// Alerts that reach nobody.
+async fn alerts(clinic: &Clinic, config: &Config) -> Finding {
+    const CHECK: &str = "alerts";
+    let undelivered = match book::undelivered(&clinic.catalog).await {
+        Ok(undelivered) => undelivered,
+        Err(error) => return broken(CHECK, "clinic.db", &error),
+    };
+    if let Some(first) = undelivered.first() {
+        return Finding::warn(
+            CHECK,
+            format!("{} alerts were not sent by {} ({}).", first.alerts, first.way, first.problem),
+            "Look at [alert] in config.toml, then try it: safelight alert test.",
+        );
+    }
+    if Way::configured(&config.alert).next().is_none() {
+        return Finding::ok(CHECK, "Alerts show in the console and are sent nowhere.");
+    }
+    Finding::ok(CHECK, "Every alert was sent.")
 }
 
 /// What the clinic process has witnessed of ingest's log.

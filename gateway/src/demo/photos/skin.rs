@@ -1,15 +1,31 @@
-//! Paints something like skin with a lesion on it: a soft gradient, noise, an uneven dark shape.
+//! Paints something like skin with a lesion on it: a soft gradient, noise, an uneven dark shape, a scale bar.
 
-/// RGB pixels, row by row. The number moves light, skin tone, lesion and noise.
+/// People who are photographed in turn: every so many pictures it is the same one again.
+const SUBJECTS: u32 = 3;
+
+/// By how much smaller the lesion is at each visit, in hundredths, and at how many visits it becomes so.
+const SHRINKS: i32 = 14;
+const SHRINKING_VISITS: u32 = 4;
+
+/// RGB pixels, row by row. The number says whose skin it is, and which visit: the lesion of one subject stays the same, and shrinks from visit to visit.
+/// Noise is each picture's own.
 pub(super) fn paint(number: u32, width: u32, height: u32) -> Vec<u8> {
+    let turn = number.saturating_sub(1);
+    let visit = i32::try_from((turn / SUBJECTS).min(SHRINKING_VISITS)).unwrap_or_default();
+    let mut subject = Noise::new(7919 * (turn % SUBJECTS) + 1);
+    let tone = Tone::new(&mut subject);
+    let lesion = Lesion::new(&mut subject, (width, height), 100 - SHRINKS * visit);
+    let scale = Scale { width, height };
     let mut noise = Noise::new(number);
-    let tone = Tone::new(&mut noise);
-    let lesion = Lesion::new(&mut noise, width, height);
     let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {
         let light_y = (y * 40 / height).cast_signed();
         for x in 0..width {
             let light = light_y + (x * 24 / width).cast_signed() - 32 + noise.grain();
+            if let Some(bar) = scale.at(x, y) {
+                pixels.extend([bar; 3]);
+                continue;
+            }
             let dark = lesion.darkness(x.cast_signed(), y.cast_signed());
             pixels.extend(tone.mix(dark).map(|channel| clamp(channel + light)));
         }
@@ -55,18 +71,16 @@ struct Lesion {
 }
 
 impl Lesion {
-    fn new(noise: &mut Noise, width: u32, height: u32) -> Self {
+    /// `size` in hundredths of what the subject's noise says.
+    fn new(noise: &mut Noise, (width, height): (u32, u32), hundredths: i32) -> Self {
         let (width, height) = (width.cast_signed(), height.cast_signed());
         let size = height / 8 + noise.below(height / 8);
         let mut radii = [size; 8];
         for radius in &mut radii {
             *radius += noise.below(size / 2 + 1) - size / 4;
         }
-        Lesion {
-            centre: (width / 3 + noise.below(width / 3), height / 3 + noise.below(height / 3)),
-            radii,
-            reach: size * 5 / 4,
-        }
+        let centre = (width / 3 + noise.below(width / 3), height / 3 + noise.below(height / 3));
+        Lesion { centre, radii: radii.map(|radius| radius * hundredths / 100), reach: size * 5 / 4 }
     }
 
     fn darkness(&self, x: i32, y: i32) -> i32 {
@@ -100,6 +114,26 @@ impl Lesion {
         };
         let radius_at = |index: usize| self.radii.get(index).copied().unwrap_or(self.reach);
         (radius_at(axis) * (256 - towards) + radius_at(diagonal) * towards) / 256
+    }
+}
+
+/// A ruler of ten fields, black and white in turn, as it is laid beside a lesion.
+struct Scale {
+    width: u32,
+    height: u32,
+}
+
+impl Scale {
+    /// The grey of the ruler here, if it lies here.
+    fn at(&self, x: u32, y: u32) -> Option<u8> {
+        let (left, right) = (self.width * 3 / 5, self.width * 9 / 10);
+        let (top, bottom) = (self.height * 22 / 25, self.height * 23 / 25);
+        if !(left..right).contains(&x) || !(top..bottom).contains(&y) {
+            return None;
+        }
+        let field = (x - left) * 10 / (right - left).max(1);
+        let lower = (y - top) * 2 >= bottom - top;
+        Some(if field.is_multiple_of(2) == lower { 240 } else { 24 })
     }
 }
 

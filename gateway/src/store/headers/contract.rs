@@ -27,6 +27,23 @@ pub(super) async fn headers_come_back_after_reopening(backend: &impl Backend) {
     assert_eq!(store.get(id(3), Kind::Picture).await.unwrap(), None);
 }
 
+pub(super) async fn many_are_got_at_once_and_those_that_are_not_there_are_left_out(backend: &impl Backend) {
+    let store = backend.open().await;
+    let headers: Vec<Header> = (0..=255).map(|n| header(n, Kind::Identity, &format!("of {n}"))).collect();
+    store.put(&headers).await.unwrap();
+    store.put(&[header(7, Kind::Picture, "another kind")]).await.unwrap();
+    // More than one statement may name, each of them twice.
+    let absent = HeaderId::from_bytes(*b"nobody has this ");
+    let ids: Vec<HeaderId> = (0..=255).chain(0..=255).map(id).chain([absent]).collect();
+    let mut found = store.get_many(&ids, Kind::Identity).await.unwrap();
+    found.sort();
+    found.dedup();
+    let expected: Vec<(HeaderId, Vec<u8>)> = headers.into_iter().map(|header| (header.id, header.bytes)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(store.get_many(&[], Kind::Identity).await.unwrap(), []);
+    assert_eq!(store.get_many(&[id(7), id(8)], Kind::Picture).await.unwrap(), [(id(7), b"another kind".to_vec())]);
+}
+
 pub(super) async fn putting_is_all_or_nothing_and_never_over_another(backend: &impl Backend) {
     let store = backend.open().await;
     store.put(&[header(2, Kind::Picture, "first")]).await.unwrap();
@@ -83,6 +100,7 @@ macro_rules! header_contract {
     ($backend:expr) => {
         crate::store::headers::contract::header_contract! { $backend =>
             headers_come_back_after_reopening
+            many_are_got_at_once_and_those_that_are_not_there_are_left_out
             putting_is_all_or_nothing_and_never_over_another
             replacing_is_all_or_nothing
             destroying_takes_every_kind_and_can_be_repeated

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use sqlx::Row;
 
-use super::{BoxFuture, Header, HeaderError, HeaderId, Headers, Kind, MAX_HEADER_LEN, MAX_IDS};
+use super::{BoxFuture, Header, HeaderError, HeaderId, Headers, Kept, Kind, MAX_HEADER_LEN, MAX_IDS};
 use crate::store::catalog::{Catalog, CatalogError, Location, Options, WriteTx, count};
 use crate::store::migrate::Migration;
 
@@ -20,6 +20,9 @@ const PAGE_SIZE: u32 = 1024;
 
 /// At least what a leaf page can hold of one row (sqlite.org/fileformat.html section 1.6: page size - 35).
 const PADDING: usize = 1024;
+
+/// Headers that one statement names.
+const ASKED_FOR_AT_ONCE: usize = 256;
 
 const MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
@@ -118,13 +121,26 @@ impl Headers for SqliteHeaders {
                 .bind(kind.code())
                 .fetch_optional(&mut *self.0.read().await?)
                 .await?;
-            let Some(row) = row else { return Ok(None) };
-            let mut bytes: Vec<u8> = row.try_get(0)?;
-            if bytes.len() <= PADDING {
-                return Err(CatalogError::Malformed.into());
+            row.map(|row| unpadded(row.try_get(0)?)).transpose()
+        })
+    }
+
+    fn get_many<'a>(&'a self, ids: &'a [HeaderId], kind: Kind) -> BoxFuture<'a, Result<Vec<Kept>, HeaderError>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(ids.len());
+            let mut tx = self.0.read().await?;
+            for some in ids.chunks(ASKED_FOR_AT_ONCE) {
+                let places: Vec<String> = (2..).take(some.len()).map(|place| format!("${place}")).collect();
+                let sql = format!("SELECT id, padded FROM header WHERE kind = $1 AND id IN ({})", places.join(", "));
+                let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(kind.code());
+                for id in some {
+                    query = query.bind(id.as_bytes().as_slice());
+                }
+                for row in query.fetch_all(&mut *tx).await? {
+                    found.push((id_of(&row)?, unpadded(row.try_get(1)?)?));
+                }
             }
-            bytes.drain(..PADDING);
-            Ok(Some(bytes))
+            Ok(found)
         })
     }
 
@@ -168,11 +184,7 @@ impl Headers for SqliteHeaders {
                 .bind(i64::from(limit.min(MAX_IDS)))
                 .fetch_all(&mut *self.0.read().await?)
                 .await?;
-            let id = |row: &sqlx::any::AnyRow| {
-                let bytes: &[u8] = row.try_get(0)?;
-                Ok(HeaderId::from_bytes(bytes.try_into().map_err(|_| CatalogError::Malformed)?))
-            };
-            rows.iter().map(id).collect()
+            rows.iter().map(id_of).collect()
         })
     }
 }
@@ -182,6 +194,19 @@ impl SqliteHeaders {
         tx.commit().await?;
         self.wipe().await
     }
+}
+
+fn id_of(row: &sqlx::any::AnyRow) -> Result<HeaderId, HeaderError> {
+    let bytes: &[u8] = row.try_get(0)?;
+    Ok(HeaderId::from_bytes(bytes.try_into().map_err(|_| CatalogError::Malformed)?))
+}
+
+fn unpadded(mut bytes: Vec<u8>) -> Result<Vec<u8>, HeaderError> {
+    if bytes.len() <= PADDING {
+        return Err(CatalogError::Malformed.into());
+    }
+    bytes.drain(..PADDING);
+    Ok(bytes)
 }
 
 fn padded(header: &[u8]) -> Result<Vec<u8>, HeaderError> {

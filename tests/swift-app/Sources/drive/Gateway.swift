@@ -40,7 +40,7 @@ final class Gateway: @unchecked Sendable {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: at("passphrase").path)
         _ = try ask([
             "init", "--data", data, "--passphrase-file", passphrase, "--recovery-out", at("recovery").path, "--host", "127.0.0.1",
-            "--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0",
+            "--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0",
         ])
         serving.executableURL = URL(fileURLWithPath: command)
         serving.arguments = ["serve", "--data", data, "--passphrase-file", passphrase]

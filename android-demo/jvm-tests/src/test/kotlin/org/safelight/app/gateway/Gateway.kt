@@ -121,7 +121,7 @@ class Gateway private constructor(private val folder: File) : AutoCloseable {
         check(passphrase.setReadable(false, false) && passphrase.setReadable(true, true))
         val said = run(
             "init", "--data", "D", "--passphrase-file", "P", "--recovery-out", "R", "--host", "127.0.0.1",
-            "--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0",
+            "--listen", "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0",
         ).asJsonObject
         val known = said["port"].asInt
         val behind = freePort()

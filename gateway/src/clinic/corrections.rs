@@ -1,0 +1,255 @@
+//! Pictures that somebody has reported, and what came of it. A reported picture is shown to nobody until its author or the privacy officer decides.
+//!
+//! What the phone has signed and sealed stays as it is: it is evidence. Whose a picture is says the catalog, and a row here says why that is not what
+//! the label says. A picture is judged once, when it comes, so nothing that runs later puts it back.
+
+use getrandom::SysRng;
+use rand_core::TryRng;
+use safelight_core::ids::{CaptureId, UnixMillis};
+use safelight_core::manifest::OperatorId;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::devices::{fixed, millis};
+use super::pictures::{Handle, Picture};
+use super::{ClinicError, access_index, care};
+use crate::store::catalog::{Catalog, WriteTx, int};
+
+/// Shown at most: the oldest that are open.
+const MAX_LISTED: u32 = 200;
+
+/// What is wrong with a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is another patient's.
+    WrongPatient,
+    /// It should not be there.
+    NotWanted,
+}
+
+impl Kind {
+    /// Every one, in the order in which pages show them.
+    pub const ALL: [Self; 2] = [Self::WrongPatient, Self::NotWanted];
+
+    /// As the catalog, the log and forms have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WrongPatient => "wrong-patient",
+            Self::NotWanted => "not-wanted",
+        }
+    }
+
+    /// From [`Kind::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Why the picture is quarantined.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::WrongPatient => "reported-wrong-patient",
+            Self::NotWanted => "reported-not-wanted",
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It was right.
+    Restored,
+    /// It is this patient's.
+    Moved(Handle),
+    /// It stays unseen for good.
+    Withdrawn,
+}
+
+impl Decision {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Restored => "restored",
+            Self::Moved(_) => MOVED,
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+const MOVED: &str = "moved";
+
+/// A report that waits.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its name.
+    pub id: [u8; 16],
+    /// Of which picture.
+    pub capture: CaptureId,
+    /// What is wrong.
+    pub kind: Kind,
+    /// Whose the picture was then.
+    pub patient: Handle,
+    /// In words: a whole age file, of nothing where nothing was said.
+    pub words: Vec<u8>,
+    /// Who said so.
+    pub reported_by: OperatorId,
+    /// When.
+    pub reported_at: UnixMillis,
+}
+
+/// That a picture was given to another patient.
+#[derive(Debug, Clone)]
+pub struct Corrected {
+    /// By whom.
+    pub by: OperatorId,
+    /// When.
+    pub at: UnixMillis,
+}
+
+const COLUMNS: &str = "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at FROM correction";
+
+/// Takes a verified picture out of everybody's sight, and says the report's name; nothing if it is not in sight any more.
+pub async fn report(
+    tx: &mut WriteTx,
+    (capture, patient): (CaptureId, &Handle),
+    kind: Kind,
+    words: &[u8],
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<Option<[u8; 16]>, ClinicError> {
+    let done = sqlx::query(
+        "UPDATE picture SET state = 'quarantined', reason = $1 WHERE capture = $2 AND state = 'verified' AND patient = $3",
+    )
+    .bind(kind.reason())
+    .bind(capture.as_bytes().to_vec())
+    .bind(patient.to_vec())
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Ok(None);
+    }
+    let mut id = [0; 16];
+    SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
+    sqlx::query(
+        "INSERT INTO correction (id, capture, kind, patient, words, reported_by, reported_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(id.to_vec())
+    .bind(capture.as_bytes().to_vec())
+    .bind(kind.name())
+    .bind(patient.to_vec())
+    .bind(words.to_vec())
+    .bind(by.as_str().to_owned())
+    .bind(int(now.0)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(Some(id))
+}
+
+/// Reports that wait, oldest first: of pictures that `author` has taken, or of all.
+pub async fn open(catalog: &Catalog, author: Option<&OperatorId>) -> Result<Vec<Report>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let of_author = "JOIN picture ON picture.capture = correction.capture WHERE operator = $1 AND";
+    let (whose, author) = author.map_or(("WHERE $1 = '' AND", ""), |author| (of_author, author.as_str()));
+    let sql = format!("{COLUMNS} {whose} outcome = '' ORDER BY reported_at, correction.id LIMIT $2");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(author.to_owned()).bind(i64::from(MAX_LISTED));
+    query.fetch_all(&mut *tx).await?.iter().map(report_of).collect()
+}
+
+/// One that waits.
+pub async fn find(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Report>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!("{COLUMNS} WHERE id = $1 AND outcome = ''");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_vec()).fetch_optional(&mut *tx).await?;
+    row.as_ref().map(report_of).transpose()
+}
+
+/// What a decision has changed besides the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// The author's membership of the team of the patient whose it was has ended.
+    pub left: bool,
+}
+
+/// Decides a report that waits; nothing if somebody else has.
+pub async fn decide(
+    tx: &mut WriteTx,
+    report: &Report,
+    picture: &Picture,
+    decision: Decision,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<Option<Decided>, ClinicError> {
+    let (state, reason, patient, moved_to) = match decision {
+        Decision::Restored => ("verified", "", report.patient, None),
+        Decision::Moved(to) => ("verified", "", to, Some(to.to_vec())),
+        Decision::Withdrawn => ("quarantined", "withdrawn", report.patient, None),
+    };
+    let done = sqlx::query(
+        "UPDATE correction SET outcome = $1, moved_to = $2, decided_by = $3, decided_at = $4 WHERE id = $5 AND outcome = ''",
+    )
+    .bind(decision.name())
+    .bind(moved_to)
+    .bind(by.as_str().to_owned())
+    .bind(int(now.0)?)
+    .bind(report.id.to_vec())
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Ok(None);
+    }
+    sqlx::query("UPDATE picture SET state = $1, reason = $2, patient = $3 WHERE capture = $4")
+        .bind(state)
+        .bind(reason)
+        .bind(patient.to_vec())
+        .bind(report.capture.as_bytes().to_vec())
+        .execute(&mut **tx)
+        .await?;
+    if let Decision::Moved(to) = decision {
+        access_index::moved(tx, report.capture, &to).await?;
+        care::joined(tx, &to, &picture.operator, now).await?;
+    }
+    let author: Option<OperatorId> = picture.operator.parse().ok();
+    let left = match (&author, decision) {
+        (Some(author), Decision::Moved(to)) if to != report.patient => care::left(tx, &report.patient, author).await?,
+        _ => false,
+    };
+    Ok(Some(Decided { left }))
+}
+
+/// Whether a picture was given to another patient than its label says, and by whom last.
+pub async fn of_picture(catalog: &Catalog, capture: CaptureId) -> Result<Option<Corrected>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query(
+        "SELECT decided_by, decided_at FROM correction WHERE capture = $1 AND outcome = $2 ORDER BY decided_at DESC LIMIT 1",
+    )
+    .bind(capture.as_bytes().to_vec())
+    .bind(MOVED)
+    .fetch_optional(&mut *tx)
+    .await?;
+    row.map(|row| Ok(Corrected { by: person(&row, 0)?, at: millis(&row, 1)? })).transpose()
+}
+
+/// Whether it was.
+pub async fn is_moved(catalog: &Catalog, capture: CaptureId) -> Result<bool, ClinicError> {
+    Ok(of_picture(catalog, capture).await?.is_some())
+}
+
+fn report_of(row: &AnyRow) -> Result<Report, ClinicError> {
+    let kind: String = row.try_get(2)?;
+    Ok(Report {
+        id: fixed(row, 0)?,
+        capture: CaptureId::from_bytes(fixed(row, 1)?),
+        kind: Kind::parse(&kind).ok_or(ClinicError::CatalogDamaged)?,
+        patient: fixed(row, 3)?,
+        words: row.try_get(4)?,
+        reported_by: person(row, 5)?,
+        reported_at: millis(row, 6)?,
+    })
+}
+
+fn person(row: &AnyRow, column: usize) -> Result<OperatorId, ClinicError> {
+    let id: String = row.try_get(column)?;
+    id.parse().map_err(|_| ClinicError::CatalogDamaged)
+}

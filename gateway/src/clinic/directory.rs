@@ -1,0 +1,144 @@
+//! Patients' names and numbers in memory while the vault is unlocked, so that a search opens nothing. Each patient's sealed identity is opened once.
+
+mod names;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use self::names::Names;
+use super::identity::PatientIdentity;
+use super::pictures::{self, Handle};
+use super::{ClinicError, Running, sealed};
+use crate::vault::Unlocked;
+
+/// Opened at once.
+const PAGE: u32 = 256;
+
+/// Between two looks for patients who are new.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The names. Empty while the vault is locked.
+#[derive(Default)]
+pub struct Directory {
+    names: RwLock<Names>,
+    progress: RwLock<Option<Progress>>,
+}
+
+/// How far reading is, for whoever waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Patients whose names were read.
+    pub done: u64,
+    /// Of so many.
+    pub of: u64,
+}
+
+/// A patient who was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The handle.
+    pub handle: Handle,
+    /// Who it is.
+    pub identity: PatientIdentity,
+}
+
+impl Directory {
+    /// Those of `among` of whom every word of `query` begins a word of name, number or birth date, by name; at most `limit`.
+    #[must_use]
+    pub fn among(&self, query: &str, among: &[Handle], limit: usize) -> Vec<Found> {
+        self.read().among(query, among, limit)
+    }
+
+    /// Anybody whom `query` fits, by name, from the one after `after` on; at most `limit`.
+    #[must_use]
+    pub fn matches(&self, query: &str, after: Option<&Found>, limit: usize) -> Vec<Found> {
+        self.read().matches(query, after, limit)
+    }
+
+    /// Who a patient is.
+    #[must_use]
+    pub fn get(&self, handle: &Handle) -> Option<PatientIdentity> {
+        self.read().get(handle).cloned()
+    }
+
+    /// How far it is read, while that takes its time.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        *self.progress.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all. They are wiped.
+    pub fn clear(&self) {
+        *self.write() = Names::default();
+        self.set_progress(None);
+    }
+
+    async fn load(&self, running: &Running, vault: &Arc<Unlocked>) -> Result<(), ClinicError> {
+        let catalog = &running.clinic.catalog;
+        let of = pictures::last_patient_number(catalog).await?;
+        loop {
+            let last = self.read().last;
+            let page = pictures::identities_after(catalog, last, PAGE).await?;
+            let Some(newest) = page.last().map(|sealed| sealed.number) else {
+                self.set_progress(None);
+                return Ok(());
+            };
+            if of.saturating_sub(last) > u64::from(PAGE) {
+                self.set_progress(Some(Progress { done: last, of }));
+            }
+            let opened = sealed::identities(&running.clinic, vault, page).await?;
+            let mut names = self.write();
+            // Whoever locked the vault meant it.
+            if running.vault.borrow().is_none() {
+                return Ok(());
+            }
+            for (handle, identity) in opened {
+                names.learn(handle, identity);
+            }
+            names.last = newest;
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Names> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Names> {
+        self.names.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_progress(&self, progress: Option<Progress>) {
+        *self.progress.write().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Directory")
+    }
+}
+
+/// Keeps the directory as the catalog is, for as long as the process runs.
+pub(super) async fn run(running: Arc<Running>) {
+    let mut vaults = running.vault.subscribe();
+    loop {
+        let vault = vaults.borrow_and_update().clone();
+        let Some(vault) = vault else {
+            running.directory.clear();
+            if vaults.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            continue;
+        };
+        if let Err(error) = running.directory.load(&running, &vault).await {
+            tracing::error!(%error, "patients' names could not be read");
+        }
+        drop(vault);
+        tokio::select! {
+            () = sleep(LOOK_EVERY) => {}
+            _ = vaults.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Emergency access ("break-glass"): somebody outside a patient's care team sees the patient for a time, says why, and is asked about it.
+
+use std::time::Duration;
+
+use getrandom::SysRng;
+use rand_core::TryRng;
+use safelight_core::ids::UnixMillis;
+use safelight_core::manifest::OperatorId;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::ClinicError;
+use super::devices::{fixed, millis};
+use super::pictures::Handle;
+use crate::store::catalog::{Catalog, WriteTx, int};
+
+/// How long one lasts.
+pub const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// Shown at most: the newest, those that wait for a review first.
+const MAX_LISTED: u32 = 500;
+
+/// Why, as one of few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Danger that does not wait.
+    Acute,
+    /// The patient has come to this person.
+    Treating,
+    /// A colleague asks.
+    Consult,
+    /// Whatever the words say.
+    Other,
+}
+
+impl Reason {
+    /// Every one, in the order in which pages show them.
+    pub const ALL: [Self; 4] = [Self::Acute, Self::Treating, Self::Consult, Self::Other];
+
+    /// As the catalog, the log and forms have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acute => "acute",
+            Self::Treating => "treating",
+            Self::Consult => "consult",
+            Self::Other => "other",
+        }
+    }
+
+    /// From [`Reason::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// What the privacy officer found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nobody has looked at it yet.
+    Open,
+    /// It was right.
+    Justified,
+    /// It was not.
+    NotJustified,
+}
+
+impl Verdict {
+    /// As the catalog, the log and forms have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "",
+            Self::Justified => "justified",
+            Self::NotJustified => "not-justified",
+        }
+    }
+
+    /// From [`Verdict::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Open, Self::Justified, Self::NotJustified].into_iter().find(|verdict| verdict.name() == name)
+    }
+}
+
+/// One emergency access.
+#[derive(Debug, Clone)]
+pub struct Emergency {
+    /// Its name.
+    pub id: [u8; 16],
+    /// To whom.
+    pub patient: Handle,
+    /// Whose.
+    pub person: OperatorId,
+    /// Why.
+    pub reason: Reason,
+    /// Why, in words: a whole age file.
+    pub words: Vec<u8>,
+    /// Since when.
+    pub begun_at: UnixMillis,
+    /// Until when.
+    pub until: UnixMillis,
+    /// What was found.
+    pub verdict: Verdict,
+    /// By whom.
+    pub reviewed_by: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT id, patient, person, reason, words, begun_at, until, verdict, reviewed_by FROM emergency";
+
+/// Begins one, and says its name.
+pub async fn begin(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    person: &OperatorId,
+    reason: Reason,
+    words: &[u8],
+    now: UnixMillis,
+) -> Result<[u8; 16], ClinicError> {
+    let mut id = [0; 16];
+    SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
+    sqlx::query(
+        "INSERT INTO emergency (id, patient, person, reason, words, begun_at, until) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(id.to_vec())
+    .bind(patient.to_vec())
+    .bind(person.as_str().to_owned())
+    .bind(reason.name())
+    .bind(words.to_vec())
+    .bind(int(now.0)?)
+    .bind(int(now.plus(LIFETIME).0)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(id)
+}
+
+/// Whether `person` has emergency access to `patient` at `now`. One that was found not to be justified is over.
+pub async fn is_open(
+    catalog: &Catalog,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query(
+        "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND patient = $3 AND verdict <> 'not-justified' LIMIT 1",
+    )
+    .bind(person.as_str().to_owned())
+    .bind(int(now.0)?)
+    .bind(patient.to_vec())
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Until when the last of a person's emergency accesses lasts, if one does at `now`.
+pub async fn until(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> Result<Option<UnixMillis>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT until FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' ORDER BY until DESC LIMIT 1")
+        .bind(person.as_str().to_owned())
+        .bind(int(now.0)?)
+        .fetch_optional(&mut *tx)
+        .await?;
+    row.map(|row| millis(&row, 0)).transpose()
+}
+
+/// Those that wait for a review, then the newest.
+pub async fn list(catalog: &Catalog) -> Result<Vec<Emergency>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let sql = format!("{COLUMNS} ORDER BY verdict, begun_at DESC, id LIMIT $1");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(MAX_LISTED)).fetch_all(&mut *tx).await?;
+    rows.iter().map(emergency_of).collect()
+}
+
+/// Keeps what the privacy officer found. Says whether nobody had before.
+pub async fn review(
+    tx: &mut WriteTx,
+    id: &[u8; 16],
+    verdict: Verdict,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let done = sqlx::query(
+        "UPDATE emergency SET verdict = $1, reviewed_by = $2, reviewed_at = $3 WHERE id = $4 AND verdict = ''",
+    )
+    .bind(verdict.name())
+    .bind(by.as_str().to_owned())
+    .bind(int(now.0)?)
+    .bind(id.to_vec())
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn emergency_of(row: &AnyRow) -> Result<Emergency, ClinicError> {
+    let (person, reason, verdict): (String, String, String) = (row.try_get(2)?, row.try_get(3)?, row.try_get(7)?);
+    Ok(Emergency {
+        id: fixed(row, 0)?,
+        patient: fixed(row, 1)?,
+        person: person.parse().map_err(|_| ClinicError::CatalogDamaged)?,
+        reason: Reason::parse(&reason).ok_or(ClinicError::CatalogDamaged)?,
+        words: row.try_get(4)?,
+        begun_at: millis(row, 5)?,
+        until: millis(row, 6)?,
+        verdict: Verdict::parse(&verdict).ok_or(ClinicError::CatalogDamaged)?,
+        reviewed_by: row.try_get(8)?,
+    })
+}

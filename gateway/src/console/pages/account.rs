@@ -1,0 +1,79 @@
+//! One's own account: who one is here, where one is logged in, and what is on record of oneself.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Redirect;
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+
+use super::entries::{self, Names};
+use super::{Failure, Frame, Page, html, phones, roles_words, shown};
+use crate::clinic::access::Event;
+use crate::clinic::sessions::{self, SessionId};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, looks, text};
+
+struct Row {
+    name: String,
+    this: bool,
+    since: String,
+    seen: String,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Account {
+    frame: Frame,
+    id: String,
+    roles: String,
+    sessions: Vec<Row>,
+    phones: Vec<phones::Own>,
+    entries: Vec<entries::Row>,
+    linked: bool,
+    sound: bool,
+    building: bool,
+}
+
+pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+    let held = sessions::of_person(&console.desk.clinic().catalog, &who.person.id).await?;
+    let row = |session: sessions::Session| Row {
+        name: HEXLOWER.encode(&session.id),
+        this: session.id == who.session,
+        since: shown::time(session.created_at),
+        seen: shown::time(session.seen_at),
+    };
+    let own = looks::own(&console, &who).await?;
+    let names = Names::read(&console).await?;
+    html(&Account {
+        frame: Frame::new(&console, &who, "/account").await?,
+        id: who.person.id.to_string(),
+        roles: roles_words(who.person.roles),
+        sessions: held.into_iter().map(row).collect(),
+        phones: phones::own(&console, &who).await?,
+        entries: own.seen.iter().map(|seen| entries::row(seen, &names)).collect(),
+        linked: false,
+        sound: own.proof.is_sound,
+        building: !own.is_built,
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct End {
+    session: String,
+}
+
+/// Ends a session of one's own, and nobody else's.
+pub(super) async fn end(State(console): State<Console>, posted: Posted<End>) -> Result<Redirect, Failure> {
+    let id = HEXLOWER.decode(posted.form.session.as_bytes()).ok().and_then(|bytes| SessionId::try_from(bytes).ok());
+    let id = id.ok_or(Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let held = sessions::find(&clinic.catalog, &id).await?;
+    if held.is_none_or(|held| held.person != posted.by.person.id) {
+        return Err(Failure::NotFound);
+    }
+    let mut tx = clinic.catalog.write().await?;
+    sessions::end(&mut tx, &id).await?;
+    clinic.access.record(&mut tx, &posted.by.actor(), console.desk.now(), &[Event::LoggedOut]).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/account"))
+}

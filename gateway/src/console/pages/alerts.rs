@@ -1,0 +1,192 @@
+//! Alerts: seen, taken and closed by the privacy officer; those about the machine by admins too.
+//!
+//! Attacker: a member of staff whom an alert is about, and who would rather that nobody saw it. Only the two roles get here; an admin sees no alert about a
+//! person, and is told of one what is told of none; whoever takes or closes one is on record in the same transaction, and a closed one stays.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Redirect;
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+
+use super::login::Nothing;
+use super::{Failure, Frame, Page, html, shown};
+use crate::alert::book::{self, Alert, State as Stage, Undelivered};
+use crate::alert::rules::Severity;
+use crate::clinic::access::Event;
+use crate::config::alert::Code;
+use crate::console::permit::{self, Grant, HandleAlert, SeeAlerts};
+use crate::console::records;
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+
+/// Alerts of one state on a page.
+const PAGE: u32 = 100;
+
+/// Longest note, in bytes.
+const MAX_NOTE_LEN: usize = 1024;
+
+struct Row {
+    id: String,
+    what: &'static str,
+    severity: &'static str,
+    high: bool,
+    subject: String,
+    first: String,
+    last: String,
+    count: u64,
+    open: bool,
+    closed: bool,
+    state: &'static str,
+    owner: String,
+    note: Option<String>,
+    sealed: bool,
+}
+
+struct Filter {
+    href: String,
+    name: &'static str,
+    here: bool,
+}
+
+#[derive(Template)]
+#[template(path = "alerts.html")]
+struct List {
+    frame: Frame,
+    filters: Vec<Filter>,
+    alerts: Vec<Row>,
+    older: Option<String>,
+    undelivered: Vec<Undelivered>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    state: Option<String>,
+    before: Option<u64>,
+}
+
+pub(super) async fn list(State(console): State<Console>, Query(wanted): Query<Wanted>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, SeeAlerts).await?;
+    let chosen = wanted.state.as_deref().and_then(Stage::parse);
+    let catalog = &console.desk.clinic().catalog;
+    let (mut alerts, mut older) = (Vec::new(), None);
+    // Those that nobody sees to come first; what is further back is one state's.
+    let stages: Vec<Stage> = chosen.map_or_else(|| Stage::ALL.to_vec(), |stage| vec![stage]);
+    for stage in stages {
+        let before = wanted.before.filter(|_| chosen.is_some());
+        let found = book::list(catalog, grant.subject(), stage, before, PAGE).await?;
+        let is_full = u32::try_from(found.len()).is_ok_and(|found| found == PAGE);
+        if let (true, Some(last)) = (is_full, found.last()) {
+            older = Some(format!("/alerts?state={}&before={}", stage.name(), last.seq));
+        }
+        alerts.extend(found.into_iter().map(|alert| row(&console, &grant, alert)));
+    }
+    html(&List {
+        frame: Frame::new(&console, &who, "/alerts").await?,
+        filters: filters(chosen),
+        alerts,
+        older,
+        undelivered: book::undelivered(catalog).await?,
+    })
+}
+
+fn filters(chosen: Option<Stage>) -> Vec<Filter> {
+    let all = Filter { href: "/alerts".to_owned(), name: text::ALERTS_ALL, here: chosen.is_none() };
+    let one = |stage: Stage| Filter {
+        href: format!("/alerts?state={}", stage.name()),
+        name: stage_words(stage),
+        here: chosen == Some(stage),
+    };
+    std::iter::once(all).chain(Stage::ALL.into_iter().map(one)).collect()
+}
+
+fn row(console: &Console, grant: &Grant<SeeAlerts>, alert: Alert) -> Row {
+    let severity = Severity::of(alert.code);
+    let note = alert.note.as_deref().and_then(|sealed| records::open_note(console, grant, sealed));
+    Row {
+        id: HEXLOWER.encode(&alert.id),
+        what: code_words(alert.code),
+        severity: match severity {
+            Severity::High => text::ALERTS_HIGH,
+            Severity::Medium => text::ALERTS_MEDIUM,
+        },
+        high: severity == Severity::High,
+        subject: alert.subject,
+        first: shown::time(alert.first_at),
+        last: shown::time(alert.last_at),
+        count: alert.count,
+        open: alert.state == Stage::Open,
+        closed: alert.state == Stage::Closed,
+        state: stage_words(alert.state),
+        owner: alert.owner.unwrap_or_default(),
+        sealed: alert.note.is_some() && note.is_none(),
+        note,
+    }
+}
+
+pub(super) async fn take(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, HandleAlert(id)).await?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !book::take(&mut tx, grant.subject(), &posted.by.person.id).await? {
+        return Err(Failure::NotFound);
+    }
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::AlertTaken(*grant.subject())]).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/alerts"))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Closing {
+    #[serde(default)]
+    note: String,
+}
+
+pub(super) async fn close(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Closing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, HandleAlert(id)).await?;
+    let note = posted.form.note.trim();
+    if note.len() > MAX_NOTE_LEN {
+        return Err(Failure::NotFound);
+    }
+    let sealed = if note.is_empty() { None } else { Some(records::seal_words(&console, note)?) };
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !book::close(&mut tx, grant.subject(), &posted.by.person.id, sealed, grant.at()).await? {
+        return Err(Failure::NotFound);
+    }
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::AlertClosed(*grant.subject())]).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/alerts"))
+}
+
+const fn stage_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Open => text::ALERTS_OPEN,
+        Stage::Taken => text::ALERTS_TAKEN,
+        Stage::Closed => text::ALERTS_CLOSED,
+    }
+}
+
+const fn code_words(code: Code) -> &'static str {
+    match code {
+        Code::LogInFailures => text::ALERT_LOG_IN_FAILURES,
+        Code::EmergencyAccess => text::ALERT_EMERGENCY_ACCESS,
+        Code::UnusualHours => text::ALERT_UNUSUAL_HOURS,
+        Code::UnusualPatients => text::ALERT_UNUSUAL_PATIENTS,
+        Code::UnusualDownloads => text::ALERT_UNUSUAL_DOWNLOADS,
+        Code::Denied => text::ALERT_DENIED,
+        Code::SequenceGap => text::ALERT_SEQUENCE_GAP,
+        Code::LogTrouble => text::ALERT_LOG_TROUBLE,
+        Code::StoreTrouble => text::ALERT_STORE_TROUBLE,
+        Code::CertificateEnds => text::ALERT_CERTIFICATE_ENDS,
+        Code::DiskLow => text::ALERT_DISK_LOW,
+    }
+}

@@ -1,0 +1,115 @@
+//! Two to four pictures of one body site of one patient, side by side.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use safelight_core::ids::CaptureId;
+
+use super::patients::site_words;
+use super::{Failure, Frame, Message, html, shown};
+use crate::clinic::identity::PatientIdentity;
+use crate::console::permit::{self, ComparePictures, Grant, ViewPicture};
+use crate::console::records;
+use crate::console::session::LoggedIn;
+use crate::console::{Console, text};
+
+/// At once on a screen.
+const MAX_COMPARED: usize = 4;
+
+struct Compared {
+    id: String,
+    ticket: String,
+    taken: String,
+    by: String,
+}
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct Compare {
+    frame: Frame,
+    patient: PatientIdentity,
+    reference: String,
+    site: String,
+    pictures: Vec<Compared>,
+}
+
+/// Each of them is asked for and put on record, as if it were shown alone.
+pub(super) async fn page(
+    State(console): State<Console>,
+    RawQuery(query): RawQuery,
+    who: LoggedIn,
+) -> Result<Response, Failure> {
+    let _: Grant<ComparePictures> = permit::ask(&console, &who, ComparePictures).await?;
+    let Some(ids) = chosen(query.as_deref().unwrap_or_default()) else { return choose_again() };
+    let (mut pictures, mut of) = (Vec::new(), None);
+    for id in ids {
+        let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
+        let site = site_words(&records::label(&console, &grant).await?);
+        let (picture, handle) = grant.subject();
+        let compared = Compared {
+            id: picture.capture.to_string(),
+            ticket: console.inner.tickets.for_picture(&who, &grant)?,
+            taken: shown::time(picture.captured_at),
+            by: picture.operator.clone(),
+        };
+        pictures.push((picture.captured_at, compared));
+        let this = (*handle, site);
+        match &of {
+            None => of = Some((this, records::patient_of(&console, &grant).await?)),
+            Some((first, _)) if *first != this => return choose_again(),
+            Some(_) => {}
+        }
+    }
+    let Some(((handle, site), patient)) = of else { return choose_again() };
+    // What was before stands before.
+    pictures.sort_by_key(|(taken, _)| taken.0);
+    let page = html(&Compare {
+        frame: Frame::new(&console, &who, "/patients").await?,
+        patient,
+        reference: shown::reference(&handle),
+        site,
+        pictures: pictures.into_iter().map(|(_, compared)| compared).collect(),
+    })?;
+    Ok(page.into_response())
+}
+
+/// `picture=ID&picture=ID`: two to four different ones.
+fn chosen(query: &str) -> Option<Vec<CaptureId>> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
+    let mut ids = Vec::new();
+    for (_, id) in pairs.iter().filter(|(name, _)| name == "picture") {
+        let id: CaptureId = id.parse().ok()?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    (2..=MAX_COMPARED).contains(&ids.len()).then_some(ids)
+}
+
+fn choose_again() -> Result<Response, Failure> {
+    let Html(page) = html(&Message { title: text::COMPARE_FEW_TITLE, words: text::COMPARE_FEW })?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_to_four_different_pictures_are_compared() {
+        let id = |last: u8| format!("picture=00000000-0000-7000-8000-0000000000{last:02}");
+        let query = |ids: &[u8]| ids.iter().map(|last| id(*last)).collect::<Vec<_>>().join("&");
+        assert_eq!(chosen(&query(&[1, 2])).map(|ids| ids.len()), Some(2));
+        assert_eq!(chosen(&query(&[1, 2, 1, 3, 4])).map(|ids| ids.len()), Some(4));
+        for wrong in [
+            "".to_owned(),
+            query(&[1]),
+            query(&[1, 1]),
+            query(&[1, 2, 3, 4, 5]),
+            format!("{}&picture=x", query(&[1, 2])),
+        ] {
+            assert_eq!(chosen(&wrong), None, "{wrong}");
+        }
+    }
+}

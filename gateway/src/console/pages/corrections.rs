@@ -1,0 +1,291 @@
+//! Pictures that should not be where they are: reported by whoever sees them, decided by whoever took them or by the privacy officer.
+//!
+//! Attackers: a member of staff who wants a picture gone, or somebody else's patient's pictures. A reported picture is unseen and nothing else: it can be
+//! put back, and what the phone has signed stays. Who takes it from one patient to another, and from which to which, is on record; the officer decides
+//! without picture and name, and learns of a number what emergency access tells.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Redirect;
+use data_encoding::HEXLOWER;
+use safelight_core::ids::CaptureId;
+use safelight_core::label::DEFAULT_ISSUER;
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+
+use super::numbers::{self, Looked};
+use super::patients::site_words;
+use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::access::Event;
+use crate::clinic::corrections::{self, Decision, Kind, Report};
+use crate::clinic::identity::PatientIdentity;
+use crate::clinic::pictures::{self, Picture};
+use crate::clinic::{ClinicError, devices};
+use crate::console::permit::{
+    self, CorrectAny, CorrectOwn, Grant, ListOwnReported, ListReported, ReportPicture, Right, ViewReported,
+};
+use crate::console::records;
+use crate::console::server::Peer;
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+
+/// Longest words, in bytes.
+pub(super) const MAX_WORDS_LEN: usize = 1024;
+
+#[derive(Deserialize)]
+pub(super) struct Reported {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    words: String,
+}
+
+pub(super) async fn report(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Reported>,
+) -> Result<Redirect, Failure> {
+    let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
+    let grant = permit::ask(&console, &posted.by, ReportPicture(id)).await?;
+    let words = posted.form.words.trim();
+    let kind = Kind::parse(&posted.form.kind).filter(|_| words.len() <= MAX_WORDS_LEN);
+    let kind = kind.ok_or(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORT_INCOMPLETE))?;
+    let words = records::seal_words(&console, words)?;
+    let (picture, patient) = grant.subject();
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    let by = &posted.by.person.id;
+    // Somebody else has reported it meanwhile: it is unseen already.
+    let report = corrections::report(&mut tx, (picture.capture, patient), kind, &words, by, grant.at()).await?;
+    let report = report.ok_or(Failure::NotFound)?;
+    let event = Event::PictureReported(report, picture.capture, kind.name());
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    tracing::warn!(
+        code = "picture-reported",
+        "somebody has reported a picture: its author or the privacy officer is to decide"
+    );
+    Ok(Redirect::to(&format!("/patients/{}", shown::reference(patient))))
+}
+
+/// What the decision's form needs.
+struct Deciding {
+    action: String,
+    token: String,
+    issuer: &'static str,
+}
+
+struct Row {
+    picture: String,
+    author: String,
+    device: String,
+    taken: String,
+    kind: &'static str,
+    reported_by: String,
+    reported: String,
+    words: Option<String>,
+    /// The author opens the picture first.
+    opens: Option<String>,
+    deciding: Option<Deciding>,
+}
+
+#[derive(Template)]
+#[template(path = "corrections.html")]
+struct List {
+    frame: Frame,
+    title: &'static str,
+    lead: &'static str,
+    sealed: bool,
+    rows: Vec<Row>,
+}
+
+/// All, for the privacy officer: without picture or name.
+pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ListReported).await?;
+    let frame = Frame::new(&console, &who, "/corrections").await?;
+    let mut rows = Vec::new();
+    for report in corrections::open(&console.desk.clinic().catalog, None).await? {
+        let mut row = row(&console, &report).await?;
+        row.words = records::reported_words(&console, &grant, &report.words);
+        let action = format!("/corrections/{}", HEXLOWER.encode(&report.id));
+        row.deciding = Some(deciding(&who, action));
+        rows.push(row);
+    }
+    let sealed = rows.iter().any(|row| row.words.is_none());
+    html(&List { frame, title: text::REPORTED_TITLE, lead: text::REPORTED_LEAD, sealed, rows })
+}
+
+/// One's own.
+pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
+    let _: Grant<ListOwnReported> = permit::ask(&console, &who, ListOwnReported).await?;
+    let frame = Frame::new(&console, &who, "/corrections/own").await?;
+    let mut rows = Vec::new();
+    for report in corrections::open(&console.desk.clinic().catalog, Some(&who.person.id)).await? {
+        let mut row = row(&console, &report).await?;
+        row.opens = Some(format!("/corrections/own/{}", HEXLOWER.encode(&report.id)));
+        rows.push(row);
+    }
+    html(&List { frame, title: text::OWN_REPORTED_TITLE, lead: text::OWN_REPORTED_LEAD, sealed: false, rows })
+}
+
+async fn row(console: &Console, report: &Report) -> Result<Row, ClinicError> {
+    let catalog = &console.desk.clinic().catalog;
+    let picture = pictures::find(catalog, report.capture).await?.ok_or(ClinicError::CatalogDamaged)?;
+    let device = devices::find(catalog, picture.device).await?;
+    Ok(Row {
+        picture: report.capture.to_string(),
+        author: picture.operator,
+        device: device.map_or_else(|| picture.device.to_string(), |device| device.name),
+        taken: shown::time(picture.captured_at),
+        kind: kind_words(report.kind),
+        reported_by: report.reported_by.to_string(),
+        reported: shown::time(report.reported_at),
+        words: None,
+        opens: None,
+        deciding: None,
+    })
+}
+
+fn deciding(who: &LoggedIn, action: String) -> Deciding {
+    Deciding { action, token: who.token.clone(), issuer: DEFAULT_ISSUER }
+}
+
+#[derive(Template)]
+#[template(path = "reported.html")]
+struct ReportedPage {
+    frame: Frame,
+    patient: PatientIdentity,
+    ticket: String,
+    id: String,
+    site: String,
+    taken: String,
+    kind: &'static str,
+    words: Option<String>,
+    reported_by: String,
+    reported: String,
+    deciding: Deciding,
+}
+
+/// A reported picture, for whoever has taken it.
+pub(super) async fn reported(State(console): State<Console>, Path(id): Path<String>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ViewReported(name(&id)?)).await?;
+    let (label, patient, words) = records::reported(&console, &grant).await?;
+    let (report, picture) = grant.subject();
+    html(&ReportedPage {
+        frame: Frame::new(&console, &who, "/corrections/own").await?,
+        patient,
+        ticket: console.inner.tickets.for_reported(&who, &grant)?,
+        id: picture.capture.to_string(),
+        site: site_words(&label),
+        taken: shown::time(picture.captured_at),
+        kind: kind_words(report.kind),
+        words: words.filter(|words| !words.is_empty()),
+        reported_by: report.reported_by.to_string(),
+        reported: shown::time(report.reported_at),
+        deciding: deciding(&who, format!("/corrections/own/{id}")),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Decided {
+    #[serde(default)]
+    decision: String,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    issuer: String,
+}
+
+pub(super) async fn decide_own(
+    State(console): State<Console>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    posted: Posted<Decided>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, CorrectOwn(name(&id)?)).await?;
+    decide(&console, &grant, &posted, peer, Among::Treated).await?;
+    Ok(Redirect::to("/corrections/own"))
+}
+
+pub(super) async fn decide_any(
+    State(console): State<Console>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    posted: Posted<Decided>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, CorrectAny(name(&id)?)).await?;
+    decide(&console, &grant, &posted, peer, Among::All).await?;
+    Ok(Redirect::to("/corrections"))
+}
+
+/// To whom a picture may be given. Its author comes onto the patient's care team with it: so an author who decides gives it to patients whom they treat, or
+/// anybody would come by any patient with a picture of their own and a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Among {
+    Treated,
+    All,
+}
+
+async fn decide<R: Right<Subject = (Report, Picture)>>(
+    console: &Console,
+    grant: &Grant<R>,
+    posted: &Posted<Decided>,
+    Peer(from): Peer,
+    among: Among,
+) -> Result<(), Failure> {
+    let (report, picture) = grant.subject();
+    let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_INCOMPLETE);
+    let (form, catalog) = (&posted.form, &console.desk.clinic().catalog);
+    let decision = match form.decision.as_str() {
+        "restore" => Decision::Restored,
+        "withdraw" => Decision::Withdrawn,
+        "move" if form.number.trim().is_empty() => return Err(incomplete),
+        "move" => {
+            let who = (&posted.by, from);
+            match numbers::find(console, who, &form.issuer, &form.number, Event::CorrectionMissed).await? {
+                // Whoever typed the number of the patient whose it was anyway is not told so.
+                Looked::Found(to) if among == Among::All => Decision::Moved(to),
+                Looked::Found(to) if permit::may_see(catalog, &to, &posted.by, grant.at()).await? => {
+                    Decision::Moved(to)
+                }
+                // As if there were nobody: a colleague's patients are found in an emergency alone.
+                Looked::Found(_) => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED)),
+                Looked::Nobody if among == Among::Treated => {
+                    return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
+                }
+                Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE)),
+                Looked::Wait => return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT)),
+            }
+        }
+        _ => return Err(incomplete),
+    };
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    let by = &posted.by.person.id;
+    let decided = corrections::decide(&mut tx, report, picture, decision, by, grant.at()).await?;
+    let decided = decided.ok_or(Failure::NotFound)?;
+    let mut events = vec![match decision {
+        Decision::Restored => Event::PictureRestored(report.id, report.capture),
+        Decision::Moved(to) => Event::PictureMoved(report.id, report.capture, report.patient, to),
+        Decision::Withdrawn => Event::PictureWithdrawn(report.id, report.capture),
+    }];
+    let author: Option<OperatorId> = picture.operator.parse().ok();
+    if let (true, Some(author)) = (decided.left, &author) {
+        events.push(Event::CareEnded(report.patient, author));
+    }
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
+    Ok(tx.commit().await?)
+}
+
+fn name(id: &str) -> Result<[u8; 16], Failure> {
+    HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| id.try_into().ok()).ok_or(Failure::NotFound)
+}
+
+pub(super) const fn kind_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::WrongPatient => text::REPORT_WRONG_PATIENT,
+        Kind::NotWanted => text::REPORT_NOT_WANTED,
+    }
+}

@@ -1,0 +1,259 @@
+//! Phones: who waits, who may send, who may not any more.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use safelight_core::ids::{DeviceId, UnixMillis};
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::login::Nothing;
+use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::ClinicError;
+use crate::clinic::access::Event;
+use crate::clinic::devices::{self, Attestation, Seen, Status};
+use crate::clinic::inviting::{Prepared, is_device_name};
+use crate::clinic::people;
+use crate::console::permit::{self, Grant, ManageDevices};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+use crate::enrol::qr;
+
+/// How long an invitation that is shown on the screen stays open.
+const INVITATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+pub(super) struct Row {
+    pub(super) key: &'static str,
+    pub(super) last_picture: Option<String>,
+    /// Days that its certificate holds on; none once it has run out.
+    pub(super) days: Option<u64>,
+    pub(super) has_certificate: bool,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) person: String,
+    pub(super) model: String,
+    pub(super) state: &'static str,
+    pub(super) state_words: &'static str,
+    pub(super) words: String,
+    pub(super) since: String,
+}
+
+/// An invitation that was just made.
+pub(super) struct Invited {
+    pub(super) qr: String,
+    pub(super) until: String,
+    /// For the seconds that are counted down where there is script.
+    pub(super) seconds: u64,
+}
+
+/// Under which address phones are approved and revoked, for the page that lists them.
+const HERE: &str = "/devices";
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct Devices {
+    frame: Frame,
+    problem: Option<&'static str>,
+    invited: Option<Invited>,
+    people: Vec<(String, String)>,
+    token: String,
+    base: &'static str,
+    devices: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "device_rows.html")]
+pub(super) struct DeviceRows {
+    pub(super) token: String,
+    pub(super) base: &'static str,
+    pub(super) devices: Vec<Row>,
+}
+
+pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ManageDevices).await?;
+    shown_with(&console, &who, &grant, None, None).await
+}
+
+/// The list alone: while a code is shown, the page asks for it every moment.
+pub(super) async fn rows(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ManageDevices).await?;
+    html(&DeviceRows { token: who.token.clone(), base: HERE, devices: listed(&console, &grant).await? })
+}
+
+async fn shown_with(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ManageDevices>,
+    problem: Option<&'static str>,
+    invited: Option<Invited>,
+) -> Page {
+    let people = people::list(&console.desk.clinic().catalog).await?;
+    let active = people.into_iter().filter(people::Person::is_active);
+    html(&Devices {
+        frame: Frame::new(console, who, "/devices").await?,
+        problem,
+        invited,
+        people: active.map(|person| (person.id.to_string(), person.name)).collect(),
+        token: who.token.clone(),
+        base: HERE,
+        devices: listed(console, grant).await?,
+    })
+}
+
+pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
+    let catalog = &console.desk.clinic().catalog;
+    let seen: HashMap<DeviceId, Seen> = devices::seen(catalog).await?.into_iter().collect();
+    let mut all = devices::list(catalog).await?;
+    // Whoever waits is looked for first, then the newest.
+    let order = |device: &devices::Device| {
+        (device.status != Status::Pending, device.status == Status::Revoked, std::cmp::Reverse(device.created_at.0))
+    };
+    all.sort_by_key(order);
+    let row = |device: devices::Device| Row {
+        key: if device.attestation == Attestation::Claimed.name() {
+            text::DEVICES_CLAIMED
+        } else {
+            text::DEVICES_SOFTWARE
+        },
+        last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),
+        days: seen.get(&device.id).and_then(|seen| seen.certified_until).and_then(|until| days_left(until, grant.at())),
+        has_certificate: seen.get(&device.id).is_some_and(|seen| seen.certified_until.is_some()),
+        id: device.id.to_string(),
+        name: device.name,
+        person: device.person.to_string(),
+        model: if device.model.is_empty() { "-".to_owned() } else { device.model },
+        state: device.status.name(),
+        state_words: status_words(device.status),
+        words: device.words,
+        since: shown::time(device.revoked_at.or(device.approved_at).unwrap_or(device.created_at)),
+    };
+    Ok(all.into_iter().map(row).collect())
+}
+
+/// Whole days until then; none once it is past.
+fn days_left(until: UnixMillis, now: UnixMillis) -> Option<u64> {
+    (until > now).then(|| until.since(now).as_secs() / (24 * 60 * 60))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Rename {
+    name: String,
+}
+
+pub(super) async fn rename(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Rename>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    if devices::find(&clinic.catalog, id).await?.is_none() {
+        return Err(Failure::NotFound);
+    }
+    let name = posted.form.name.trim();
+    if !is_device_name(name) {
+        let page = shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
+    let mut tx = clinic.catalog.write().await?;
+    if devices::rename(&mut tx, id, name).await? {
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRenamed(id)]).await?;
+        tx.commit().await?;
+    }
+    Ok(Redirect::to("/devices").into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Invite {
+    pub(super) name: String,
+    pub(super) person: String,
+}
+
+pub(super) async fn invite(State(console): State<Console>, posted: Posted<Invite>) -> Page {
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    match invited(&console, &grant, &posted.form).await? {
+        Some(invited) => shown_with(&console, &posted.by, &grant, None, Some(invited)).await,
+        None => shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await,
+    }
+}
+
+/// Opens an invitation. None if the form says no name that a phone can have, or nobody who works here.
+pub(super) async fn invited(
+    console: &Console,
+    grant: &Grant<ManageDevices>,
+    form: &Invite,
+) -> Result<Option<Invited>, Failure> {
+    let (name, person) = (form.name.trim(), form.person.parse::<OperatorId>().ok());
+    let clinic = console.desk.clinic();
+    let known = match &person {
+        Some(person) => people::find(&clinic.catalog, person).await?.filter(people::Person::is_active),
+        None => None,
+    };
+    let Some(known) = known.filter(|_| is_device_name(name)) else { return Ok(None) };
+    let addresses = console.inner.enrol_addresses.clone();
+    let prepared = Prepared::new(clinic, addresses, name, &known.id, INVITATION_LIFETIME)?;
+    let qr = qr::svg(&prepared.text).map_err(|_| Failure::Template)?;
+    prepared.open(clinic, grant.by()).await?;
+    Ok(Some(Invited { qr, until: shown::time(prepared.expires_at()), seconds: INVITATION_LIFETIME.as_secs() }))
+}
+
+pub(super) async fn approve(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    approved(&console, &grant, &id).await?;
+    Ok(Redirect::to(HERE))
+}
+
+/// Lets a phone send whose words somebody has compared.
+pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
+    let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let device = devices::find(&clinic.catalog, id).await?.ok_or(Failure::NotFound)?;
+    // Without words nobody has compared any.
+    if device.words.is_empty() {
+        return Err(Failure::NotFound);
+    }
+    let mut tx = clinic.catalog.write().await?;
+    if devices::approve(&mut tx, id, grant.at()).await? {
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceApproved(id)]).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn revoke(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    revoked(&console, &grant, &id).await?;
+    Ok(Redirect::to(HERE))
+}
+
+/// Shuts a phone out.
+pub(super) async fn revoked(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
+    let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if devices::revoke(&mut tx, id, grant.at()).await? {
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRevoked(id)]).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+pub(super) const fn status_words(status: Status) -> &'static str {
+    match status {
+        Status::Pending => text::DEVICES_PENDING,
+        Status::Active => text::DEVICES_ACTIVE,
+        Status::Revoked => text::DEVICES_REVOKED,
+    }
+}

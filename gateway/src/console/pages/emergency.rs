@@ -1,0 +1,183 @@
+//! Emergency access: asked for by a clinician, looked at by the privacy officer.
+//!
+//! Attacker: a member of staff who is curious. They learn that a patient exists by the exact number alone, and that they tried is on record and slows
+//! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use safelight_core::label::DEFAULT_ISSUER;
+use serde::Deserialize;
+
+use super::numbers::{self, Looked};
+use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::access::Event;
+use crate::clinic::emergency::{self, Reason, Verdict};
+use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
+use crate::console::records;
+use crate::console::server::Peer;
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text, words};
+
+#[derive(Template)]
+#[template(path = "emergency.html")]
+struct Ask<'a> {
+    frame: Frame,
+    problem: Option<&'static str>,
+    number: &'a str,
+    issuer: &'a str,
+    words: &'a str,
+    reasons: Vec<(&'static str, &'static str)>,
+}
+
+pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, AskEmergency).await?;
+    let nothing = Wanted {
+        number: String::new(),
+        issuer: DEFAULT_ISSUER.to_owned(),
+        reason: String::new(),
+        words: String::new(),
+    };
+    form(&console, &who, &grant, &nothing, None).await
+}
+
+async fn form(
+    console: &Console,
+    who: &LoggedIn,
+    _: &Grant<AskEmergency>,
+    wanted: &Wanted,
+    problem: Option<&'static str>,
+) -> Page {
+    html(&Ask {
+        frame: Frame::new(console, who, "/patients").await?,
+        problem,
+        number: &wanted.number,
+        issuer: &wanted.issuer,
+        words: &wanted.words,
+        reasons: Reason::ALL.into_iter().map(|reason| (reason.name(), reason_words(reason))).collect(),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    number: String,
+    issuer: String,
+    #[serde(default)]
+    reason: String,
+    words: String,
+}
+
+pub(super) async fn begin(
+    State(console): State<Console>,
+    Extension(Peer(from)): Extension<Peer>,
+    posted: Posted<Wanted>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, AskEmergency).await?;
+    let wanted = &posted.form;
+    let refused = async |status: StatusCode, problem| {
+        let page = form(&console, &posted.by, &grant, wanted, Some(problem)).await?;
+        Ok((status, page).into_response())
+    };
+    let number = wanted.number.trim();
+    let words = words::Reason::parse(&wanted.words);
+    let (Some(reason), Some(words), false) = (Reason::parse(&wanted.reason), words, number.is_empty()) else {
+        return refused(StatusCode::UNPROCESSABLE_ENTITY, text::EMERGENCY_INCOMPLETE).await;
+    };
+    let who = (&posted.by, from);
+    let handle = match numbers::find(&console, who, &wanted.issuer, number, Event::EmergencyMissed).await? {
+        Looked::Found(handle) => handle,
+        Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
+        Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
+    };
+    let clinic = console.desk.clinic();
+    let sealed = records::seal_words(&console, words.as_str())?;
+    let mut tx = clinic.catalog.write().await?;
+    let id = emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await?;
+    let event = Event::EmergencyBegun(id, handle, reason.name());
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    tracing::warn!(
+        code = "emergency-access",
+        "somebody has taken emergency access: the privacy officer is to look at it"
+    );
+    Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))).into_response())
+}
+
+struct Row {
+    id: String,
+    person: String,
+    patient: String,
+    reason: &'static str,
+    words: Option<String>,
+    begun: String,
+    until: String,
+    open: bool,
+    verdict: &'static str,
+    reviewed_by: String,
+}
+
+#[derive(Template)]
+#[template(path = "emergencies.html")]
+struct List {
+    frame: Frame,
+    emergencies: Vec<Row>,
+}
+
+pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ReviewEmergencies).await?;
+    let mut rows = Vec::new();
+    for one in emergency::list(&console.desk.clinic().catalog).await? {
+        rows.push(Row {
+            id: data_encoding::HEXLOWER.encode(&one.id),
+            person: one.person.to_string(),
+            patient: shown::reference(&one.patient).chars().take(8).collect(),
+            reason: reason_words(one.reason),
+            words: records::open_words(&console, &grant, &one.words),
+            begun: shown::time(one.begun_at),
+            until: shown::time(one.until),
+            open: one.verdict == Verdict::Open,
+            verdict: match one.verdict {
+                Verdict::Open => "",
+                Verdict::Justified => text::EMERGENCIES_JUSTIFIED,
+                Verdict::NotJustified => text::EMERGENCIES_NOT,
+            },
+            reviewed_by: one.reviewed_by.unwrap_or_default(),
+        });
+    }
+    html(&List { frame: Frame::new(&console, &who, "/emergencies").await?, emergencies: rows })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Review {
+    verdict: String,
+}
+
+pub(super) async fn review(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Review>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ReviewEmergencies).await?;
+    let id = data_encoding::HEXLOWER.decode(id.as_bytes()).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+    let verdict = Verdict::parse(&posted.form.verdict).filter(|verdict| *verdict != Verdict::Open);
+    let (Some(id), Some(verdict)) = (id, verdict) else { return Err(Failure::NotFound) };
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !emergency::review(&mut tx, &id, verdict, &posted.by.person.id, grant.at()).await? {
+        return Err(Failure::NotFound);
+    }
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::EmergencyReviewed(id, verdict.name())]).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/emergencies"))
+}
+
+const fn reason_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Acute => text::EMERGENCY_ACUTE,
+        Reason::Treating => text::EMERGENCY_TREATING,
+        Reason::Consult => text::EMERGENCY_CONSULT,
+        Reason::Other => text::EMERGENCY_OTHER,
+    }
+}

@@ -1,0 +1,183 @@
+//! Entries of the access log as people read them: who, what, to whom, and whether it can be believed.
+
+use std::collections::HashMap;
+
+use data_encoding::HEXLOWER;
+use safelight_core::ids::DeviceId;
+use safelight_core::log::entry::{Entry, Field};
+
+use super::shown;
+use crate::clinic::access_index::Facets;
+use crate::clinic::{ClinicError, devices, people};
+use crate::console::looks::{Proof, Seen};
+use crate::console::{Console, text};
+
+/// Characters of a patient's reference that tell one from another on a screen.
+const SHORT: usize = 8;
+
+/// What people and phones are called.
+#[derive(Debug)]
+pub(super) struct Names {
+    people: HashMap<String, String>,
+    devices: HashMap<DeviceId, String>,
+}
+
+impl Names {
+    /// All of them, as they are called now.
+    pub(super) async fn read(console: &Console) -> Result<Self, ClinicError> {
+        let catalog = &console.desk.clinic().catalog;
+        let people = people::list(catalog).await?.into_iter().map(|person| (person.id.to_string(), person.name));
+        let devices = devices::list(catalog).await?.into_iter().map(|device| (device.id, device.name));
+        Ok(Self { people: people.collect(), devices: devices.collect() })
+    }
+
+    /// A person by id; the id if there is nobody.
+    pub(super) fn person(&self, id: &str) -> String {
+        self.people.get(id).cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Everybody: id and name, by id.
+    pub(super) fn people(&self) -> Vec<(String, String)> {
+        let mut all: Vec<_> = self.people.iter().map(|(id, name)| (id.clone(), name.clone())).collect();
+        all.sort();
+        all
+    }
+
+    /// A phone.
+    pub(super) fn device(&self, id: &DeviceId) -> String {
+        self.devices.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Whoever did something, as the log has them.
+    pub(super) fn actor(&self, actor: &str) -> String {
+        match actor.split_once(':') {
+            Some(("person", id)) => self.person(id),
+            Some(("device", id)) => id.parse().map_or_else(|_| id.to_owned(), |id| self.device(&id)),
+            Some(("uid", uid)) => format!("{} {uid}", text::LOG_SHELL),
+            _ if actor == "gateway" => text::LOG_GATEWAY.to_owned(),
+            _ => actor.to_owned(),
+        }
+    }
+}
+
+/// Something that an entry names.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) what: &'static str,
+    pub(super) name: String,
+    /// Where more entries of it are: a filter's field and value.
+    pub(super) filter: (&'static str, String),
+}
+
+/// An entry.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) index: u64,
+    pub(super) time: String,
+    pub(super) who: String,
+    pub(super) actor: String,
+    pub(super) words: String,
+    pub(super) kind: String,
+    pub(super) about: Vec<About>,
+    pub(super) details: String,
+    pub(super) faults: Vec<&'static str>,
+}
+
+/// As a row.
+pub(super) fn row(seen: &Seen, names: &Names) -> Row {
+    let facets = &seen.facets;
+    let has_shape = !facets.actor.is_empty();
+    Row {
+        index: seen.index,
+        time: if has_shape { shown::time(facets.at) } else { String::new() },
+        who: names.actor(&facets.actor),
+        actor: facets.actor.clone(),
+        words: text::kind_words(&facets.kind).to_owned(),
+        kind: facets.kind.clone(),
+        about: about(facets, names),
+        details: seen.entry.as_ref().map(|entry| details(entry, facets)).unwrap_or_default(),
+        faults: faults(seen),
+    }
+}
+
+/// What is wrong with an entry.
+pub(super) fn faults(seen: &Seen) -> Vec<&'static str> {
+    let all = [
+        (seen.entry.is_none(), text::LOG_UNREADABLE),
+        (!seen.is_vouched, text::LOG_NOT_VOUCHED),
+        (!seen.is_indexed, text::LOG_NOT_INDEXED),
+    ];
+    all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect()
+}
+
+fn about(facets: &Facets, names: &Names) -> Vec<About> {
+    let mut about = Vec::new();
+    if let Some(person) = &facets.person {
+        about.push(About { what: text::LOG_PERSON, name: names.person(person), filter: ("about", person.clone()) });
+    }
+    if let Some(patient) = &facets.patient {
+        let reference = shown::reference(patient);
+        about.push(About { what: text::LOG_PATIENT, name: short(&reference), filter: ("patient", reference) });
+    }
+    if let Some(picture) = &facets.picture {
+        let id = picture.to_string();
+        about.push(About { what: text::LOG_PICTURE, name: id.clone(), filter: ("picture", id) });
+    }
+    if let Some(device) = &facets.device {
+        about.push(About {
+            what: text::LOG_DEVICE,
+            name: names.device(device),
+            filter: ("device", device.to_string()),
+        });
+    }
+    about
+}
+
+/// Enough of a patient's reference.
+pub(super) fn short(reference: &str) -> String {
+    format!("{}…", reference.chars().take(SHORT).collect::<String>())
+}
+
+/// What an entry says besides who, when and whom.
+fn details(entry: &Entry, facets: &Facets) -> String {
+    let named = |field: &&Field| match field {
+        Field::Bytes(bytes) => {
+            let ids = [
+                facets.patient.as_ref().map(|id| &id[..]),
+                facets.picture.as_ref().map(|id| &id.as_bytes()[..]),
+                facets.device.as_ref().map(|id| &id.as_bytes()[..]),
+            ];
+            !ids.contains(&Some(bytes.as_slice()))
+        }
+        Field::Code(code) => Some(code) != facets.person.as_ref(),
+        Field::Number(_) | Field::Absent => true,
+    };
+    let fields = match entry.fields() {
+        [fields @ .., Field::Code(_), Field::Number(_)] => fields,
+        all => all,
+    };
+    fields.iter().filter(named).map(field).collect::<Vec<_>>().join(" ")
+}
+
+fn field(field: &Field) -> String {
+    match field {
+        Field::Number(number) => number.to_string(),
+        Field::Code(code) => code.clone(),
+        Field::Absent => "-".to_owned(),
+        Field::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_slice()) {
+            Ok(id) => uuid::Uuid::from_bytes(id).to_string(),
+            // A handle, a digest, or a reason that is sealed: its beginning tells them apart.
+            Err(_) => format!("{}…", HEXLOWER.encode(bytes.get(..8).unwrap_or(bytes))),
+        },
+    }
+}
+
+/// What vouches for a page, in words, and whether it does.
+pub(super) fn proof_words(proof: &Proof) -> (bool, String) {
+    if !proof.is_sound {
+        return (false, text::LOG_UNSOUND.to_owned());
+    }
+    let last = proof.size.saturating_sub(1);
+    let at = proof.at.map(shown::time).unwrap_or_default();
+    (true, format!("{} {last}, {} {at}, {} {}", text::LOG_SOUND, text::LOG_CHECKPOINT, text::LOG_ROOT, proof.root))
+}

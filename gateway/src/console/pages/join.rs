@@ -1,0 +1,234 @@
+//! How somebody begins: a code, a password, an authenticator, recovery codes.
+//!
+//! Attacker: has no code and guesses (80 bits), has one that was used or is old, changes what a form carries from one step to the next. Nothing of the
+//! first step is believed in the second: the code is looked up again, and the authenticator's secret is whoever's account it is.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE32_NOPAD;
+use safelight_core::manifest::OperatorId;
+use safelight_core::text::is_one_line;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{Failure, Page, html};
+use crate::clinic::access::{Actor, Event};
+use crate::clinic::credentials;
+use crate::clinic::joining::{self, For, JoinCode};
+use crate::clinic::people::{self, Changed, Role};
+use crate::clinic::sessions;
+use crate::console::login::{self, NewCredentials, WeakPassword};
+use crate::console::server::Peer;
+use crate::console::session::{Open, Secret};
+use crate::console::{Console, text};
+use crate::enrol::qr;
+
+/// Longest name of a person, in bytes.
+pub(super) const MAX_NAME_LEN: usize = 64;
+
+#[derive(Template)]
+#[template(path = "join.html")]
+struct Join<'a> {
+    clinic: &'a str,
+    problem: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "join_account.html")]
+struct Account<'a> {
+    clinic: &'a str,
+    title: &'static str,
+    lead: &'static str,
+    problem: Option<&'static str>,
+    first: bool,
+    code: &'a str,
+    secret: &'a str,
+    id: &'a str,
+    name: &'a str,
+    qr: &'a str,
+    key: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "codes.html")]
+struct Codes<'a> {
+    clinic: &'a str,
+    codes: &'a [Zeroizing<String>],
+}
+
+pub(super) async fn page(State(console): State<Console>) -> Page {
+    html(&Join { clinic: &console.inner.clinic_name, problem: None })
+}
+
+#[derive(Deserialize)]
+pub(super) struct CodeForm {
+    code: String,
+}
+
+pub(super) async fn code(
+    State(console): State<Console>,
+    Extension(Peer(from)): Extension<Peer>,
+    Open(form): Open<CodeForm>,
+) -> Result<Response, Failure> {
+    let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
+    let new = NewCredentials::generate()?;
+    let given = Given { id: String::new(), name: String::new() };
+    Ok(account_page(&console, &code, &whom, &new.totp, &given, None)?.into_response())
+}
+
+/// The code, and whom it is for, if it holds.
+async fn held(console: &Console, from: IpAddr, typed: &str) -> Result<Option<(JoinCode, For)>, Failure> {
+    let now = console.desk.now();
+    let throttle = &console.inner.throttle;
+    // Codes are not guessed; whoever tries keeps the catalog busy all the same.
+    if throttle.wait("join", from, now).is_some() {
+        return Ok(None);
+    }
+    let mut tx = console.desk.clinic().catalog.read().await?;
+    if let Some(code) = JoinCode::parse(typed)
+        && let Some(whom) = joining::find(&mut tx, &code, now).await?
+    {
+        return Ok(Some((code, whom)));
+    }
+    throttle.wrong("join", from, now);
+    Ok(None)
+}
+
+fn wrong(console: &Console) -> Result<Response, Failure> {
+    let page = html(&Join { clinic: &console.inner.clinic_name, problem: Some(text::JOIN_WRONG) })?;
+    Ok((StatusCode::UNAUTHORIZED, page).into_response())
+}
+
+/// What the first admin says of themselves.
+struct Given {
+    id: String,
+    name: String,
+}
+
+fn account_page(
+    console: &Console,
+    code: &JoinCode,
+    whom: &For,
+    totp: &[u8],
+    given: &Given,
+    problem: Option<&'static str>,
+) -> Page {
+    let (first, id) = match whom {
+        For::FirstAdmin => (true, given.id.as_str()),
+        For::Person(id) => (false, id.as_str()),
+    };
+    // The authenticator shows whose account it is; the first admin has chosen none yet.
+    let label = id.parse::<OperatorId>().or_else(|_| "admin".parse()).map_err(|_| Failure::Template)?;
+    let secret = Zeroizing::new(BASE32_NOPAD.encode(totp));
+    let clinic = &console.inner.clinic_name;
+    let address = login::otpauth(totp, &format!("Safelight {clinic}"), &label);
+    let picture = Zeroizing::new(qr::svg(&address).map_err(|_| Failure::Template)?);
+    let groups = (0..secret.len()).step_by(4).filter_map(|at| secret.get(at..at.saturating_add(4)));
+    html(&Account {
+        clinic,
+        title: if first { text::JOIN_FIRST_TITLE } else { text::JOIN_PERSON_TITLE },
+        lead: if first { text::JOIN_FIRST_LEAD } else { text::JOIN_PERSON_LEAD },
+        problem,
+        first,
+        code: &code.text(),
+        secret: &secret,
+        id,
+        name: &given.name,
+        qr: &picture,
+        key: &groups.collect::<Vec<_>>().join(" "),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct AccountForm {
+    code: String,
+    secret: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    name: String,
+    password: String,
+    digits: String,
+}
+
+pub(super) async fn account(
+    State(console): State<Console>,
+    Extension(Peer(from)): Extension<Peer>,
+    Open(form): Open<AccountForm>,
+) -> Result<Response, Failure> {
+    let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
+    let (secret, password) = (Zeroizing::new(form.secret), Zeroizing::new(form.password));
+    let mut new = NewCredentials::generate()?;
+    let chosen = BASE32_NOPAD.decode(secret.as_bytes()).ok().map(Zeroizing::new);
+    let Some(chosen) = chosen.filter(|chosen| chosen.len() == new.totp.len()) else { return wrong(&console) };
+    new.totp = chosen;
+    let given = Given { id: form.id.trim().to_owned(), name: form.name.trim().to_owned() };
+    let again = |problem: &'static str| {
+        let page = account_page(&console, &code, &whom, &new.totp, &given, Some(problem))?;
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    };
+    let id = match &whom {
+        For::Person(id) => id.clone(),
+        For::FirstAdmin if !is_name(&given.name) => return again(text::JOIN_BAD_NAME),
+        For::FirstAdmin => match given.id.parse() {
+            Ok(id) => id,
+            Err(_) => return again(text::JOIN_BAD_ID),
+        },
+    };
+    if let Err(weak) = login::check_password(&password, &[id.as_str(), &given.name, &console.inner.clinic_name]) {
+        return again(weak_words(weak));
+    }
+    let now = console.desk.now();
+    let Some(step) = login::step_of(&new.totp, &form.digits, now) else { return again(text::JOIN_BAD_CODE) };
+    let hash = console.inner.passwords.hash(password).await?;
+
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    // In the transaction that uses it up: of two at once, one has it.
+    if joining::find(&mut tx, &code, now).await?.as_ref() != Some(&whom) {
+        drop(tx);
+        return wrong(&console);
+    }
+    let mut events = Vec::new();
+    if whom == For::FirstAdmin {
+        if people::add(&mut tx, &id, &given.name, now).await? != Changed::Done {
+            drop(tx);
+            return again(text::JOIN_BAD_ID);
+        }
+        let _ = people::grant(&mut tx, &id, Role::Admin, now).await?;
+        events.extend([Event::FirstAdmin(&id), Event::RoleGranted(&id, Role::Admin)]);
+    }
+    credentials::set(&mut tx, &id, &login::kept(hash, &new), &new.recovery_hashes(), now).await?;
+    credentials::use_step(&mut tx, &id, step).await?;
+    joining::used(&mut tx, &code).await?;
+    // Whoever had the account before, on another browser, has it no more.
+    sessions::end_all(&mut tx, &id).await?;
+    let session = Secret::generate()?;
+    sessions::begin(&mut tx, &session.session(), &id, now).await?;
+    events.extend([Event::CredentialsSet(&id), Event::LoggedIn("join-code")]);
+    clinic.access.record(&mut tx, &Actor::Person(id.clone()), now, &events).await?;
+    tx.commit().await?;
+
+    let mut answer = html(&Codes { clinic: &console.inner.clinic_name, codes: &new.recovery })?.into_response();
+    answer.headers_mut().insert(header::SET_COOKIE, session.cookie());
+    Ok(answer)
+}
+
+/// Whether this may be a person's name.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_LEN && is_one_line(name)
+}
+
+const fn weak_words(weak: WeakPassword) -> &'static str {
+    match weak {
+        WeakPassword::Short => text::JOIN_SHORT,
+        WeakPassword::Long => text::JOIN_LONG,
+        WeakPassword::Known => text::JOIN_KNOWN,
+        WeakPassword::Own => text::JOIN_OWN,
+    }
+}

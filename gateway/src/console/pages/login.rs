@@ -1,0 +1,82 @@
+//! In and out.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{Failure, Page, html};
+use crate::clinic::access::Event;
+use crate::clinic::{people, sessions};
+use crate::console::login::{Attempt, log_in as check};
+use crate::console::server::Peer;
+use crate::console::session::{Open, Posted, no_cookie};
+use crate::console::{Console, text};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    clinic: &'a str,
+    problem: Option<&'static str>,
+}
+
+fn page_with(console: &Console, problem: Option<&'static str>) -> Page {
+    html(&Login { clinic: &console.inner.clinic_name, problem })
+}
+
+/// While nobody could log in as an admin, the way leads to where the first one begins.
+pub(super) async fn page(State(console): State<Console>) -> Result<Response, Failure> {
+    let mut tx = console.desk.clinic().catalog.read().await?;
+    if console.inner.demo.is_none() && !people::has_admin(&mut tx).await? {
+        return Ok(Redirect::to("/join").into_response());
+    }
+    Ok(page_with(&console, None)?.into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Form {
+    name: String,
+    password: String,
+    code: String,
+}
+
+pub(super) async fn log_in(
+    State(console): State<Console>,
+    Extension(Peer(from)): Extension<Peer>,
+    Open(form): Open<Form>,
+) -> Result<Response, Failure> {
+    let now = console.desk.now();
+    let throttle = &console.inner.throttle;
+    let refused = |status: StatusCode, problem| Ok((status, page_with(&console, Some(problem))?).into_response());
+    if throttle.wait(&form.name, from, now).is_some() {
+        return refused(StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
+    }
+    // Before the answer is known: of many tries at once, each counts.
+    throttle.wrong(&form.name, from, now);
+    let name = form.name.clone();
+    let attempt = Attempt { name: form.name, password: Zeroizing::new(form.password), code: Zeroizing::new(form.code) };
+    let Some(secret) = check(&console, attempt).await? else {
+        return refused(StatusCode::UNAUTHORIZED, text::LOGIN_WRONG);
+    };
+    throttle.right(&name);
+    let mut answer = Redirect::to("/").into_response();
+    answer.headers_mut().insert(header::SET_COOKIE, secret.cookie());
+    Ok(answer)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+pub(super) async fn log_out(State(console): State<Console>, posted: Posted<Nothing>) -> Result<Response, Failure> {
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    sessions::end(&mut tx, &posted.by.session).await?;
+    clinic.access.record(&mut tx, &posted.by.actor(), console.desk.now(), &[Event::LoggedOut]).await?;
+    tx.commit().await?;
+    let mut answer = Redirect::to("/login").into_response();
+    answer.headers_mut().insert(header::SET_COOKIE, no_cookie());
+    Ok(answer)
+}

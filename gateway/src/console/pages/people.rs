@@ -1,0 +1,170 @@
+//! People: who works here, as what, and codes for whoever begins.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::join::is_name;
+use super::login::Nothing;
+use super::{Failure, Frame, Page, html, review, role_words, roles_words};
+use crate::clinic::access::Event;
+use crate::clinic::people::{self, Changed, Person, Role};
+use crate::clinic::{downloads, joining, sessions};
+use crate::console::permit::{self, Grant, ManagePeople};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+
+struct Row {
+    id: String,
+    name: String,
+    roles: String,
+    disabled: bool,
+    downloads: bool,
+}
+
+pub(super) struct NewCode {
+    pub(super) person: String,
+    pub(super) text: Zeroizing<String>,
+    pub(super) place: String,
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct People {
+    frame: Frame,
+    problem: Option<&'static str>,
+    code: Option<NewCode>,
+    /// How many are to be looked at again.
+    due: usize,
+    people: Vec<Row>,
+    roles: Vec<(&'static str, &'static str)>,
+}
+
+pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ManagePeople).await?;
+    shown(&console, &who, &grant, None, None).await
+}
+
+async fn shown(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ManagePeople>,
+    problem: Option<&'static str>,
+    code: Option<NewCode>,
+) -> Page {
+    let may_download = downloads::list(&console.desk.clinic().catalog).await?;
+    let row = |person: Person| Row {
+        downloads: may_download.iter().any(|id| id == person.id.as_str()),
+        id: person.id.to_string(),
+        roles: roles_words(person.roles),
+        disabled: !person.is_active(),
+        name: person.name,
+    };
+    html(&People {
+        frame: Frame::new(console, who, "/people").await?,
+        problem,
+        code,
+        due: review::due(console, grant).await?,
+        people: people::list(&console.desk.clinic().catalog).await?.into_iter().map(row).collect(),
+        roles: Role::ALL.into_iter().map(|role| (role.name(), role_words(role))).collect(),
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Add {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) role: String,
+}
+
+pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> Page {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    match added(&console, &grant, &posted.form).await? {
+        Some(code) => shown(&console, &posted.by, &grant, None, Some(code)).await,
+        None => shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await,
+    }
+}
+
+/// Adds somebody, and makes the code with which they begin. None if there is somebody of that id, or it cannot be one.
+pub(super) async fn added(
+    console: &Console,
+    grant: &Grant<ManagePeople>,
+    form: &Add,
+) -> Result<Option<NewCode>, Failure> {
+    let (id, name, role) = (form.id.trim().parse::<OperatorId>(), form.name.trim(), Role::parse(&form.role));
+    let (Ok(id), true, Some(role)) = (id, is_name(name), role) else { return Ok(None) };
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if people::add(&mut tx, &id, name, grant.at()).await? != Changed::Done {
+        return Ok(None);
+    }
+    let _ = people::grant(&mut tx, &id, role, grant.at()).await?;
+    let code = joining::for_person(&mut tx, &id, grant.at()).await?;
+    let events = [Event::PersonAdded(&id), Event::RoleGranted(&id, role), Event::JoinCodeMade(&id)];
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
+    tx.commit().await?;
+    Ok(Some(new_code(console, &id, code.text())))
+}
+
+fn new_code(console: &Console, id: &OperatorId, text: Zeroizing<String>) -> NewCode {
+    NewCode { person: id.to_string(), text, place: format!("{}/join", console.inner.address) }
+}
+
+pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>, posted: Posted<Nothing>) -> Page {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if people::find_in(&mut tx, &id).await?.is_none() {
+        return Err(Failure::NotFound);
+    }
+    let code = joining::for_person(&mut tx, &id, grant.at()).await?;
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::JoinCodeMade(&id)]).await?;
+    tx.commit().await?;
+    let code = new_code(&console, &id, code.text());
+    shown(&console, &posted.by, &grant, None, Some(code)).await
+}
+
+pub(super) async fn disable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    match people::disable(&mut tx, &id, grant.at()).await? {
+        Changed::LastAdmin => {
+            drop(tx);
+            let page = shown(&console, &posted.by, &grant, Some(text::PEOPLE_LAST_ADMIN), None).await?;
+            return Ok(page.into_response());
+        }
+        Changed::Nothing => {}
+        Changed::Done => {
+            sessions::end_all(&mut tx, &id).await?;
+            clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonDisabled(&id)]).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(Redirect::to("/people").into_response())
+}
+
+pub(super) async fn enable(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if people::enable(&mut tx, &id).await? == Changed::Done {
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonEnabled(&id)]).await?;
+        tx.commit().await?;
+    }
+    Ok(Redirect::to("/people"))
+}

@@ -1,0 +1,152 @@
+//! One picture, large, with what is recorded of it.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use safelight_core::ids::CaptureId;
+use safelight_core::label::{Consent, Label};
+use safelight_core::manifest::SignedManifest;
+use zeroize::Zeroizing;
+
+use super::corrections::kind_words;
+use super::entries::Names;
+use super::patients::site_words;
+use super::{Failure, Frame, Page, download, html, shown};
+use crate::clinic::corrections::{self, Kind};
+use crate::clinic::identity::PatientIdentity;
+use crate::clinic::pictures::{self, Picture};
+use crate::clinic::{ClinicError, devices, downloads};
+use crate::console::permit::{self, ViewPicture};
+use crate::console::records;
+use crate::console::session::LoggedIn;
+use crate::console::{Console, looks, text};
+
+#[derive(Template)]
+#[template(path = "picture.html")]
+struct PicturePage {
+    frame: Frame,
+    patient: PatientIdentity,
+    reference: String,
+    ticket: String,
+    id: String,
+    site: String,
+    taken: String,
+    flags: Vec<String>,
+    facts: Vec<(&'static str, String)>,
+    corrected: Option<String>,
+    kinds: Vec<(&'static str, &'static str)>,
+    /// Why it may be taken out; nothing for whoever may not.
+    purposes: Vec<(&'static str, &'static str)>,
+    looked: Vec<Look>,
+    building: bool,
+}
+
+/// Somebody who has looked.
+struct Look {
+    who: String,
+    time: String,
+    is_wrong: bool,
+}
+
+pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>, who: LoggedIn) -> Page {
+    let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
+    let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
+    let label = records::label(&console, &grant).await?;
+    let patient = records::patient_of(&console, &grant).await?;
+    let (picture, handle) = grant.subject();
+    let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
+    let look = |seen: &looks::Seen| Look {
+        who: names.actor(&seen.facets.actor),
+        time: shown::time(seen.facets.at),
+        is_wrong: !seen.is_vouched || !seen.is_indexed,
+    };
+    let catalog = &console.desk.clinic().catalog;
+    let device = devices::find(catalog, picture.device).await?;
+    let corrected = corrections::of_picture(catalog, picture.capture).await?;
+    let may_download = downloads::may(catalog, &who.person.id).await?;
+    html(&PicturePage {
+        frame: Frame::new(&console, &who, "/patients").await?,
+        patient,
+        reference: shown::reference(handle),
+        ticket: console.inner.tickets.for_picture(&who, &grant)?,
+        id: picture.capture.to_string(),
+        site: site_words(&label),
+        taken: shown::time(picture.captured_at),
+        flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
+        corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
+        kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
+        purposes: if may_download { download::purposes() } else { Vec::new() },
+        facts: facts(picture, &label, device.map(|device| device.name)),
+        building: !looked.is_built,
+        looked: looked.seen.iter().map(look).collect(),
+    })
+}
+
+fn facts(picture: &Picture, label: &Label, device: Option<String>) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        (text::PICTURE_TAKEN, shown::time(picture.captured_at)),
+        (text::PICTURE_BY, picture.operator.clone()),
+        (text::PICTURE_DEVICE, device.unwrap_or_else(|| picture.device.to_string())),
+        (text::PICTURE_CONSENT, consent(label.consent).to_owned()),
+    ];
+    facts.extend(label.view.clone().map(|view| (text::PICTURE_VIEW, view)));
+    facts.extend(label.note.clone().map(|note| (text::PICTURE_NOTE, note)));
+    facts.push((text::PICTURE_STORED, shown::time(picture.stored_at)));
+    // Only what is verified has a page.
+    facts.push((text::PICTURE_STATE, text::PICTURE_VERIFIED.to_owned()));
+    facts.push((text::PICTURE_ENTRY, picture.log_index.to_string()));
+    facts
+}
+
+const fn consent(consent: Option<Consent>) -> &'static str {
+    match consent {
+        None => text::PICTURE_CONSENT_NONE,
+        Some(Consent::Record) => text::PICTURE_CONSENT_RECORD,
+        Some(Consent::Teaching) => text::PICTURE_CONSENT_TEACHING,
+        Some(Consent::Publication) => text::PICTURE_CONSENT_PUBLICATION,
+    }
+}
+
+/// The picture itself, for a page that is on record.
+pub(super) async fn image(
+    State(console): State<Console>,
+    Path((ticket, id)): Path<(String, String)>,
+    who: LoggedIn,
+) -> Result<Response, Failure> {
+    let picture = find(&console, &id).await?;
+    let now = console.desk.now();
+    let may = console.inner.tickets.picture(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
+    let manifest = SignedManifest::parse(&may.picture().manifest).map_err(|_| ClinicError::CatalogDamaged)?;
+    let kind = manifest.claimed().content_type.as_str();
+    Ok(sent(records::photograph(&console, &may).await?, kind))
+}
+
+/// Its thumbnail, likewise.
+pub(super) async fn thumbnail(
+    State(console): State<Console>,
+    Path((ticket, id)): Path<(String, String)>,
+    who: LoggedIn,
+) -> Result<Response, Failure> {
+    let picture = find(&console, &id).await?;
+    let now = console.desk.now();
+    let may = console.inner.tickets.thumbnail(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
+    let thumbnail = records::thumbnail(&console, &may).await?.ok_or(Failure::NotFound)?;
+    Ok(sent(thumbnail, "image/jpeg"))
+}
+
+async fn find(console: &Console, id: &str) -> Result<Picture, Failure> {
+    let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
+    pictures::find(&console.desk.clinic().catalog, id).await?.ok_or(Failure::NotFound)
+}
+
+/// Whole, whatever range was asked for. The copy that goes to the network is not wiped: nor is the browser's.
+fn sent(picture: Zeroizing<Vec<u8>>, kind: &'static str) -> Response {
+    let mut answer = Body::from(picture.to_vec()).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    answer
+}

@@ -1,0 +1,182 @@
+//! What the forms of the first run do.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{Outcome, Step, shown};
+use crate::clinic::access::Event;
+use crate::clinic::people::Role;
+use crate::clinic::{ClinicError, first_run};
+use crate::console::pages::Failure;
+use crate::console::pages::devices::{self, Invite};
+use crate::console::pages::login::Nothing;
+use crate::console::pages::people::{self, Add};
+use crate::console::permit::{self, Grant, ManageDevices, ManagePeople, RunFirst, RunVault};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+use crate::vault::Passphrase;
+use crate::vault::recovery::{self, KitError};
+
+const HERE: &str = "/setup";
+
+async fn refused(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<RunFirst>,
+    problem: &'static str,
+) -> Result<Response, Failure> {
+    let page = shown(console, who, grant, Outcome::problem(problem)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+pub(in crate::console::pages) async fn name(
+    State(console): State<Console>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, RunFirst).await?;
+    let mut tx = console.desk.clinic().catalog.write().await?;
+    first_run::name(&mut tx, grant.at()).await?;
+    tx.commit().await?;
+    Ok(Redirect::to(HERE))
+}
+
+#[derive(Deserialize)]
+pub(in crate::console::pages) struct Unlock {
+    passphrase: String,
+}
+
+pub(in crate::console::pages) async fn unlock(
+    State(console): State<Console>,
+    posted: Posted<Unlock>,
+) -> Result<Response, Failure> {
+    let first = permit::ask(&console, &posted.by, RunFirst).await?;
+    let grant = permit::ask(&console, &posted.by, RunVault).await?;
+    let typed = Zeroizing::new(posted.form.passphrase);
+    let Ok(passphrase) = Passphrase::new(&typed) else {
+        return refused(&console, &posted.by, &first, text::VAULT_WRONG).await;
+    };
+    match console.desk.unlock(passphrase, grant.by()).await {
+        Ok(()) => Ok(Redirect::to(HERE).into_response()),
+        Err(ClinicError::Unlock(_)) => refused(&console, &posted.by, &first, text::VAULT_WRONG).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Deserialize)]
+pub(in crate::console::pages) struct Kit {
+    kit: String,
+}
+
+pub(in crate::console::pages) async fn kit(
+    State(console): State<Console>,
+    posted: Posted<Kit>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, RunFirst).await?;
+    let clinic = console.desk.clinic();
+    let kit = Zeroizing::new(posted.form.kit);
+    let tested = recovery::test_kit(&kit, clinic.key_set().key_set().recovery);
+    drop(kit);
+    let mut tx = clinic.catalog.write().await?;
+    let event = match tested {
+        Ok(()) => {
+            first_run::kit_tested(&mut tx, grant.at()).await?;
+            Event::RecoveryKitTested
+        }
+        Err(why) => Event::RecoveryKitRefused(why.code()),
+    };
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    match tested {
+        Ok(()) => Ok(Redirect::to(HERE).into_response()),
+        Err(why) => refused(&console, &posted.by, &grant, kit_words(why)).await,
+    }
+}
+
+const fn kit_words(why: KitError) -> &'static str {
+    match why {
+        KitError::NoKey => text::SETUP_KIT_NO_KEY,
+        KitError::Mistyped => text::SETUP_KIT_MISTYPED,
+        KitError::OtherKey => text::SETUP_KIT_OTHER,
+        KitError::NoSample => text::FAILED,
+    }
+}
+
+#[derive(Deserialize)]
+pub(in crate::console::pages) struct Clinician {
+    id: String,
+    name: String,
+}
+
+pub(in crate::console::pages) async fn clinician(
+    State(console): State<Console>,
+    posted: Posted<Clinician>,
+) -> Result<Response, Failure> {
+    let first = permit::ask(&console, &posted.by, RunFirst).await?;
+    let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let Posted { by, form } = posted;
+    let role = Role::Clinician.name().to_owned();
+    match people::added(&console, &grant, &Add { id: form.id, name: form.name, role }).await? {
+        Some(code) => {
+            let outcome = Outcome { code: Some(code), ..Outcome::default() };
+            Ok(shown(&console, &by, &first, outcome).await?.into_response())
+        }
+        None => refused(&console, &by, &first, text::PEOPLE_EXISTS).await,
+    }
+}
+
+pub(in crate::console::pages) async fn phone(
+    State(console): State<Console>,
+    posted: Posted<Invite>,
+) -> Result<Response, Failure> {
+    let first = permit::ask(&console, &posted.by, RunFirst).await?;
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    match devices::invited(&console, &grant, &posted.form).await? {
+        Some(invited) => {
+            let outcome = Outcome { invited: Some(invited), ..Outcome::default() };
+            Ok(shown(&console, &posted.by, &first, outcome).await?.into_response())
+        }
+        None => refused(&console, &posted.by, &first, text::DEVICES_INVITE_BAD).await,
+    }
+}
+
+pub(in crate::console::pages) async fn approve(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    permit::ask(&console, &posted.by, RunFirst).await?;
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    devices::approved(&console, &grant, &id).await?;
+    Ok(Redirect::to(HERE))
+}
+
+pub(in crate::console::pages) async fn revoke(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    permit::ask(&console, &posted.by, RunFirst).await?;
+    let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
+    devices::revoked(&console, &grant, &id).await?;
+    Ok(Redirect::to(HERE))
+}
+
+/// The end, if nothing is missing: looked at here, whatever page the form comes from.
+pub(in crate::console::pages) async fn finish(
+    State(console): State<Console>,
+    posted: Posted<Nothing>,
+) -> Result<Response, Failure> {
+    let grant = permit::ask(&console, &posted.by, RunFirst).await?;
+    if Step::of(&console, grant.subject()).await? != Step::Done {
+        return refused(&console, &posted.by, &grant, text::SETUP_NOT_YET).await;
+    }
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    first_run::finish(&mut tx, grant.at()).await?;
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::FirstRunFinished]).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/devices").into_response())
+}

@@ -1,0 +1,262 @@
+//! Patients and pictures, for whoever brings a grant. Nothing else in the console opens anything.
+
+use std::sync::Arc;
+
+use safelight_core::ids::{CaptureId, UnixMillis};
+use safelight_core::label::Label;
+use safelight_core::manifest::OperatorId;
+use zeroize::Zeroizing;
+
+use super::Console;
+use super::permit::{
+    DownloadPicture, Grant, ListReported, ReviewEmergencies, SearchPatients, SeeAlerts, Treated, ViewPatient,
+    ViewPicture, ViewReported,
+};
+use super::tickets::{MayShowPicture, MayShowThumbnail};
+use crate::clinic::access::Event;
+use crate::clinic::directory::Found;
+use crate::clinic::downloads::Purpose;
+use crate::clinic::identity::PatientIdentity;
+use crate::clinic::pictures::{self, Picture};
+use crate::clinic::sealed::MarkError;
+use crate::clinic::sessions::SessionId;
+use crate::clinic::{ClinicError, care, sealed};
+use crate::vault::Unlocked;
+
+/// Patients that one search shows.
+pub(super) const MAX_FOUND: usize = 20;
+
+/// Patients of whom one statement asks whether somebody treats them.
+const ASKED_ABOUT_AT_ONCE: usize = 200;
+
+/// Pictures of one page of a timeline.
+pub(super) const TIMELINE_PAGE: u32 = 60;
+
+/// Why nothing is shown.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// The vault is locked: nobody can read anything.
+    Locked,
+    /// The stores.
+    Failed(ClinicError),
+}
+
+impl<E: Into<ClinicError>> From<E> for Unreadable {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn vault(console: &Console) -> Result<Arc<Unlocked>, Unreadable> {
+    console.desk.vault().ok_or(Unreadable::Locked)
+}
+
+/// Patients by name, number or birth date, among those whom the person treats, and whether there are more. On record before they are shown, by an entry of
+/// this search or of one a moment ago that showed them all.
+pub(super) async fn search(
+    console: &Console,
+    grant: &Grant<SearchPatients>,
+    session: &SessionId,
+    query: &str,
+) -> Result<(Vec<Found>, bool), Unreadable> {
+    drop(vault(console)?);
+    let directory = console.desk.directory();
+    let one_more = MAX_FOUND.saturating_add(1);
+    let mut found = match grant.subject() {
+        Treated::Few(patients) => directory.among(query, patients, one_more),
+        Treated::Many(person) => treated_by(console, person, query, grant.at(), one_more).await?,
+    };
+    let more = found.len() > MAX_FOUND;
+    found.truncate(MAX_FOUND);
+    if !console.inner.noise.is_on_record(session, &found, grant.at()) {
+        let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        console.desk.record(grant.by(), &[Event::Searched(count)]).await?;
+        console.inner.noise.searched_on_record(session, &found, grant.at());
+    }
+    Ok((found, more))
+}
+
+/// Goes through those whom the query fits until there are enough whom `person` treats.
+async fn treated_by(
+    console: &Console,
+    person: &OperatorId,
+    query: &str,
+    now: UnixMillis,
+    limit: usize,
+) -> Result<Vec<Found>, ClinicError> {
+    let (mut found, mut last): (Vec<Found>, Option<Found>) = (Vec::new(), None);
+    while found.len() < limit {
+        let some = console.desk.directory().matches(query, last.as_ref(), ASKED_ABOUT_AT_ONCE);
+        let Some(end) = some.last().cloned() else { break };
+        let handles: Vec<_> = some.iter().map(|one| one.handle).collect();
+        let treated = care::among(&console.desk.clinic().catalog, &handles, person, now).await?;
+        found.extend(some.into_iter().filter(|one| treated.contains(&one.handle)));
+        last = Some(end);
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// How many pictures each of these has, and when the last was taken. For what a search has found, and nothing else.
+pub(super) async fn summaries(
+    console: &Console,
+    _: &Grant<SearchPatients>,
+    found: &[Found],
+) -> Result<Vec<pictures::Summary>, Unreadable> {
+    let handles: Vec<_> = found.iter().map(|found| found.handle).collect();
+    Ok(pictures::summaries(&console.desk.clinic().catalog, &handles).await?)
+}
+
+/// Who a patient is.
+pub(super) async fn identity(console: &Console, grant: &Grant<ViewPatient>) -> Result<PatientIdentity, Unreadable> {
+    let vault = vault(console)?;
+    let identity = sealed::identity(console.desk.clinic(), &vault, grant.subject()).await?;
+    identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))
+}
+
+/// A picture of a timeline, with its label.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) picture: Picture,
+    pub(super) label: Label,
+}
+
+/// A patient's newest pictures, or those before one of them, each with its label, and whether there are older ones. One that cannot be opened is left out,
+/// and said in the log. `None` if `before` is not one of this patient's.
+pub(super) async fn timeline(
+    console: &Console,
+    grant: &Grant<ViewPatient>,
+    before: Option<CaptureId>,
+) -> Result<Option<(Vec<Shown>, Option<CaptureId>)>, Unreadable> {
+    let vault = vault(console)?;
+    let clinic = console.desk.clinic();
+    let start = match before {
+        None => None,
+        Some(before) => {
+            let picture = pictures::find(&clinic.catalog, before).await?;
+            let Some(picture) = picture.filter(|picture| picture.patient == Some(*grant.subject())) else {
+                return Ok(None);
+            };
+            Some((picture.captured_at, picture.capture))
+        }
+    };
+    let mut shown = Vec::new();
+    let page = pictures::timeline(&clinic.catalog, grant.subject(), start, TIMELINE_PAGE).await?;
+    let is_full = u32::try_from(page.len()).is_ok_and(|len| len == TIMELINE_PAGE);
+    let last = page.last().map(|picture| picture.capture).filter(|_| is_full);
+    for picture in page {
+        match sealed::label(clinic, &vault, &picture).await {
+            Ok(label) => shown.push(Shown { picture, label }),
+            Err(error) => tracing::error!(capture = %picture.capture, %error, "a label does not open"),
+        }
+    }
+    Ok(Some((shown, last)))
+}
+
+/// A picture's label.
+pub(super) async fn label(console: &Console, grant: &Grant<ViewPicture>) -> Result<Label, Unreadable> {
+    let (picture, _) = grant.subject();
+    Ok(sealed::label(console.desk.clinic(), &*vault(console)?, picture).await?)
+}
+
+/// Who the patient of a picture is.
+pub(super) async fn patient_of(console: &Console, grant: &Grant<ViewPicture>) -> Result<PatientIdentity, Unreadable> {
+    let (_, patient) = grant.subject();
+    let identity = sealed::identity(console.desk.clinic(), &*vault(console)?, patient).await?;
+    identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))
+}
+
+/// A reason in words, sealed as pictures are: for the vault and the recovery key.
+pub(super) fn seal_words(console: &Console, words: &str) -> Result<Vec<u8>, ClinicError> {
+    sealed::words(console.desk.clinic(), words)
+}
+
+/// Such a reason, while the vault is unlocked.
+pub(super) fn open_words(console: &Console, _: &Grant<ReviewEmergencies>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// The note of an alert, likewise.
+pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// What was said of a reported picture, likewise.
+pub(super) fn reported_words(console: &Console, _: &Grant<ListReported>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+fn opened(console: &Console, sealed: &[u8]) -> Option<String> {
+    let words = console.desk.vault()?.open_small(sealed).ok()?;
+    std::str::from_utf8(&words).ok().map(str::to_owned)
+}
+
+/// A picture of one's own that was reported: its label, whose it was, and what was said of it.
+pub(super) async fn reported(
+    console: &Console,
+    grant: &Grant<ViewReported>,
+) -> Result<(Label, PatientIdentity, Option<String>), Unreadable> {
+    let vault = vault(console)?;
+    let (report, picture) = grant.subject();
+    let label = sealed::label(console.desk.clinic(), &vault, picture).await?;
+    let identity = sealed::identity(console.desk.clinic(), &vault, &report.patient).await?;
+    let identity = identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))?;
+    Ok((label, identity, opened(console, &report.words)))
+}
+
+/// Why there is no marked picture.
+#[derive(Debug)]
+pub(super) enum Unmarked {
+    /// It cannot be read.
+    Unreadable(Unreadable),
+    /// It has more pixels than are decoded here.
+    TooLarge,
+}
+
+impl From<Unreadable> for Unmarked {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+impl From<ClinicError> for Unmarked {
+    fn from(error: ClinicError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<MarkError> for Unmarked {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Clinic(error) => error.into(),
+            MarkError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// A picture as a JPEG with `mark` in its pixels. Whoever takes it out is on record before, under these sealed words.
+pub(super) async fn marked(
+    console: &Console,
+    grant: &Grant<DownloadPicture>,
+    (purpose, words): (Purpose, &[u8]),
+    mark: &str,
+) -> Result<Vec<u8>, Unmarked> {
+    let vault = vault(console)?;
+    let (picture, patient) = grant.subject();
+    let event = Event::PictureDownloaded(picture.capture, *patient, purpose.name(), words);
+    console.desk.record(grant.by(), &[event]).await?;
+    Ok(sealed::marked(console.desk.clinic(), &vault, picture, mark).await?)
+}
+
+/// A picture, whole and verified to its last chunk, or not at all.
+pub(super) async fn photograph(console: &Console, may: &MayShowPicture) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    Ok(sealed::photograph(console.desk.clinic(), &*vault(console)?, may.picture()).await?)
+}
+
+/// Its thumbnail, if it has one.
+pub(super) async fn thumbnail(
+    console: &Console,
+    may: &MayShowThumbnail,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Unreadable> {
+    Ok(sealed::thumbnail(console.desk.clinic(), &*vault(console)?, may.picture()).await?)
+}

@@ -1,0 +1,642 @@
+//! Every word that the console shows, in one place: to be read by whoever checks the language, and to be replaced by another file for another one.
+
+pub(super) const PRODUCT: &str = "Safelight";
+pub(super) const SKIP: &str = "Skip to the content";
+pub(super) const LOG_OUT: &str = "Log out";
+
+pub(super) const NAV_PATIENTS: &str = "Patients";
+pub(super) const NAV_DEVICES: &str = "Phones";
+pub(super) const NAV_PEOPLE: &str = "People";
+pub(super) const NAV_VAULT: &str = "Vault";
+pub(super) const NAV_LOG: &str = "Log";
+pub(super) const NAV_ACCOUNT: &str = "Account";
+
+pub(super) const ROLE_CLINICIAN: &str = "Clinician";
+pub(super) const ROLE_ADMIN: &str = "Admin";
+pub(super) const ROLE_PRIVACY_OFFICER: &str = "Privacy officer";
+
+pub(super) const LOGIN_TITLE: &str = "Log in";
+pub(super) const LOGIN_NAME: &str = "Your id";
+pub(super) const LOGIN_PASSWORD: &str = "Password";
+pub(super) const LOGIN_CODE: &str = "Code of your authenticator";
+pub(super) const LOGIN_CODE_HINT: &str = "Six digits. A recovery code works once in its place.";
+pub(super) const LOGIN_SUBMIT: &str = "Log in";
+pub(super) const LOGIN_WRONG: &str = "That did not fit together. Compare id, password and code, and try again. A code works once: wait for the next one.";
+pub(super) const LOGIN_WAIT: &str = "Too many wrong tries. Wait a moment, then try again.";
+pub(super) const LOGIN_JOIN: &str = "You have a code to begin with?";
+
+pub(super) const DEMO_TITLE: &str = "Demo";
+pub(super) const DEMO_LEAD: &str = "Nobody here exists. This button logs you in, once, as:";
+pub(super) const DEMO_NO_LINK_TITLE: &str = "This link has been used";
+pub(super) const DEMO_NO_LINK: &str =
+    "A link works once, for 15 minutes. Press Enter in the terminal in which the demo runs: it shows new ones.";
+
+pub(super) const JOIN_TITLE: &str = "Begin";
+pub(super) const JOIN_CODE: &str = "Code";
+pub(super) const JOIN_CODE_HINT: &str =
+    "Four groups of four, from whoever runs Safelight here, or from the gateway's terminal.";
+pub(super) const JOIN_SUBMIT: &str = "Go on";
+pub(super) const JOIN_WRONG: &str = "This code does not hold, or not any more. Ask for a new one.";
+pub(super) const JOIN_FIRST_TITLE: &str = "The first admin";
+pub(super) const JOIN_FIRST_LEAD: &str = "This account runs phones, people and the vault. It sees no pictures. Give clinicians accounts of their own afterwards.";
+pub(super) const JOIN_PERSON_TITLE: &str = "Your account";
+pub(super) const JOIN_PERSON_LEAD: &str = "Choose a password, and put Safelight into your authenticator.";
+pub(super) const JOIN_ID: &str = "Id";
+pub(super) const JOIN_ID_HINT: &str =
+    "Short, and for good: it stands in the log. Letters, digits, dots, hyphens and underscores.";
+pub(super) const JOIN_NAME: &str = "Name";
+pub(super) const JOIN_PASSWORD: &str = "Password";
+pub(super) const JOIN_PASSWORD_HINT: &str =
+    "Twelve characters or more. A few words that belong together only for you are best.";
+pub(super) const JOIN_TOTP: &str = "Authenticator";
+pub(super) const JOIN_TOTP_HINT: &str =
+    "Scan this with an authenticator app, or type the key. Then enter the code that it shows.";
+pub(super) const JOIN_TOTP_KEY: &str = "Key";
+pub(super) const JOIN_TOTP_ALT: &str = "QR code for an authenticator app; the key stands below";
+pub(super) const JOIN_TOTP_CODE: &str = "Code that it shows now";
+pub(super) const JOIN_FINISH: &str = "Make the account";
+pub(super) const JOIN_BAD_ID: &str =
+    "This id cannot be used: 1 to 64 letters, digits, dots, hyphens or underscores, and nobody else's.";
+pub(super) const JOIN_BAD_NAME: &str = "Enter a name of 1 to 64 characters.";
+pub(super) const JOIN_BAD_CODE: &str = "The authenticator's code was not right. Enter the one that it shows now.";
+pub(super) const JOIN_SHORT: &str = "The password is shorter than twelve characters.";
+pub(super) const JOIN_LONG: &str = "The password is longer than 256 bytes.";
+pub(super) const JOIN_KNOWN: &str = "This password is one that everybody tries first. Choose another.";
+pub(super) const JOIN_OWN: &str = "The password has your own name in it. Choose another.";
+
+pub(super) const CODES_TITLE: &str = "Recovery codes";
+pub(super) const CODES_LEAD: &str = "Each works once in the place of the authenticator's code. They are shown now and never again: print them, or write them down, and lock them away.";
+pub(super) const CODES_GO_ON: &str = "I have them. Go on";
+
+pub(super) const PATIENTS_TITLE: &str = "Patients";
+pub(super) const PATIENTS_SEARCH: &str = "Name, record number or birth date";
+pub(super) const PATIENTS_HINT: &str = "You see the patients whom you treat. Every look is on record.";
+pub(super) const PATIENTS_NONE: &str = "Nobody of those whom you treat fits.";
+pub(super) const PATIENTS_MORE: &str = "There are more. Type on.";
+pub(super) const PATIENTS_EMPTY: &str = "No patient yet. The first picture that you take of somebody brings them here.";
+pub(super) const PATIENTS_PICTURE: &str = "picture, from";
+pub(super) const PATIENTS_PICTURES: &str = "pictures, the last from";
+pub(super) const BORN: &str = "born";
+
+pub(super) const PATIENT_TEAM: &str = "Care team";
+pub(super) const PATIENT_NO_PICTURES: &str = "No pictures.";
+pub(super) const PATIENT_OLDER: &str = "Older pictures";
+pub(super) const PATIENT_BACK: &str = "All patients";
+
+pub(super) const PICTURE_BACK: &str = "All pictures of this patient";
+pub(super) const PICTURE_TAKEN: &str = "Taken";
+pub(super) const PICTURE_BY: &str = "By";
+pub(super) const PICTURE_DEVICE: &str = "Phone";
+pub(super) const PICTURE_VIEW: &str = "View";
+pub(super) const PICTURE_CONSENT: &str = "Consent";
+pub(super) const PICTURE_CONSENT_NONE: &str = "not recorded";
+pub(super) const PICTURE_CONSENT_RECORD: &str = "for the record";
+pub(super) const PICTURE_CONSENT_TEACHING: &str = "for teaching too";
+pub(super) const PICTURE_CONSENT_PUBLICATION: &str = "for publication too";
+pub(super) const PICTURE_NOTE: &str = "Note";
+pub(super) const PICTURE_STORED: &str = "Stored";
+pub(super) const PICTURE_STATE: &str = "Checked";
+pub(super) const PICTURE_VERIFIED: &str = "signature, digest and seal";
+pub(super) const PICTURE_ENTRY: &str = "Entry of the intake log";
+pub(super) const PICTURE_LOOK: &str = "Look at this";
+pub(super) const PICTURE_ALT: &str = "Photograph";
+pub(super) const THUMBNAIL_NONE: &str = "no preview";
+
+pub(super) const DEVICES_TITLE: &str = "Phones";
+pub(super) const DEVICES_INVITE: &str = "Invite a phone";
+pub(super) const DEVICES_INVITE_NAME: &str = "Name of the phone";
+pub(super) const DEVICES_INVITE_NAME_HINT: &str = "Such as the room that it stays in.";
+pub(super) const DEVICES_INVITE_PERSON: &str = "Whose it is";
+pub(super) const DEVICES_INVITE_SUBMIT: &str = "Show the code";
+pub(super) const DEVICES_INVITE_BAD: &str =
+    "Not made: a phone's name has 1 to 64 bytes of characters that show, and belongs to somebody who works here.";
+pub(super) const DEVICES_INVITED: &str =
+    "Scan this with the phone. Whoever sees it can ask to be let in, once: show it to nobody else. Open until";
+pub(super) const DEVICES_INVITED_ALT: &str = "QR code for the phone";
+pub(super) const DEVICES_NONE: &str = "No phones yet.";
+pub(super) const DEVICES_WORDS: &str = "Does the phone show the same words?";
+pub(super) const DEVICES_APPROVE: &str = "Yes, the same: approve";
+pub(super) const DEVICES_DECLINE: &str = "No: decline";
+pub(super) const DEVICES_REVOKE: &str = "Revoke at once";
+pub(super) const DEVICES_PENDING: &str = "waits";
+pub(super) const DEVICES_ACTIVE: &str = "active";
+pub(super) const DEVICES_REVOKED: &str = "revoked";
+pub(super) const DEVICES_LAST_PICTURE: &str = "last picture";
+pub(super) const DEVICES_NO_PICTURE: &str = "no picture yet";
+pub(super) const DEVICES_CERTIFIED: &str = "certificate for";
+pub(super) const DEVICES_DAYS: &str = "more days";
+pub(super) const DEVICES_EXPIRED: &str = "certificate has run out";
+pub(super) const DEVICES_CLAIMED: &str = "key said to be in hardware";
+pub(super) const DEVICES_SOFTWARE: &str = "key in software";
+pub(super) const DEVICES_RENAME: &str = "Rename";
+pub(super) const DEVICES_NEW_NAME: &str = "New name of";
+pub(super) const DEVICES_OF: &str = "of";
+pub(super) const DEVICES_SINCE: &str = "since";
+
+pub(super) const PEOPLE_TITLE: &str = "People";
+pub(super) const PEOPLE_ADD: &str = "Add somebody";
+pub(super) const PEOPLE_ADD_SUBMIT: &str = "Add";
+pub(super) const PEOPLE_ROLE: &str = "Role";
+pub(super) const PEOPLE_CODE: &str = "Code to begin with";
+pub(super) const PEOPLE_CODE_HINT: &str =
+    "Give it to this person and nobody else. It holds for a day, once, and is not shown again. They enter it at";
+pub(super) const PEOPLE_DISABLE: &str = "Shut out";
+pub(super) const PEOPLE_ENABLE: &str = "Let in again";
+pub(super) const PEOPLE_DISABLED: &str = "shut out";
+pub(super) const PEOPLE_NO_ROLE: &str = "no role";
+pub(super) const PEOPLE_NEW_CODE: &str = "New code";
+pub(super) const PEOPLE_LAST_ADMIN: &str = "Not done: nobody would be left who runs this.";
+pub(super) const PEOPLE_EXISTS: &str = "Not added: there is somebody of this id, or the id or the name cannot be used.";
+
+pub(super) const PERSON_BACK: &str = "All people";
+pub(super) const PERSON_CAME: &str = "here since";
+pub(super) const PERSON_LOGGED_IN: &str = "last log-in";
+pub(super) const PERSON_CONFIRMED: &str = "last reviewed";
+pub(super) const PERSON_NEVER: &str = "never";
+pub(super) const PERSON_ROLES: &str = "Roles";
+pub(super) const PERSON_ROLES_HINT: &str = "Whoever runs this sees no pictures, and whoever sees pictures does not run it. Where one person must do both, say why: the log keeps it. A change of roles logs this person out everywhere.";
+pub(super) const PERSON_HELD: &str = "held";
+pub(super) const PERSON_GRANT: &str = "Give";
+pub(super) const PERSON_GRANT_FURTHER: &str = "Give as well";
+pub(super) const PERSON_WITHDRAW: &str = "Withdraw";
+pub(super) const PERSON_REASON: &str = "Why one person needs both";
+pub(super) const PERSON_REASON_WANTED: &str =
+    "Not given: say in at least ten characters why one person needs several roles.";
+pub(super) const PERSON_RENAME: &str = "Change";
+pub(super) const PERSON_SESSIONS: &str = "Log-ins";
+pub(super) const PERSON_SESSIONS_COUNT: &str = "Browsers logged in now:";
+pub(super) const PERSON_SESSIONS_END: &str = "Log out everywhere";
+
+pub(super) const REVIEW_LINK: &str = "Access review";
+pub(super) const REVIEW_TITLE: &str = "Access review";
+pub(super) const REVIEW_LEAD: &str = "Look at each person four times a year: do they still work here, as what, and with these phones? Confirm, or change it. Either is on record.";
+pub(super) const REVIEW_DUE: &str = "To be looked at:";
+pub(super) const REVIEW_NONE_DUE: &str = "Everybody was looked at within the last 90 days.";
+pub(super) const REVIEW_IS_DUE: &str = "due";
+pub(super) const REVIEW_PHONES: &str = "active phones:";
+pub(super) const REVIEW_CONFIRM: &str = "Still right";
+pub(super) const REVIEW_CHANGE: &str = "Change";
+pub(super) const REVIEW_NOT_OWN: &str = "Another admin confirms yours.";
+pub(super) const REVIEW_OWN: &str = "Not confirmed: another admin looks at what you hold.";
+
+pub(super) const NAV_SYSTEM: &str = "System";
+pub(super) const SYSTEM_TITLE: &str = "System";
+pub(super) const SYSTEM_OK: &str = "Good";
+pub(super) const SYSTEM_WARN: &str = "Look at this";
+pub(super) const SYSTEM_FAIL: &str = "Must be dealt with";
+pub(super) const SYSTEM_FAILED: &str = "The gateway could not be examined. Run \"safelight doctor\" on its machine.";
+
+pub(super) const VAULT_TITLE: &str = "Vault";
+pub(super) const VAULT_OPEN: &str =
+    "The vault is unlocked. Pictures are verified as they arrive, and clinicians see those of their patients.";
+pub(super) const VAULT_LOCKED: &str = "The vault is locked. Pictures are taken in and wait; nobody sees any.";
+pub(super) const VAULT_NAMES: &str = "Names are being read, so that patients can be searched:";
+pub(super) const VAULT_PASSPHRASE: &str = "Passphrase";
+pub(super) const VAULT_UNLOCK: &str = "Unlock";
+pub(super) const VAULT_LOCK: &str = "Lock";
+pub(super) const VAULT_WRONG: &str = "This is not the passphrase. The vault stays locked, and the try is on record.";
+
+pub(super) const LOG_TITLE: &str = "Log";
+pub(super) const LOG_LEAD: &str = "Newest first. An entry is written before what it says is done.";
+pub(super) const LOG_OLDER: &str = "Older";
+pub(super) const LOG_NONE: &str = "No entries.";
+pub(super) const LOG_ENTRY: &str = "Entry";
+pub(super) const LOG_TIME: &str = "When";
+pub(super) const LOG_WHO: &str = "Who";
+pub(super) const LOG_WHAT: &str = "What";
+pub(super) const LOG_GATEWAY: &str = "the gateway itself";
+pub(super) const LOG_SHELL: &str = "somebody at the gateway's terminal, user";
+pub(super) const LOG_PERSON: &str = "person";
+pub(super) const LOG_PATIENT: &str = "patient";
+pub(super) const LOG_PICTURE: &str = "picture";
+pub(super) const LOG_DEVICE: &str = "phone";
+pub(super) const LOG_SOUND: &str = "Every entry on this page is as it was signed. Log verified up to entry";
+pub(super) const LOG_CHECKPOINT: &str = "against the checkpoint of";
+pub(super) const LOG_ROOT: &str = "root";
+pub(super) const LOG_UNSOUND: &str = "The log is not what was signed: somebody has changed it. Change nothing more, tell the clinic's management, and compare it with a checkpoint that was kept elsewhere (safelight audit verify --against).";
+pub(super) const LOG_UNREADABLE: &str = "This entry is missing or cannot be read.";
+pub(super) const LOG_NOT_VOUCHED: &str = "This entry is not what was signed.";
+pub(super) const LOG_NOT_INDEXED: &str =
+    "The index said something else of this entry. What is shown is the log's. Verify the whole log.";
+pub(super) const LOG_VERIFY: &str = "Verify the whole log";
+pub(super) const LOG_WHOLE: &str = "The whole log was verified at";
+pub(super) const LOG_WHOLE_SOUND: &str = "entries, every one as it was signed, and the index says the same";
+pub(super) const LOG_WHOLE_INDEXING: &str = "entries, every one as it was signed; the index is still being built";
+pub(super) const LOG_WHOLE_INDEX: &str = "rows of the index did not say what the log says. The log is as it was signed; the index is made anew from it. Repeat the reports of late.";
+pub(super) const LOG_WHOLE_BAD: &str = "it is not what was signed, at the earliest from entry";
+pub(super) const LOG_BUILDING: &str =
+    "The index is being built: older entries may be missing here. Come back in some minutes.";
+pub(super) const LOG_FILTER: &str = "Look for something";
+pub(super) const LOG_BY: &str = "Who did it";
+pub(super) const LOG_ABOUT: &str = "To which person";
+pub(super) const LOG_ANY: &str = "any";
+pub(super) const LOG_NUMBER: &str = "A patient's exact record number";
+pub(super) const LOG_PATIENT_CHOSEN: &str = "Patient";
+pub(super) const LOG_PICTURE_ID: &str = "Id of a picture";
+pub(super) const LOG_DEVICE_ID: &str = "Id of a phone";
+pub(super) const LOG_FROM: &str = "From (day, UTC)";
+pub(super) const LOG_TO: &str = "To (day, UTC)";
+pub(super) const LOG_LOOK: &str = "Look";
+pub(super) const LOG_EVERYTHING: &str = "Everything";
+pub(super) const LOG_ASKED_BADLY: &str =
+    "Nothing was looked for: a day is written as 2026-02-03, and an id is the whole of it. Go back and try again.";
+
+pub(super) const NAV_REPORTS: &str = "Reports";
+pub(super) const REPORTS_TITLE: &str = "Reports";
+pub(super) const REPORTS_LEAD: &str =
+    "To print, or as a table. Each report is on record, with whom it was about. Without days it is of all time.";
+pub(super) const REPORTS_OF_PATIENT: &str = "Everyone who saw this patient";
+pub(super) const REPORTS_OF_PERSON: &str = "All that this person saw";
+pub(super) const REPORTS_PERSON: &str = "Person";
+pub(super) const REPORTS_MAKE: &str = "Make the report";
+pub(super) const REPORTS_CSV: &str = "Download as a table (CSV)";
+pub(super) const REPORTS_BACK: &str = "All reports";
+pub(super) const REPORTS_SUBJECT: &str = "About";
+pub(super) const REPORTS_PERIOD: &str = "Period (UTC)";
+pub(super) const REPORTS_TO: &str = "to";
+pub(super) const REPORTS_OPEN: &str = "open";
+pub(super) const REPORTS_CLINIC: &str = "Clinic";
+pub(super) const REPORTS_BY: &str = "Made by";
+pub(super) const REPORTS_SIZE: &str = "Entries of the log";
+pub(super) const REPORTS_ROOT: &str = "Root of the log";
+pub(super) const REPORTS_PATIENT: &str = "Patient";
+pub(super) const REPORTS_PICTURE: &str = "Picture, phone";
+pub(super) const REPORTS_NOBODY: &str = "Nothing is on record in this period.";
+pub(super) const REPORTS_NO_PATIENT: &str = "There is no patient of this number here. That you asked is on record.";
+pub(super) const REPORTS_ASKED_BADLY: &str =
+    "No report was made: enter a number or choose a person, and write days as 2026-02-03. Go back and try again.";
+pub(super) const REPORTS_CUT: &str =
+    "There are more entries than a report holds: these are the newest. Choose a shorter period for the others.";
+pub(super) const REPORTS_LACKS: &str = "The index lacks entries of the log, so this report may lack some too. Verify the whole log, wait some minutes, and make the report again.";
+pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient.";
+pub(super) const REPORTS_COLUMNS: &[&str] =
+    &["entry", "time", "who", "id", "what", "kind", "patient", "picture", "phone", "remark"];
+
+pub(super) const ACCOUNT_RECORD: &str = "What is on record of you";
+pub(super) const ACCOUNT_RECORD_LEAD: &str =
+    "The newest fifty entries of what you did, as the privacy officer sees them.";
+pub(super) const PICTURE_LOOKED: &str = "Who has looked";
+
+/// What kinds of entries say, for people, in the order of a list: looks first, then what was changed, then the machine's own.
+pub(super) const KINDS: &[(&str, &str)] = &[
+    ("picture-viewed", "looked at a picture"),
+    ("patient-viewed", "looked at a patient's page"),
+    ("searched", "searched among patients' names"),
+    ("emergency-begun", "took emergency access"),
+    ("emergency-missed", "asked for emergency access to a number that nobody has"),
+    ("emergency-reviewed", "reviewed an emergency access"),
+    ("denied", "asked for what is not theirs"),
+    ("alert-raised", "raised an alert"),
+    ("alert-taken", "saw to an alert"),
+    ("alert-closed", "closed an alert"),
+    ("recovery-kit-tested", "tested the recovery kit"),
+    ("recovery-kit-refused", "tried a recovery kit that is none"),
+    ("first-run-finished", "finished the first run"),
+    ("picture-reported", "put a picture out of sight"),
+    ("picture-restored", "found a reported picture right"),
+    ("picture-moved", "gave a reported picture to another patient"),
+    ("picture-withdrawn", "kept a reported picture out of sight"),
+    ("correction-missed", "wanted to give a picture to a number that nobody has"),
+    ("corrections-read", "looked at reported pictures"),
+    ("care-ended", "ended a place on a care team"),
+    ("picture-downloaded", "downloaded a picture"),
+    ("download-granted", "allowed a person to download"),
+    ("download-withdrawn", "forbade a person to download"),
+    ("care-added", "added a colleague to a care team"),
+    ("care-confirmed", "confirmed a colleague on a care team"),
+    ("further-role", "said why one person holds several roles"),
+    ("sessions-ended", "ended what a person was logged in to"),
+    ("person-renamed", "changed a person's name"),
+    ("access-confirmed", "confirmed what a person holds"),
+    ("device-renamed", "renamed a phone"),
+    ("device-lost", "reported the own phone as lost"),
+    ("opened", "opened a picture at the terminal"),
+    ("exported", "exported a sealed picture at the terminal"),
+    ("listed", "listed pictures and patients at the terminal"),
+    ("log-read", "read the log"),
+    ("log-verified", "had the whole log verified"),
+    ("patient-reported", "made a report of who saw a patient"),
+    ("person-reported", "made a report of what a person saw"),
+    ("logged-in", "logged in"),
+    ("logged-out", "logged out"),
+    ("log-in-failed", "failed to log in"),
+    ("first-admin", "became the first admin"),
+    ("person-added", "added a person"),
+    ("join-code-made", "made a code to begin with"),
+    ("credentials-set", "set password and authenticator"),
+    ("role-granted", "gave a role"),
+    ("role-withdrawn", "took a role away"),
+    ("person-disabled", "shut a person out"),
+    ("person-enabled", "let a person in again"),
+    ("invited", "invited a phone"),
+    ("invitation-replayed", "an invitation was used a second time"),
+    ("invitation-voided", "an invitation was voided after too many tries"),
+    ("invitation-withdrawn", "withdrew an invitation"),
+    ("enrolment-refused", "refused a phone that wanted to enrol"),
+    ("device-pending", "a phone waits for approval"),
+    ("device-approved", "approved a phone"),
+    ("device-revoked", "revoked a phone"),
+    ("revocation-in-force", "a revocation came into force"),
+    ("revocation-learned", "learned of a revocation after a restore"),
+    ("device-forgotten", "shut out a phone that is not known after a restore"),
+    ("certificate-issued", "issued a phone's certificate"),
+    ("certificate-adopted", "took over a phone's certificate after a restore"),
+    ("ingest-certified", "issued the certificate that phones see"),
+    ("console-certified", "issued the console's certificate"),
+    ("pulled", "took a picture over"),
+    ("verified", "checked a picture and found it sound"),
+    ("flagged", "a picture needs a look"),
+    ("quarantined", "set a picture aside"),
+    ("vault-unlocked", "unlocked the vault"),
+    ("vault-stayed-locked", "gave a passphrase that did not unlock the vault"),
+    ("vault-locked", "locked the vault"),
+    ("vault-rotated", "gave the vault a new key"),
+    ("vault-key-missing", "found an older copy of the vault's file"),
+    ("rewrap-begun", "began to write pictures to the vault's new key"),
+    ("rewrapped", "wrote pictures to the vault's new key"),
+    ("intake-seen", "witnessed the intake log"),
+    ("intake-forked", "found the intake log changed"),
+    ("clock-wrong", "found that the clock cannot be right"),
+    ("clock-right", "found the clock right again"),
+    ("clock-accepted", "accepted the clock"),
+    ("restored-behind", "found that this gateway was restored from an older backup"),
+    ("ca-rollover-begun", "made a new certificate authority"),
+    ("ca-rolled-over", "put the new certificate authority in force"),
+    ("ca-retired", "retired the old certificate authority"),
+    ("receipt-key-ordered", "ordered a new key for receipts"),
+    ("receipt-key-refused", "got no new key for receipts"),
+    ("receipt-key-changed", "changed the key for receipts"),
+    ("key-set-signed", "signed what phones trust"),
+    ("initialised", "made this gateway"),
+];
+
+/// What a kind of entry says; the kind itself if this program does not know it.
+pub(super) fn kind_words(kind: &str) -> &str {
+    KINDS.iter().find(|(known, _)| *known == kind).map_or(kind, |(_, words)| words)
+}
+
+/// A kind that may be looked for.
+pub(super) fn kind_of_list(kind: &str) -> Option<&'static str> {
+    KINDS.iter().find(|(known, _)| *known == kind).map(|(known, _)| *known)
+}
+
+pub(super) const ACCOUNT_TITLE: &str = "Account";
+pub(super) const ACCOUNT_SESSIONS: &str = "Where you are logged in";
+pub(super) const ACCOUNT_THIS: &str = "this browser";
+pub(super) const ACCOUNT_OTHER: &str = "another browser";
+pub(super) const ACCOUNT_END: &str = "End";
+pub(super) const ACCOUNT_PHONES: &str = "Your phones";
+pub(super) const ACCOUNT_NO_PHONES: &str = "None. An admin invites one with you.";
+pub(super) const ACCOUNT_LOST: &str = "I have lost it";
+pub(super) const ACCOUNT_LOST_HINT: &str =
+    "It may not send any more, at once and for good. If it turns up again, an admin invites it anew.";
+pub(super) const ACCOUNT_LOST_YES: &str = "Shut it out now";
+pub(super) const ACCOUNT_LAST: &str = "last used";
+
+pub(super) const NOT_FOUND_TITLE: &str = "Not found";
+pub(super) const NOT_FOUND: &str = "There is no such page, or it is not for you. If you treat this patient, take a picture, or ask a colleague of the care team to add you.";
+pub(super) const LOCKED_TITLE: &str = "The vault is locked";
+pub(super) const LOCKED: &str =
+    "Nobody can see pictures until an admin unlocks the vault. What phones send is taken in meanwhile.";
+pub(super) const FAILED_TITLE: &str = "That did not work";
+pub(super) const FAILED: &str =
+    "The gateway could not do this. Try again; if it stays, tell your clinic's IT: its log says why.";
+pub(super) const HOME: &str = "To the first page";
+
+pub(super) const ZOOM_IN: &str = "Closer";
+pub(super) const ZOOM_OUT: &str = "Further";
+pub(super) const ZOOM_RESET: &str = "Whole";
+pub(super) const ZOOM_HINT: &str = "Plus and minus zoom, arrows move, zero shows all of it.";
+pub(super) const COMPARE: &str = "Compare the chosen";
+pub(super) const COMPARE_PICK: &str = "Choose";
+pub(super) const COMPARE_TITLE: &str = "Compare";
+pub(super) const COMPARE_OVERLAY: &str = "Before and after";
+pub(super) const COMPARE_SLIDER: &str = "Where before ends and after begins";
+pub(super) const COMPARE_FEW_TITLE: &str = "Choose two to four";
+pub(super) const COMPARE_FEW: &str = "Pictures are compared if there are two to four of them, of one body site of one patient. Go back and choose again.";
+
+pub(super) const EMERGENCY_LINK: &str = "In an emergency: a patient whom you do not treat";
+pub(super) const EMERGENCY_TITLE: &str = "Emergency access";
+pub(super) const EMERGENCY_LEAD: &str = "You see the pictures of a patient whom you do not treat, for four hours. The privacy officer is told at once, and asks about it. Your reason is kept.";
+pub(super) const EMERGENCY_NUMBER: &str = "The patient's exact record number";
+pub(super) const EMERGENCY_ISSUER: &str = "Who gave it (leave as it is if it is this clinic's)";
+pub(super) const EMERGENCY_REASON: &str = "Why";
+pub(super) const EMERGENCY_TEXT: &str = "In your own words";
+pub(super) const EMERGENCY_SUBMIT: &str = "Open, on record";
+pub(super) const EMERGENCY_NONE: &str = "There is no patient of this number here. That you asked is on record.";
+pub(super) const EMERGENCY_INCOMPLETE: &str =
+    "Give the number, choose a reason, and say in at least ten characters why.";
+pub(super) const EMERGENCY_WAIT: &str = "Too many numbers that nobody has. Wait a moment, then try again.";
+pub(super) const EMERGENCY_BANNER: &str = "You have emergency access, on record, until";
+pub(super) const EMERGENCY_OTHER: &str = "Another reason";
+pub(super) const EMERGENCY_TREATING: &str = "I treat this patient now";
+pub(super) const EMERGENCY_CONSULT: &str = "A colleague asks me about this patient";
+pub(super) const EMERGENCY_ACUTE: &str = "Acute danger";
+
+pub(super) const NAV_EMERGENCIES: &str = "Emergencies";
+pub(super) const EMERGENCIES_TITLE: &str = "Emergency access";
+pub(super) const EMERGENCIES_LEAD: &str = "Those that nobody has reviewed come first.";
+pub(super) const EMERGENCIES_NONE: &str = "Nobody has had emergency access.";
+pub(super) const EMERGENCIES_PATIENT: &str = "patient";
+pub(super) const EMERGENCIES_UNTIL: &str = "until";
+pub(super) const EMERGENCIES_SEALED: &str = "The words are sealed: they show while the vault is unlocked.";
+pub(super) const EMERGENCIES_JUSTIFIED: &str = "Justified";
+pub(super) const EMERGENCIES_NOT: &str = "Not justified";
+pub(super) const EMERGENCIES_BY: &str = "reviewed by";
+
+pub(super) const NAV_SETUP: &str = "Set-up";
+pub(super) const SETUP_TITLE: &str = "Set-up";
+pub(super) const SETUP_NAME: &str = "Name";
+pub(super) const SETUP_KIT: &str = "Recovery kit";
+pub(super) const SETUP_CLINICIAN: &str = "First clinician";
+pub(super) const SETUP_PHONE: &str = "First phone";
+pub(super) const SETUP_PICTURE: &str = "Test picture";
+pub(super) const SETUP_GO_ON: &str = "Go on";
+pub(super) const SETUP_LOOK_AGAIN: &str = "Look again";
+pub(super) const SETUP_NOT_YET: &str = "Not finished: something is still missing. It is shown below.";
+pub(super) const SETUP_NAME_LEAD: &str = "Phones and this console show this name. To change it, set clinic_name in config.toml in the gateway's data folder, and restart the gateway: phones learn the new name by themselves.";
+pub(super) const SETUP_NAME_RIGHT: &str = "The name is right";
+pub(super) const SETUP_UNLOCK: &str = "Unlock the vault";
+pub(super) const SETUP_UNLOCK_LEAD: &str = "Without it pictures are taken in, and nobody can check or see them.";
+pub(super) const SETUP_KIT_TITLE: &str = "Test the recovery kit";
+pub(super) const SETUP_KIT_LEAD: &str = "When the gateway or its passphrase is lost, the kit alone opens the pictures. Show now that yours does: the gateway seals a sample for it, and opens it with what you give. The kit is not stored. That it was tested is on record.";
+pub(super) const SETUP_KIT_FILE: &str = "The kit's file";
+pub(super) const SETUP_KIT_PASTE: &str = "The kit's key";
+pub(super) const SETUP_KIT_HINT: &str = "The line that begins with AGE-SECRET-KEY-1, or the whole page.";
+pub(super) const SETUP_KIT_TEST: &str = "Test it";
+pub(super) const SETUP_KIT_NO_KEY: &str =
+    "There is no key in this. Give the one line of the kit that begins with AGE-SECRET-KEY-1.";
+pub(super) const SETUP_KIT_MISTYPED: &str =
+    "There is a mistake in the key. Compare it with the page, letter by letter.";
+pub(super) const SETUP_KIT_OTHER: &str = "This key does not open what is sealed here: it is another gateway's kit. Look for the one that was made with this gateway.";
+pub(super) const SETUP_CLINICIAN_LEAD: &str =
+    "Clinicians take pictures, and see those of the patients whom they treat. You, as an admin, see none.";
+pub(super) const SETUP_PHONE_LEAD: &str = "Show a code here, scan it with the phone, and compare the words on both screens. Approve only if they are the same.";
+pub(super) const SETUP_PICTURE_LEAD: &str =
+    "Take a picture with the phone, of something that is no patient. This page shows when it has come through.";
+pub(super) const SETUP_PICTURE_SHELL: &str =
+    "Without an app, from the folder of a phone that was enrolled in a terminal:";
+pub(super) const SETUP_PICTURE_NONE: &str = "No picture yet.";
+pub(super) const SETUP_PICTURE_WAITS: &str = "A picture has come, and is not verified. If this stays, look at its reason with `safelight vault list`, and send another.";
+pub(super) const SETUP_PICTURE_VERIFIED: &str =
+    "A picture has come through: its signature, digest and seal are verified. The clinician who took it can see it.";
+pub(super) const SETUP_FINISH: &str = "Finish";
+
+pub(super) const TRUST_TITLE: &str = "Trust this console";
+pub(super) const TRUST_LINK: &str = "Your browser warns about this page?";
+pub(super) const TRUST_OWN: &str = "This console shows a certificate that your clinic has chosen. If your browser warns, do not go on: tell your clinic's IT.";
+pub(super) const TRUST_LEAD: &str = "Your browser warns because it does not know who vouches for this console: your clinic itself. Tell your computer once, and it does not warn again. Do this for a computer that is yours to administer.";
+pub(super) const TRUST_FETCH: &str = "Fetch the clinic's certificate.";
+pub(super) const TRUST_DOWNLOAD: &str = "Fetch the certificate";
+pub(super) const TRUST_COMPARE: &str = "Compare its SHA-256 with what the gateway's terminal shows. If one letter differs, stop here and tell whoever runs the gateway.";
+pub(super) const TRUST_PUT: &str = "Put it into the store of your system:";
+pub(super) const TRUST_THEN: &str = "Then close the browser, and open this page again: the warning is gone.";
+pub(super) const TRUST_SYSTEMS: &[(&str, &str)] = &[
+    (
+        "Windows",
+        "Open the file, choose Install Certificate, Local Machine, and the store \u{201c}Trusted Root Certification Authorities\u{201d}.",
+    ),
+    (
+        "macOS",
+        "Open the file in Keychain Access, keychain System. Open the certificate there, and under Trust choose Always Trust for SSL.",
+    ),
+    (
+        "iPhone, iPad",
+        "Open the file, then Settings, Profile Downloaded, Install. Then Settings, General, About, Certificate Trust Settings: switch it on.",
+    ),
+    (
+        "Android",
+        "Settings, Security, More security settings, Encryption & credentials, Install a certificate, CA certificate. The names differ from phone to phone.",
+    ),
+    (
+        "Linux",
+        "Copy the file to /usr/local/share/ca-certificates/ and run update-ca-certificates as root (Debian, Ubuntu).",
+    ),
+    (
+        "Firefox",
+        "It has a store of its own on Linux: Settings, Privacy & Security, View Certificates, Authorities, Import, to identify websites.",
+    ),
+];
+pub(super) const NAV_ALERTS: &str = "Alerts";
+pub(super) const ALERTS_TITLE: &str = "Alerts";
+pub(super) const ALERTS_LEAD: &str =
+    "Those that nobody has taken come first. Take one to say that you are looking into it; close it when you are done.";
+pub(super) const ALERTS_NONE: &str = "No alerts.";
+pub(super) const ALERTS_ALL: &str = "All";
+pub(super) const ALERTS_OPEN: &str = "Open";
+pub(super) const ALERTS_TAKEN: &str = "Taken";
+pub(super) const ALERTS_CLOSED: &str = "Closed";
+pub(super) const ALERTS_HIGH: &str = "urgent";
+pub(super) const ALERTS_MEDIUM: &str = "today";
+pub(super) const ALERTS_SEEN: &str = "times seen:";
+pub(super) const ALERTS_LAST: &str = "last";
+pub(super) const ALERTS_TAKE: &str = "Take";
+pub(super) const ALERTS_CLOSE: &str = "Close";
+pub(super) const ALERTS_NOTE: &str = "Note";
+pub(super) const ALERTS_UNDELIVERED: &str = "Alerts that were not sent by";
+pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
+pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
+pub(super) const ALERT_LOG_IN_FAILURES: &str = "Many failed log-ins";
+pub(super) const ALERT_EMERGENCY_ACCESS: &str = "Emergency access";
+pub(super) const ALERT_UNUSUAL_HOURS: &str = "Pictures seen outside usual hours";
+pub(super) const ALERT_UNUSUAL_PATIENTS: &str = "Unusually many patients seen in a day";
+pub(super) const ALERT_UNUSUAL_DOWNLOADS: &str = "Unusually many pictures taken out in a day";
+pub(super) const ALERT_DENIED: &str = "Many requests for what is not theirs";
+pub(super) const ALERT_SEQUENCE_GAP: &str = "A phone's pictures have gaps in their numbers";
+pub(super) const ALERT_LOG_TROUBLE: &str = "A log is not what it was";
+pub(super) const ALERT_STORE_TROUBLE: &str = "A picture could not be verified";
+pub(super) const ALERT_CERTIFICATE_ENDS: &str = "A certificate ends soon";
+pub(super) const ALERT_DISK_LOW: &str = "The disk is nearly full";
+pub(super) const REFUSED_TITLE: &str = "Not done";
+
+pub(super) const REPORT: &str = "Something is wrong with this picture";
+pub(super) const REPORT_HINT: &str =
+    "It is hidden from everybody at once. Whoever took it, or the privacy officer, decides what becomes of it.";
+pub(super) const REPORT_KIND: &str = "What is wrong";
+pub(super) const REPORT_WRONG_PATIENT: &str = "Wrong patient";
+pub(super) const REPORT_NOT_WANTED: &str = "Should not be kept";
+pub(super) const REPORT_WORDS: &str = "In your own words, if you like";
+pub(super) const REPORT_SUBMIT: &str = "Hide it, on record";
+pub(super) const REPORT_INCOMPLETE: &str = "Go back and choose what is wrong with the picture.";
+
+pub(super) const NAV_REPORTED: &str = "Reported";
+pub(super) const NAV_OWN_REPORTED: &str = "My reported";
+pub(super) const REPORTED_TITLE: &str = "Reported pictures";
+pub(super) const REPORTED_LEAD: &str =
+    "Nobody sees these pictures until you or whoever took them decides. You decide without seeing them.";
+pub(super) const OWN_REPORTED_TITLE: &str = "My reported pictures";
+pub(super) const OWN_REPORTED_LEAD: &str =
+    "Somebody says that something is wrong with these pictures of yours. Open each, on record, and decide.";
+pub(super) const REPORTED_NONE: &str = "Nothing waits for a decision.";
+pub(super) const REPORTED_BY: &str = "reported by";
+pub(super) const REPORTED_TAKEN_BY: &str = "taken by";
+pub(super) const REPORTED_OPEN: &str = "Open it and decide";
+pub(super) const REPORTED_UNDER: &str = "It was put under";
+
+pub(super) const DECIDE_RESTORE: &str = "It was right: show it again";
+pub(super) const DECIDE_WITHDRAW: &str = "Keep it hidden for good";
+pub(super) const DECIDE_NUMBER: &str = "The right patient's exact record number";
+pub(super) const DECIDE_MOVE: &str = "Give it to this patient";
+pub(super) const DECIDE_NOT_TREATED: &str = "You treat no patient of this number, so nothing is changed. The privacy officer can give the picture to a patient whom you do not treat.";
+pub(super) const DECIDE_INCOMPLETE: &str =
+    "Go back and choose what becomes of the picture. To give it to another patient, enter the exact record number.";
+pub(super) const PICTURE_CORRECTED: &str = "Given to this patient by";
+
+pub(super) const DOWNLOAD: &str = "Download";
+pub(super) const DOWNLOAD_HINT: &str =
+    "The copy carries your id, the time and the clinic across the picture. It is on record, with your reason.";
+pub(super) const DOWNLOAD_SUBMIT: &str = "Download, on record";
+pub(super) const DOWNLOAD_INCOMPLETE: &str =
+    "Go back, choose what the copy is for, and say in at least ten characters why.";
+pub(super) const DOWNLOAD_BUSY: &str = "Another picture is being prepared. Try again in a moment.";
+pub(super) const DOWNLOAD_TOO_LARGE: &str = "This picture is too large to be marked, so it cannot be downloaded.";
+pub(super) const DOWNLOAD_REFERRAL: &str = "A colleague elsewhere treats the patient";
+pub(super) const DOWNLOAD_PATIENT: &str = "The patient asks for it";
+pub(super) const DOWNLOAD_TEACHING: &str = "Teaching or publication, with consent";
+
+pub(super) const PEOPLE_DOWNLOADS: &str = "may download";
+pub(super) const PEOPLE_DOWNLOAD_ALLOW: &str = "Allow downloads";
+pub(super) const PEOPLE_DOWNLOAD_FORBID: &str = "Stop downloads";
+
+pub(super) const CARE_PERSON: &str = "Colleague's id";
+pub(super) const CARE_TERM: &str = "For how long";
+pub(super) const CARE_WEEK: &str = "a week";
+pub(super) const CARE_MONTH: &str = "a month";
+pub(super) const CARE_QUARTER: &str = "three months";
+pub(super) const CARE_YEAR: &str = "a year";
+pub(super) const CARE_OPEN: &str = "no end";
+pub(super) const CARE_UNSURE_LEGEND: &str = "Not sure?";
+pub(super) const CARE_UNSURE: &str = "I do not know whether they should see this patient: ask the privacy officer";
+pub(super) const CARE_ADD: &str = "Add to the care team, on record";
+pub(super) const CARE_END: &str = "Remove";
+pub(super) const CARE_ADDED_BY: &str = "added by";
+pub(super) const CARE_INCOMPLETE: &str =
+    "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
+pub(super) const NAV_CARE_REVIEW: &str = "Care teams";
+pub(super) const CARE_REVIEW_TITLE: &str = "Care teams";
+pub(super) const CARE_REVIEW_LEAD: &str =
+    "Whoever added these colleagues was not sure. They see the patient until you end it.";
+pub(super) const CARE_REVIEW_NONE: &str = "Nobody has asked.";
+pub(super) const CARE_CONFIRM: &str = "They may stay";
+pub(super) const CARE_END_NOW: &str = "End it";
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+
+    #[test]
+    fn every_kind_of_entry_has_words() {
+        let source = include_str!("../clinic/access.rs");
+        let kinds: Vec<&str> = source
+            .match_indices("(\"")
+            .filter_map(|(at, _)| source.get(at + 2..)?.split_once('"'))
+            .filter(|(_, rest)| rest.starts_with(", vec!["))
+            .map(|(kind, _)| kind)
+            .collect();
+        assert!(kinds.len() > 50, "the scan found {} kinds", kinds.len());
+        let without: Vec<_> = kinds.iter().filter(|kind| !KINDS.iter().any(|(known, _)| known == *kind)).collect();
+        assert!(without.is_empty(), "{without:?}");
+        let gone: Vec<_> = KINDS.iter().filter(|(known, _)| !kinds.contains(known)).collect();
+        assert!(gone.is_empty(), "{gone:?}");
+    }
+}

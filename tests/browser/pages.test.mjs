@@ -1,0 +1,173 @@
+// Every page of every role in a clinic that is full, and before anything is there: for people who see, hear or touch it differently (WCAG 2.2 AA), at a
+// desk and on a tablet. Each is photographed into target/browser-shots, to be looked at.
+
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { Clinic, target, until } from "./clinic.mjs";
+import { photograph } from "./photographs.mjs";
+import { SIZES, adds, joins, launch, sit } from "./staff.mjs";
+import { walk } from "./walk.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const shots = join(target, "browser-shots");
+
+/** As long as names may be. */
+const LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh, Maximilia";
+const SITES = ["left forearm", "back", "right lower leg", "face", "abdomen", "left hand"];
+
+let clinic, browser, admin, clinician, officer;
+
+before(async () => {
+  mkdirSync(shots, { recursive: true });
+  browser = await launch();
+  clinic = await Clinic.open();
+  [admin, clinician, officer] = [await sit(browser, clinic), await sit(browser, clinic), await sit(browser, clinic)];
+});
+
+after(async () => {
+  await browser?.close();
+  await clinic?.close();
+});
+
+/** What is wrong with the page that is open, in both sizes. */
+const judged = async (page, name) => {
+  const wrong = [];
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport);
+    // Pictures are asked for when they come into sight.
+    await page.waitForFunction(() => [...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight));
+    await page.screenshot({ path: join(shots, `${name}-${size}.png`), animations: "disabled" });
+    // In the page's own world, but not as its script: its policy stays as strict as it is.
+    if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axe);
+    const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
+    assert.ok(found.passes.length > 5, `${name}: axe has looked at nothing`);
+    for (const { id, nodes } of found.violations) wrong.push(`${name}, ${size}: ${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (overflow > 0) wrong.push(`${name}, ${size}: ${overflow} px wider than the window`);
+  }
+  await page.setViewportSize(SIZES.desk);
+  return wrong;
+};
+
+/** All pages that a role comes to. */
+const allJudged = async (page, from, prefix) => {
+  const wrong = [];
+  const kinds = await walk(page, from, async (kind) => wrong.push(...await judged(page, `${prefix}${kind.replaceAll("/", "-")}`)));
+  return { wrong, kinds };
+};
+
+test("pages_before_anything_is_there", async () => {
+  const wrong = [];
+  await admin.goto("/login");
+  wrong.push(...await judged(admin, "login"));
+  await admin.goto("/join");
+  wrong.push(...await judged(admin, "join"));
+  await admin.fill("#code", "aaaa-bbbb-cccc-dddd");
+  await admin.click("main button");
+  wrong.push(...await judged(admin, "join-wrong"));
+  await admin.fill("#code", clinic.code());
+  await admin.click("main button");
+  wrong.push(...await judged(admin, "join-account"));
+  await joins(admin, clinic.code(), { id: "ada.admin", name: "Ada Admin" });
+  await joins(clinician, await adds(admin, "carla", "Carla Clinician", "clinician"));
+  await joins(officer, await adds(admin, "petra", "Petra Privacy", "privacy-officer"));
+  wrong.push(...await judged(admin, "people-code"));
+  for (const [page, name] of [[admin, "admin"], [clinician, "clinician"], [officer, "officer"]]) {
+    wrong.push(...(await allJudged(page, "/", `empty-${name}`)).wrong);
+  }
+  await clinician.goto("/nothing-of-the-kind");
+  wrong.push(...await judged(clinician, "not-found"));
+  assert.deepEqual(wrong, []);
+});
+
+test("pages_of_a_clinic_that_is_full", async () => {
+  const people = ["Anneliese Vogt", "Bartholomäus Ó Súilleabháin", LONG, "Chidi Okonkwo", "Dilnoza Karimova", "Étienne Lefèvre", "Fumiko Tanaka", "Grzegorz Brzęczyszczykiewicz", "Hamid Rezaei"];
+  for (const [n, name] of people.entries()) await adds(admin, `person${n}`, name, n % 4 ? "clinician" : "admin");
+  const phones = ["Room 1", "Room 2", "Room 3", "Theatre", "Ward 4", "Home visits", "Outpatients", "Dermatoscopy on the second floor, beside the lift, spare phone"];
+  for (const [n, name] of phones.entries()) await clinic.phone(`phone${n}`, name, "carla", n % 2 ? "Pixel 8" : "iPhone 15");
+
+  const label = { patient: "MRN-77812-04", name: "Quittländer, Zoë", birth_date: "1961-02-03", consent: "record", note: "Naevus, changed since spring.\nNext look in three months." };
+  const photos = [];
+  for (const seed of [4, 5, 7]) for (const age of [0, 1, 2, 3, 4]) photos.push(await photograph(admin, clinic.at(`${seed}-${age}.jpg`), { seed, age }));
+  for (const [n, site] of SITES.entries()) await clinic.sends(`phone${n}`, { ...label, site }, ...photos.slice(5 * (n % 3), 5 * (n % 3) + 5));
+  const others = [["4711", LONG, "1984-11-30"], ["0815", "Osei, Kwame", "1975-06-01"], ["DE-2231", "Ravnsborg, Ingeborg", "1949-07-19"], ["DE-2232", "Pfannenstiel, Aurelio", "1987-11-30"]];
+  for (const [patient, name, birth_date] of others) await clinic.sends("phone6", { patient, name, birth_date, site: "face" }, photos[12]);
+  await until("all pictures", async () => {
+    await clinician.goto("/patients");
+    if (await clinician.locator(".patients li").count() < 5) return false;
+    await clinician.getByRole("link", { name: "Quittländer" }).click();
+    await clinician.locator("h1").waitFor();
+    return await clinician.locator(".timeline li").count() === 30 && await clinician.locator(".blank").count() === 0;
+  });
+
+  const wrong = [];
+  const patient = clinician.url();
+  wrong.push(...await judged(clinician, "patient"));
+  const picks = clinician.locator("section").nth(3).getByRole("checkbox");
+  for (const n of [0, 4]) await picks.nth(n).check();
+  await clinician.getByRole("button", { name: "Compare" }).nth(3).click();
+  wrong.push(...await judged(clinician, "compare"));
+  await clinician.getByRole("button", { name: "Before and after" }).click();
+  wrong.push(...await judged(clinician, "compare-overlay"));
+  await clinician.goto("/patients");
+  await clinician.fill("#query", "nobody of this name");
+  await clinician.locator("#found .none").waitFor();
+  wrong.push(...await judged(clinician, "patients-none"));
+
+  const stranger = await sit(browser, clinic);
+  await joins(stranger, await adds(admin, "nils", "Nils Nachtdienst", "clinician"));
+  await stranger.goto("/emergency");
+  await stranger.fill("#number", "MRN-77812-04");
+  await stranger.locator("input[name=reason]").first().check();
+  await stranger.fill("#words", "Bleeding at the site that was excised yesterday, seen at three in the morning. ".repeat(6));
+  await stranger.locator("main form button").click();
+  wrong.push(...await judged(stranger, "emergency-patient"));
+  await stranger.locator(".timeline a").first().click();
+  wrong.push(...await judged(stranger, "emergency-picture"));
+
+  // One that waits for approval, and its code still on the screen.
+  await admin.goto("/devices");
+  await admin.fill("#name", "Room 9");
+  await admin.click(".add button");
+  await admin.locator(".invited .qr").screenshot({ path: clinic.at("qr.png") });
+  const waiting = clinic.enrols("phone9", clinic.at("qr.png"), "Pixel 8").catch(() => {});
+  await admin.locator("#devices .words").waitFor();
+  wrong.push(...await judged(admin, "devices-waiting"));
+
+  for (const [page, name, least] of [[admin, "admin", 4], [clinician, "clinician", 5], [officer, "officer", 3]]) {
+    const { wrong: more, kinds } = await allJudged(page, "/", name);
+    wrong.push(...more);
+    assert.ok(kinds.length >= least, `${name} comes to ${kinds.join(" ")} alone`);
+  }
+  await admin.goto("/devices");
+  await admin.getByRole("button", { name: "decline" }).click();
+  await waiting;
+  await admin.goto("/vault");
+  await admin.getByRole("button", { name: "Lock" }).click();
+  await admin.locator("#passphrase").waitFor();
+  wrong.push(...await judged(admin, "vault-locked"));
+  await clinician.goto(patient);
+  wrong.push(...await judged(clinician, "locked"));
+  assert.deepEqual(wrong, []);
+  for (const page of [admin, clinician, officer, stranger]) assert.deepEqual(page.faults, []);
+});
+
+test("what_is_wrong_with_a_page_is_found", async () => {
+  const page = await sit(browser, clinic);
+  await page.goto("/login");
+  await page.evaluate(() => {
+    document.querySelector("label").remove();
+    const wide = document.createElement("p");
+    wide.textContent = "wide";
+    wide.style.width = "3000px";
+    document.querySelector("main").append(wide);
+  });
+  const wrong = (await judged(page, "control")).join("\n");
+  assert.match(wrong, /: label: /);
+  assert.match(wrong, /wider than the window/);
+});

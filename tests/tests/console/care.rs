@@ -1,0 +1,61 @@
+//! Care teams: who lets whom in, and for how long.
+
+use super::stage::Clinic;
+
+#[test]
+fn a_member_adds_a_colleague_on_record_and_ends_it_and_nobody_else_does() {
+    let mut clinic = Clinic::open();
+    let patient = clinic.patient.clone();
+    let (team, end) = (format!("{patient}/team"), format!("{patient}/team/clinician2/end"));
+    assert_eq!(clinic.other.browser.get(&patient).status, 404, "the control");
+    let add = [("person", "clinician2"), ("term", "month")];
+    for member in [&mut clinic.other, &mut clinic.officer, &mut clinic.admin] {
+        assert_eq!(member.posts(&team, &add).status, 404, "nobody lets themselves in");
+    }
+    for form in [
+        [("person", "nobody"), ("term", "month")],
+        [("person", "officer"), ("term", "month")],
+        [("person", "clinician2"), ("term", "century")],
+        [("person", ""), ("term", "month")],
+    ] {
+        assert_eq!(clinic.author.posts(&team, &form).status, 422, "{form:?}");
+    }
+    assert_eq!(clinic.other.browser.get(&patient).status, 404);
+
+    let page = clinic.author.posts(&team, &add);
+    assert!(page.text().contains("clinician2 (until 20"), "{}", page.text());
+    assert_eq!(clinic.other.browser.get(&patient).status, 200);
+    assert!(clinic.officer.browser.get("/care-review").text().contains("Nobody has asked"));
+    assert_eq!(clinic.other.posts(&format!("{patient}/team/clinician1/end"), &[]).status, 404, "not added by them");
+    assert_eq!(clinic.other.posts(&end, &[]).status, 404, "nor did they add themselves");
+    assert_eq!(clinic.author.posts(&end, &[]).status, 200);
+    assert_eq!(clinic.other.browser.get(&patient).status, 404);
+    let done = clinic.done_by("person:clinician1");
+    for kind in ["care-added", "care-ended"] {
+        assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
+    }
+}
+
+#[test]
+fn whoever_is_not_sure_asks_the_privacy_officer_who_ends_it_or_lets_it_be() {
+    let mut clinic = Clinic::open();
+    let patient = clinic.patient.clone();
+    let add = [("person", "clinician2"), ("term", "open"), ("unsure", "yes")];
+    for (verdict, status) in [("end", 404), ("confirm", 200)] {
+        assert_eq!(clinic.author.posts(&format!("{patient}/team"), &add).status, 200);
+        assert_eq!(clinic.other.browser.get(&patient).status, 200);
+        let list = clinic.officer.browser.get("/care-review");
+        assert!(list.text().contains("added by clinician1") && !list.text().contains("Quitt"), "{}", list.text());
+        let action = list.all_between("action=\"/care-review/", "\"").pop().expect("one that waits");
+        let action = format!("/care-review/{action}");
+        assert_eq!(clinic.author.posts(&action, &[("verdict", verdict)]).status, 404);
+        assert_eq!(clinic.officer.posts(&action, &[("verdict", "perhaps")]).status, 404);
+        assert_eq!(clinic.officer.posts(&action, &[("verdict", verdict)]).status, 200);
+        assert_eq!(clinic.other.browser.get(&patient).status, status, "{verdict}");
+        assert_eq!(clinic.officer.posts(&action, &[("verdict", "end")]).status, 404, "a verdict stands");
+    }
+    let done = clinic.done_by("person:officer");
+    for kind in ["care-ended", "care-confirmed"] {
+        assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
+    }
+}

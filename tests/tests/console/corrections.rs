@@ -1,0 +1,147 @@
+//! Pictures that should not be where they are.
+
+use safelight_tests::browser::Browser;
+use safelight_tests::gateway::phone::LABEL;
+use safelight_tests::gateway::program::{command, finish, safelight};
+use safelight_tests::gateway::text;
+use safelight_tests::pictures::small;
+
+use super::stage::Clinic;
+
+const WORDS: &str = "this is not the forearm of Zoë Quittländer";
+
+const OTHER_LABEL: &str = r#"{"patient":"MRN-90001-07","name":"Adler, Bruno","birth_date":"1950-05-06","site":"back"}"#;
+
+/// A second patient of the same author.
+fn second_patient(clinic: &mut Clinic) -> String {
+    let (photo, folder) = (clinic.gateway.path("photo.jpg"), clinic.gateway.path("room3"));
+    std::fs::write(&photo, small::photo(7)).expect("a file");
+    let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
+    finish(command(safelight(), &args), OTHER_LABEL.as_bytes()).ok();
+    let all = clinic.gateway.pictures_in(&["verified"], 2);
+    let id = all.iter().map(|picture| text(picture, "id")).find(|id| *id != clinic.picture);
+    id.expect("the second patient's picture").to_owned()
+}
+
+fn image(browser: &mut Browser, page: &str) -> String {
+    let page = browser.get(page);
+    assert_eq!(page.status, 200, "{}", page.text());
+    page.all_between("src=\"/images/", "\"").pop().map(|rest| format!("/images/{rest}")).expect("the page's picture")
+}
+
+fn report(clinic: &mut Clinic, kind: &str) -> String {
+    let path = format!("/pictures/{}/report", clinic.picture);
+    let page = clinic.author.posts(&path, &[("kind", kind), ("words", WORDS)]);
+    assert_eq!(page.status, 200, "{}", page.text());
+    let waiting = clinic.author.browser.get("/corrections/own").all_between("href=\"/corrections/own/", "\"");
+    assert_eq!(waiting.len(), 1);
+    waiting.into_iter().next().expect("one that waits")
+}
+
+#[test]
+fn a_reported_picture_is_unseen_at_once_also_for_a_page_that_is_open_and_whoever_took_it_puts_it_back() {
+    let mut clinic = Clinic::open();
+    let page = format!("/pictures/{}", clinic.picture);
+    let open = image(&mut clinic.author.browser, &page);
+    let thumbnail = open.replace("/images/", "/thumbnails/");
+    for path in [&open, &thumbnail] {
+        assert_eq!(clinic.author.browser.get(path).status, 200, "the control: {path}");
+    }
+    let path = format!("{page}/report");
+    for member in [&mut clinic.other, &mut clinic.officer, &mut clinic.admin] {
+        assert_eq!(member.posts(&path, &[("kind", "not-wanted")]).status, 404);
+    }
+    for kind in ["", "curious"] {
+        assert_eq!(clinic.author.posts(&path, &[("kind", kind)]).status, 422);
+    }
+    assert_eq!(clinic.author.browser.get(&open).status, 200, "nothing of this has changed anything");
+
+    let id = report(&mut clinic, "wrong-patient");
+    for path in [&page, &open, &thumbnail] {
+        assert_eq!(clinic.author.browser.get(path).status, 404, "{path}");
+    }
+    assert!(!clinic.author.browser.get(&clinic.patient).text().contains(&clinic.picture));
+    let states = clinic.gateway.pictures_in(&["quarantined"], 1);
+    assert_eq!(text(&states[0], "reason"), "reported-wrong-patient");
+
+    // The words are sealed; the officer reads them, and sees neither name nor picture.
+    let catalog = std::fs::read(clinic.gateway.data().join("clinic/clinic.db")).expect("the catalog");
+    assert!(!catalog.windows(WORDS.len()).any(|window| window == WORDS.as_bytes()));
+    let list = clinic.officer.browser.get("/corrections").text();
+    assert!(list.contains("this is not the forearm") && list.contains("clinician1"), "{list}");
+    assert!(!list.contains("1961-02-03") && !list.contains("MRN-77812") && !list.contains("/images/"), "{list}");
+
+    // Nobody else opens it or decides.
+    let own = format!("/corrections/own/{id}");
+    for member in [&mut clinic.other, &mut clinic.officer, &mut clinic.admin] {
+        assert_eq!(member.browser.get(&own).status, 404);
+        assert_eq!(member.posts(&own, &[("decision", "restore")]).status, 404);
+    }
+    assert!(clinic.other.browser.get("/corrections/own").all_between("href=\"/corrections/own/", "\"").is_empty());
+    let for_officers = format!("/corrections/{id}");
+    assert_eq!(clinic.author.posts(&for_officers, &[("decision", "restore")]).status, 404);
+
+    let shown = image(&mut clinic.author.browser, &own);
+    assert_eq!(clinic.author.browser.get(&shown).status, 200);
+    assert_eq!(clinic.author.posts(&own, &[("decision", "delete")]).status, 422);
+    assert_eq!(clinic.author.posts(&own, &[("decision", "restore")]).status, 200);
+    assert_eq!(clinic.author.browser.get(&page).status, 200);
+    assert_eq!(clinic.author.browser.get(&shown).status, 404, "decided: its page shows it no more");
+    assert_eq!(clinic.author.posts(&own, &[("decision", "withdraw")]).status, 404, "a decision stands");
+    let done = clinic.done_by("person:clinician1");
+    for kind in ["picture-reported", "corrections-read", "picture-restored"] {
+        assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
+    }
+    assert!(clinic.done_by("person:clinician2").contains(&"denied".to_owned()));
+}
+
+#[test]
+fn a_picture_is_given_to_the_right_patient_and_stays_there() {
+    let mut clinic = Clinic::open();
+    let second = second_patient(&mut clinic);
+    let page = format!("/pictures/{}", clinic.picture);
+    let id = report(&mut clinic, "wrong-patient");
+    let decide = format!("/corrections/{id}");
+    let to = |number: &'static str| [("decision", "move"), ("number", number), ("issuer", "clinic")];
+    assert_eq!(clinic.officer.posts(&decide, &to("")).status, 422);
+    let nobody = clinic.officer.posts(&decide, &to("MRN-90001-08"));
+    assert_eq!(nobody.status, 404);
+    assert!(nobody.text().contains("There is no patient of this number"), "{}", nobody.text());
+    let done = clinic.officer.posts(&decide, &to("mrn-90001-07"));
+    assert_eq!(done.status, 200, "{}", done.text());
+
+    let shown = clinic.author.browser.get(&page).text();
+    assert!(shown.contains("Adler, Bruno") && shown.contains("Given to this patient by officer"), "{shown}");
+    assert!(!shown.contains("Quitt"), "{shown}");
+    // No picture of theirs is left with the first patient, whose page is not theirs any more.
+    assert_eq!(clinic.author.browser.get(&clinic.patient).status, 404);
+    assert_eq!(clinic.author.browser.get(&format!("/pictures/{second}")).status, 200, "the control");
+    assert!(clinic.done_by("person:officer").contains(&"care-ended".to_owned()));
+
+    // The list at the shell says the same; what was signed does not change, and audits find nothing.
+    let listed = clinic.gateway.run(&["vault", "list", "--data", "D", "--json", "--passphrase-file", "P"]).ok().json();
+    let all = listed.as_array().cloned().or_else(|| listed["pictures"].as_array().cloned()).expect("a list");
+    let moved = all.iter().find(|one| text(one, "id") == clinic.picture).expect("the picture");
+    assert_eq!(text(moved, "patient"), "MRN-90001-07");
+
+    // A further picture under the first number brings its author back to the first patient.
+    let photo = clinic.gateway.path("photo.jpg");
+    std::fs::write(&photo, small::photo(9)).expect("a file");
+    let folder = clinic.gateway.path("room3");
+    let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
+    finish(command(safelight(), &args), LABEL.as_bytes()).ok();
+    clinic.gateway.pictures_in(&["verified"], 3);
+    assert_eq!(clinic.author.browser.get(&clinic.patient).status, 200);
+}
+
+#[test]
+fn a_withdrawn_picture_stays_unseen() {
+    let mut clinic = Clinic::open();
+    let id = report(&mut clinic, "not-wanted");
+    let done = clinic.author.posts(&format!("/corrections/own/{id}"), &[("decision", "withdraw")]);
+    assert!(done.text().contains("Nothing waits"), "{}", done.text());
+    assert_eq!(clinic.author.browser.get(&format!("/pictures/{}", clinic.picture)).status, 404);
+    assert_eq!(text(&clinic.gateway.pictures_in(&["quarantined"], 1)[0], "reason"), "withdrawn");
+    let again = clinic.officer.posts(&format!("/corrections/{id}"), &[("decision", "restore")]);
+    assert_eq!(again.status, 404, "it cannot be put back");
+}

@@ -1,0 +1,125 @@
+//! What people hold, who says so, and a phone that is missed.
+
+use safelight_tests::gateway::text;
+use safelight_tests::pictures::small;
+
+use super::stage::Clinic;
+
+#[test]
+fn a_further_role_wants_a_reason_that_the_log_keeps_sealed_and_ends_sessions() {
+    const REASON: &str = "runs the practice alone on Fridays";
+    let mut clinic = Clinic::open();
+    let grant = |clinic: &mut Clinic, reason: &str| {
+        clinic.admin.posts("/people/officer/grant", &[("role", "clinician"), ("reason", reason)]).status
+    };
+    for reason in ["", "because", "          .          "] {
+        assert_eq!(grant(&mut clinic, reason), 422, "{reason}");
+    }
+    assert_eq!(clinic.officer.browser.get("/patients").status, 404, "the control");
+    assert_eq!(grant(&mut clinic, REASON), 200);
+    assert_eq!(
+        clinic.officer.browser.ask("GET", "/log", &[], None).status,
+        303,
+        "c01: rights changed, so the session is over"
+    );
+    clinic.officer.browser = clinic.officer.logs_in();
+    assert_eq!(clinic.officer.browser.get("/patients").status, 200);
+    assert_eq!(clinic.officer.browser.get("/log").status, 200);
+    let log = clinic.gateway.log("access");
+    let entry = log.iter().find(|entry| entry["kind"] == "further-role").expect("on record");
+    assert!(!entry.to_string().contains("Fridays"), "{entry}");
+    let catalog = std::fs::read(clinic.gateway.data().join("clinic/clinic.db")).expect("the catalog");
+    assert!(!catalog.windows(REASON.len()).any(|window| window == REASON.as_bytes()));
+
+    clinic.admin.posts("/people/officer/withdraw", &[("role", "clinician")]);
+    clinic.officer.browser = clinic.officer.logs_in();
+    assert_eq!(clinic.officer.browser.get("/patients").status, 404);
+    let page = clinic.admin.posts("/people/root.admin/withdraw", &[("role", "admin")]);
+    assert!(page.status == 422 && page.text().contains("nobody would be left"), "c20: {}", page.text());
+    for (path, form) in [
+        ("/people/nobody/grant", [("role", "admin"), ("reason", REASON)]),
+        ("/people/officer/grant", [("role", "emperor"), ("reason", REASON)]),
+    ] {
+        assert_eq!(clinic.admin.posts(path, &form).status, 404, "{path}");
+    }
+    assert_eq!(clinic.other.posts("/people/clinician2/grant", &[("role", "admin"), ("reason", REASON)]).status, 404);
+    assert_eq!(clinic.other.browser.get("/people/clinician2").status, 404);
+}
+
+#[test]
+fn an_admin_confirms_what_others_hold_and_another_admin_their_own() {
+    let mut clinic = Clinic::open();
+    let page = clinic.admin.browser.get("/review");
+    for person in ["clinician1", "clinician2", "officer", "root.admin"] {
+        assert!(page.text().contains(&format!("/people/{person}\"")), "{person} is missing: {}", page.text());
+    }
+    assert_eq!(clinic.admin.posts("/review/clinician1", &[]).status, 200);
+    assert_eq!(clinic.admin.posts("/review/root.admin", &[]).status, 200, "whoever is alone confirms their own");
+    let mut second = clinic.admin.adds(&clinic.gateway, "second", "Second Admin", "admin");
+    assert_eq!(clinic.admin.posts("/review/root.admin", &[]).status, 422);
+    assert_eq!(second.posts("/review/root.admin", &[]).status, 200);
+    assert_eq!(clinic.admin.posts("/review/nobody", &[]).status, 404);
+    let done = clinic.done_by("person:root.admin");
+    assert_eq!(done.iter().filter(|kind| *kind == "access-confirmed").count(), 2);
+    assert!(clinic.admin.browser.get("/people/clinician1").text().contains(", root.admin"));
+    // Another name, and logged out by somebody else.
+    clinic.admin.posts("/people/clinician1/name", &[("name", "Carla <b>C.</b>")]);
+    assert!(clinic.admin.browser.get("/people/clinician1").text().contains("Carla &#60;b&#62;C."));
+    assert_eq!(clinic.admin.posts("/people/clinician1/name", &[("name", "a\u{202e}b")]).status, 422);
+    assert_eq!(clinic.author.browser.get("/account").status, 200);
+    clinic.admin.posts("/people/clinician1/sessions", &[]);
+    assert_eq!(clinic.author.browser.ask("GET", "/account", &[], None).status, 303);
+}
+
+#[test]
+fn whoever_misses_a_phone_shuts_it_out_at_once_and_nobody_elses() {
+    let mut clinic = Clinic::open();
+    let page = clinic.author.browser.get("/account");
+    let path = page.all_between("action=\"/account/phones/", "\"").pop().expect("the own phone");
+    let path = format!("/account/phones/{path}");
+    assert_eq!(clinic.other.posts(&path, &[]).status, 404, "another's phone");
+    assert_eq!(clinic.admin.posts(&path, &[]).status, 404);
+    assert_eq!(clinic.author.posts("/account/phones/00000000-0000-4000-8000-000000000000/lost", &[]).status, 404);
+    std::fs::write(clinic.gateway.at("photo.jpg"), small::photo(3)).expect("a file");
+    clinic.phone.send(&[&clinic.gateway.path("photo.jpg")]).ok();
+    assert_eq!(clinic.author.posts(&path, &[]).status, 200);
+    let device = clinic.gateway.devices();
+    assert!(device.iter().any(|device| text(device, "status") == "revoked"), "{device:?}");
+    let refused =
+        safelight_tests::gateway::program::until("ingest has heard", std::time::Duration::from_secs(10), || {
+            let sent = clinic.phone.send(&[&clinic.gateway.path("photo.jpg")]);
+            (sent.code != Some(0)).then_some(sent)
+        });
+    assert!(refused.stderr.contains("revoked"), "{}", refused.stderr);
+    let done = clinic.done_by("person:clinician1");
+    assert!(done.contains(&"device-lost".to_owned()) && done.contains(&"device-revoked".to_owned()), "{done:?}");
+    assert_eq!(clinic.author.posts(&path, &[]).status, 404, "once");
+}
+
+#[test]
+fn an_admin_sees_what_is_known_of_each_phone_and_renames_it() {
+    let mut clinic = Clinic::open();
+    let page = clinic.admin.browser.get("/devices");
+    for words in ["key in software", "last picture", "more days"] {
+        assert!(page.text().contains(words), "{words}: {}", page.text());
+    }
+    let id = page.all_between("action=\"/devices/", "/name\"").pop().expect("a phone");
+    clinic.admin.posts(&format!("/devices/{id}/name"), &[("name", "Ward 7 <script>")]);
+    let page = clinic.admin.browser.get("/devices").text();
+    assert!(page.contains("Ward 7 &#60;script&#62;") && !page.contains("Ward 7 <script>"), "{page}");
+    assert_eq!(clinic.admin.posts(&format!("/devices/{id}/name"), &[("name", " ")]).status, 422);
+    assert_eq!(clinic.other.posts(&format!("/devices/{id}/name"), &[("name", "mine")]).status, 404);
+    assert!(clinic.done_by("person:root.admin").contains(&"device-renamed".to_owned()));
+}
+
+#[test]
+fn an_admin_sees_what_doctor_finds_and_nothing_of_patients() {
+    let mut clinic = Clinic::open();
+    let page = clinic.admin.browser.get("/system");
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("the vault is unlocked"), "{}", page.text());
+    for name in ["Quitt", "MRN-77812", "1961"] {
+        assert!(!page.text().contains(name));
+    }
+    assert_eq!(clinic.author.browser.get("/system").status, 404);
+}
