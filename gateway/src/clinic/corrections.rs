@@ -90,7 +90,7 @@ pub struct Report {
     pub kind: Kind,
     /// Whose the picture was then.
     pub patient: Handle,
-    /// In words: a whole age file, of nothing where nothing was said.
+    /// In words: a whole age file, or no bytes where nothing was said.
     pub words: Vec<u8>,
     /// Who said so.
     pub reported_by: OperatorId,

@@ -4,7 +4,7 @@
 const MIN_CHARS: usize = 10;
 
 /// Longest, in bytes.
-const MAX_LEN: usize = 1024;
+pub(super) const MAX_LEN: usize = 1024;
 
 /// Words that say why. They may name a patient, and are sealed wherever they are kept.
 pub(super) struct Reason(String);

@@ -145,3 +145,39 @@ fn a_withdrawn_picture_stays_unseen() {
     let again = clinic.officer.posts(&format!("/corrections/{id}"), &[("decision", "restore")]);
     assert_eq!(again.status, 404, "it cannot be put back");
 }
+
+#[test]
+fn an_author_gives_a_picture_to_patients_whom_they_treat_and_comes_by_nobody_else() {
+    let mut clinic = Clinic::open();
+    // The other clinician has a phone, a patient, and a picture of their own.
+    let qr = clinic.gateway.path("room4.png");
+    let invite = ["device", "invite", "--name", "room4", "--person", "clinician2", "--qr-png", &qr, "--data", "D"];
+    clinic.gateway.run(&invite).ok();
+    let mut enrolling = clinic.gateway.start_enrolling("room4", "room4.png");
+    let device = text(&clinic.gateway.pending("room4", &mut enrolling), "id").to_owned();
+    clinic.gateway.run(&["device", "approve", &device, "--data", "D"]).ok();
+    enrolling.wait().ok();
+    let (folder, photo) = (clinic.gateway.path("room4"), clinic.gateway.path("photo.jpg"));
+    let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
+    let sent = finish(command(safelight(), &args), OTHER_LABEL.as_bytes()).ok().json();
+    let own = text(&sent[0], "id").to_owned();
+    clinic.gateway.pictures_in(&["verified"], 2);
+    let other = &mut clinic.other;
+    assert_eq!(other.browser.get(&clinic.patient).status, 404, "the control");
+    assert_eq!(other.posts(&format!("/pictures/{own}/report"), &[("kind", "wrong-patient")]).status, 200);
+    let id = other.browser.get("/corrections/own").all_between("href=\"/corrections/own/", "\"").remove(0);
+    let decide = format!("/corrections/own/{id}");
+    let to = |number: &'static str| [("decision", "move"), ("number", number), ("issuer", "clinic")];
+    // A number that is a colleague's patient's and one that is nobody's: one answer, one record, one wait.
+    let somebody = other.posts(&decide, &to("MRN-77812-04"));
+    let nobody = other.posts(&decide, &to("MRN-77812-05"));
+    assert_eq!((somebody.status, &somebody.body), (404, &nobody.body), "{}", somebody.text());
+    let statuses: Vec<u16> = (0..4).map(|_| other.posts(&decide, &to("MRN-77812-04")).status).collect();
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    assert_eq!(other.browser.get(&clinic.patient).status, 404);
+    let missed = clinic.done_by("person:clinician2").iter().filter(|kind| *kind == "correction-missed").count();
+    assert!(missed >= 4, "{missed}");
+    // The privacy officer may, and its author treats the patient then.
+    assert_eq!(clinic.officer.posts(&format!("/corrections/{id}"), &to("MRN-77812-04")).status, 200);
+    assert_eq!(clinic.other.browser.get(&clinic.patient).status, 200);
+}

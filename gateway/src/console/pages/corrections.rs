@@ -15,7 +15,7 @@ use safelight_core::label::DEFAULT_ISSUER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
-use super::numbers::{self, Looked};
+use super::numbers::{self, Among, Looked};
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
@@ -29,10 +29,7 @@ use crate::console::permit::{
 use crate::console::records;
 use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text};
-
-/// Longest words, in bytes.
-pub(super) const MAX_WORDS_LEN: usize = 1024;
+use crate::console::{Console, text, words};
 
 #[derive(Deserialize)]
 pub(super) struct Reported {
@@ -49,10 +46,11 @@ pub(super) async fn report(
 ) -> Result<Redirect, Failure> {
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ReportPicture(id)).await?;
+    // Words are welcome and not asked for: what should be out of sight is so at once.
     let words = posted.form.words.trim();
-    let kind = Kind::parse(&posted.form.kind).filter(|_| words.len() <= MAX_WORDS_LEN);
+    let kind = Kind::parse(&posted.form.kind).filter(|_| words.len() <= words::MAX_LEN);
     let kind = kind.ok_or(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORT_INCOMPLETE))?;
-    let words = records::seal_words(&console, words)?;
+    let words = if words.is_empty() { Vec::new() } else { records::seal_words(&console, words)? };
     let (picture, patient) = grant.subject();
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -205,7 +203,8 @@ pub(super) async fn decide_own(
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectOwn(name(&id)?)).await?;
-    decide(&console, &grant, &posted, peer, Among::Treated).await?;
+    // Its author comes onto the patient's care team with a picture: given to anybody, it would open any patient whose number they know.
+    decide(&console, &grant, &posted, peer, Among::Seen).await?;
     Ok(Redirect::to("/corrections/own"))
 }
 
@@ -220,14 +219,6 @@ pub(super) async fn decide_any(
     Ok(Redirect::to("/corrections"))
 }
 
-/// To whom a picture may be given. Its author comes onto the patient's care team with it: so an author who decides gives it to patients whom they treat, or
-/// anybody would come by any patient with a picture of their own and a number.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Among {
-    Treated,
-    All,
-}
-
 async fn decide<R: Right<Subject = (Report, Picture)>>(
     console: &Console,
     grant: &Grant<R>,
@@ -237,22 +228,17 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
 ) -> Result<(), Failure> {
     let (report, picture) = grant.subject();
     let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_INCOMPLETE);
-    let (form, catalog) = (&posted.form, &console.desk.clinic().catalog);
+    let form = &posted.form;
     let decision = match form.decision.as_str() {
         "restore" => Decision::Restored,
         "withdraw" => Decision::Withdrawn,
         "move" if form.number.trim().is_empty() => return Err(incomplete),
         "move" => {
             let who = (&posted.by, from);
-            match numbers::find(console, who, &form.issuer, &form.number, Event::CorrectionMissed).await? {
+            match numbers::find(console, who, (&form.issuer, &form.number), among, Event::CorrectionMissed).await? {
                 // Whoever typed the number of the patient whose it was anyway is not told so.
-                Looked::Found(to) if among == Among::All => Decision::Moved(to),
-                Looked::Found(to) if permit::may_see(catalog, &to, &posted.by, grant.at()).await? => {
-                    Decision::Moved(to)
-                }
-                // As if there were nobody: a colleague's patients are found in an emergency alone.
-                Looked::Found(_) => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED)),
-                Looked::Nobody if among == Among::Treated => {
+                Looked::Found(to) => Decision::Moved(to),
+                Looked::Nobody if among == Among::Seen => {
                     return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
                 }
                 Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE)),

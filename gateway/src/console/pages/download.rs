@@ -12,7 +12,6 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::corrections::MAX_WORDS_LEN;
 use super::{Failure, shown};
 use crate::clinic::access::Event;
 use crate::clinic::downloads::{self, Purpose};
@@ -20,10 +19,8 @@ use crate::clinic::people::Changed;
 use crate::console::permit::{self, DownloadPicture, ManagePeople};
 use crate::console::records::{self, Unmarked};
 use crate::console::session::Posted;
+use crate::console::words::Reason;
 use crate::console::{Console, text};
-
-/// Shortest reason in words, in characters.
-const MIN_WORDS: usize = 10;
 
 /// A whole picture, decoded, is hundreds of megabytes.
 static AT_ONCE: Semaphore = Semaphore::const_new(1);
@@ -43,14 +40,13 @@ pub(super) async fn picture(
 ) -> Result<Response, Failure> {
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, DownloadPicture(id)).await?;
-    let words = posted.form.words.trim();
-    let said_why = words.chars().count() >= MIN_WORDS && words.len() <= MAX_WORDS_LEN;
-    let purpose = Purpose::parse(&posted.form.purpose).filter(|_| said_why);
-    let purpose = purpose.ok_or(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DOWNLOAD_INCOMPLETE))?;
+    let asked = Purpose::parse(&posted.form.purpose).zip(Reason::parse(&posted.form.words));
+    let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DOWNLOAD_INCOMPLETE);
+    let (purpose, reason) = asked.ok_or(incomplete)?;
     let Ok(_turn) = AT_ONCE.try_acquire() else {
         return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::DOWNLOAD_BUSY));
     };
-    let words = records::seal_words(&console, words)?;
+    let words = records::seal_words(&console, reason.as_str())?;
     let now = shown::time(grant.at());
     let clinic: String = console.inner.clinic_name.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
     let mark = format!("{}  {now}  {clinic}", posted.by.person.id);

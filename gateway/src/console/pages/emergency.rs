@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use safelight_core::label::DEFAULT_ISSUER;
 use serde::Deserialize;
 
-use super::numbers::{self, Looked};
+use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::emergency::{self, Reason, Verdict};
@@ -86,11 +86,12 @@ pub(super) async fn begin(
         return refused(StatusCode::UNPROCESSABLE_ENTITY, text::EMERGENCY_INCOMPLETE).await;
     };
     let who = (&posted.by, from);
-    let handle = match numbers::find(&console, who, &wanted.issuer, number, Event::EmergencyMissed).await? {
-        Looked::Found(handle) => handle,
-        Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
-        Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
-    };
+    let handle =
+        match numbers::find(&console, who, (&wanted.issuer, number), Among::All, Event::EmergencyMissed).await? {
+            Looked::Found(handle) => handle,
+            Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
+            Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
+        };
     let clinic = console.desk.clinic();
     let sealed = records::seal_words(&console, words.as_str())?;
     let mut tx = clinic.catalog.write().await?;

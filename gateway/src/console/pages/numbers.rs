@@ -1,4 +1,4 @@
-//! A patient by the exact record number, for whoever does not treat them.
+//! A patient by the exact record number.
 //!
 //! Attacker: a member of staff who tries numbers to learn who is a patient here. Each number that nobody has is on record, and slows down all further
 //! ones, whatever they are for.
@@ -8,8 +8,17 @@ use std::net::IpAddr;
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::pictures::{self, Handle};
-use crate::console::Console;
 use crate::console::session::LoggedIn;
+use crate::console::{Console, permit};
+
+/// Among whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Among {
+    /// Everybody who is a patient here.
+    All,
+    /// Those whom whoever asks may see. Anybody else is nobody, in answer, record and waiting.
+    Seen,
+}
 
 /// What came of it.
 pub(super) enum Looked {
@@ -25,8 +34,8 @@ pub(super) enum Looked {
 pub(super) async fn find(
     console: &Console,
     (who, from): (&LoggedIn, IpAddr),
-    issuer: &str,
-    number: &str,
+    (issuer, number): (&str, &str),
+    among: Among,
     missed: Event<'_>,
 ) -> Result<Looked, ClinicError> {
     let (throttle, now) = (&console.inner.throttle, console.desk.now());
@@ -36,7 +45,11 @@ pub(super) async fn find(
     }
     let clinic = console.desk.clinic();
     let handle = clinic.keys.handle().of_number(issuer.trim(), number.trim(), &clinic.record_numbers);
-    if pictures::identity(&clinic.catalog, &handle).await?.is_some() {
+    let is_known = match among {
+        Among::All => pictures::identity(&clinic.catalog, &handle).await?.is_some(),
+        Among::Seen => permit::may_see(&clinic.catalog, &handle, who, now).await?,
+    };
+    if is_known {
         return Ok(Looked::Found(handle));
     }
     throttle.wrong(&tries, from, now);
