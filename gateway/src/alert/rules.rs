@@ -27,7 +27,7 @@ impl Severity {
         match code {
             Code::EmergencyAccess | Code::UnusualPatients | Code::UnusualDownloads => Self::High,
             Code::LogTrouble | Code::StoreTrouble | Code::DiskLow => Self::High,
-            Code::LogInFailures | Code::UnusualHours | Code::Denied => Self::Medium,
+            Code::LogInFailures | Code::UnusualHours | Code::Denied | Code::AccountReset => Self::Medium,
             Code::SequenceGap | Code::CertificateEnds => Self::Medium,
         }
     }
@@ -95,6 +95,10 @@ pub struct Alarm {
 pub fn at_once(record: &Record<'_>, config: &AlertConfig) -> Option<Alarm> {
     let (code, subject) = match record.kind {
         "emergency-begun" => (Code::EmergencyAccess, record.by.to_owned()),
+        "account-reset" => match record.fields.first() {
+            Some(Field::Code(person)) => (Code::AccountReset, format!("person:{person}")),
+            _ => return None,
+        },
         "intake-forked" => (Code::LogTrouble, "log:intake".to_owned()),
         "quarantined" => {
             let capture = record.bytes(0).and_then(CaptureId::from_slice);
@@ -263,6 +267,9 @@ mod tests {
             let off = AlertConfig { off: vec![code], ..AlertConfig::default() };
             assert_eq!(raised(&entry, &off), None);
         }
+        let reset = entry("account-reset", vec![Field::Code("b".into())], "person:a", NOON);
+        let alarm = at_once(&Record::of(&reset).unwrap(), &config).unwrap();
+        assert_eq!((alarm.code, alarm.subject.as_str()), (Code::AccountReset, "person:b"));
         for kind in ["emergency-missed", "logged-in", "verified", "alert-raised"] {
             assert_eq!(raised(&entry(kind, vec![], "person:a", NOON), &config), None, "{kind}");
         }
@@ -345,6 +352,7 @@ mod tests {
                 code,
                 Code::LogInFailures
                     | Code::EmergencyAccess
+                    | Code::AccountReset
                     | Code::UnusualHours
                     | Code::UnusualPatients
                     | Code::UnusualDownloads

@@ -157,7 +157,15 @@ pub enum Event<'a> {
     PersonDisabled(&'a OperatorId),
     /// And may again.
     PersonEnabled(&'a OperatorId),
-    /// A person has set password and authenticator.
+    /// An admin has made a code with which somebody who has an account sets it up anew.
+    AccountReset(&'a OperatorId),
+    /// And they have been told.
+    AccountResetRead,
+    /// A person can log in with a further passkey.
+    PasskeyAdded(&'a OperatorId),
+    /// And with one of theirs not any more.
+    PasskeyRemoved(&'a OperatorId),
+    /// A person has set password and authenticator, or a passkey, in the place of all that was before.
     CredentialsSet(&'a OperatorId),
     /// A person logged in, in this way.
     LoggedIn(&'a str),
@@ -311,6 +319,10 @@ impl Event<'_> {
             Self::PersonDisabled(person) => ("person-disabled", vec![code(person.as_str())]),
             Self::PersonEnabled(person) => ("person-enabled", vec![code(person.as_str())]),
             Self::CredentialsSet(person) => ("credentials-set", vec![code(person.as_str())]),
+            Self::AccountReset(person) => ("account-reset", vec![code(person.as_str())]),
+            Self::AccountResetRead => ("account-reset-read", vec![]),
+            Self::PasskeyAdded(person) => ("passkey-added", vec![code(person.as_str())]),
+            Self::PasskeyRemoved(person) => ("passkey-removed", vec![code(person.as_str())]),
             Self::LoggedIn(how) => ("logged-in", vec![code(how)]),
             Self::LogInFailed(person, why) => ("log-in-failed", vec![code(person.as_str()), code(why)]),
             Self::LoggedOut => ("logged-out", vec![]),

@@ -298,5 +298,30 @@ CREATE INDEX care_review ON care (review, since);
 CREATE INDEX picture_author ON picture (operator, patient)
 ",
         },
+        // An authenticator keeps `handle` with a passkey: random, since it may show it to whoever holds it.
+        Migration {
+            number: 11,
+            name: "passkeys",
+            sql: "
+CREATE TABLE passkey_user (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    handle BYTEA NOT NULL UNIQUE
+);
+CREATE TABLE passkey (
+    credential BYTEA PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (id),
+    name TEXT NOT NULL,
+    passkey BYTEA NOT NULL,
+    added_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX passkey_person ON passkey (person, added_at);
+CREATE TABLE account_reset (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    reset_by TEXT NOT NULL REFERENCES person (id),
+    reset_at BIGINT NOT NULL
+)
+",
+        },
     ]
 }

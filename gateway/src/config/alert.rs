@@ -14,6 +14,8 @@ pub enum Code {
     LogInFailures,
     /// Somebody has taken emergency access.
     EmergencyAccess,
+    /// An admin has made a code with which somebody's account can be set up anew.
+    AccountReset,
     /// Somebody looks at pictures outside the hours.
     UnusualHours,
     /// Somebody has looked at far more patients on one day than ever lately.
@@ -36,9 +38,10 @@ pub enum Code {
 
 impl Code {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::LogInFailures,
         Self::EmergencyAccess,
+        Self::AccountReset,
         Self::UnusualHours,
         Self::UnusualPatients,
         Self::UnusualDownloads,
@@ -56,6 +59,7 @@ impl Code {
         match self {
             Self::LogInFailures => "log-in-failures",
             Self::EmergencyAccess => "emergency-access",
+            Self::AccountReset => "account-reset",
             Self::UnusualHours => "unusual-hours",
             Self::UnusualPatients => "unusual-patients",
             Self::UnusualDownloads => "unusual-downloads",

@@ -23,6 +23,46 @@ pub(super) const LOGIN_CODE_HINT: &str = "Six digits. A recovery code works once
 pub(super) const LOGIN_SUBMIT: &str = "Log in";
 pub(super) const LOGIN_WRONG: &str = "That did not fit together. Compare id, password and code, and try again. A code works once: wait for the next one.";
 pub(super) const LOGIN_WAIT: &str = "Too many wrong tries. Wait a moment, then try again.";
+pub(super) const LOGIN_PASSKEY: &str = "Log in with a passkey";
+pub(super) const LOGIN_OR: &str = "or with password and authenticator";
+pub(super) const LOGIN_PASSKEY_WRONG: &str =
+    "That passkey did not work here. Try again, or log in with password and code.";
+pub(super) const PASSKEY_STOPPED: &str = "Nothing was done: the browser made no passkey, or used none. Try again.";
+pub(super) const PASSKEY_EXPIRED: &str = "That took too long, or was answered before. Try again.";
+pub(super) const PASSKEY_REFUSED: &str =
+    "This passkey cannot be used here. It must be able to check that it is you, by finger, face or PIN.";
+pub(super) const PASSKEY_NO_NAME: &str =
+    "Passkeys need the console's name in the browser's address. Open it by its name, or use password and code.";
+pub(super) const PASSKEY_NOT_FRESH: &str =
+    "Log out and in again first: a passkey is added within ten minutes of a log-in.";
+pub(super) const PASSKEY_MANY: &str = "You have ten passkeys. Remove one first.";
+pub(super) const PASSKEY_TAKEN: &str = "This passkey is in use already.";
+pub(super) const PASSKEY_LAST: &str = "This is the only way in that you have. Add another passkey first.";
+pub(super) const PASSKEY_BAD_NAME: &str =
+    "Give the passkey a name of 1 to 64 characters, such as the name of the device that has it.";
+pub(super) const PASSKEYS_TITLE: &str = "Your passkeys";
+pub(super) const PASSKEYS_NONE: &str =
+    "None yet. With a passkey you log in by finger, face or PIN, without password and code.";
+pub(super) const PASSKEYS_FIRST: &str = "First passkey";
+pub(super) const PASSKEYS_NAME: &str = "Name of a new one";
+pub(super) const PASSKEYS_NAME_HINT: &str =
+    "Such as the name of the device that has it. Have two, so that a lost device shuts nobody out.";
+pub(super) const PASSKEYS_ADD: &str = "Add a passkey";
+pub(super) const PASSKEYS_REMOVE: &str = "Remove";
+pub(super) const PASSKEYS_ADDED: &str = "added";
+pub(super) const PASSKEYS_USED: &str = "last used";
+pub(super) const PASSKEYS_UNUSED: &str = "never used";
+pub(super) const JOIN_PASSKEY: &str = "With a passkey";
+pub(super) const JOIN_PASSKEY_HINT: &str = "This device, or a key that you plug in, checks that it is you by finger, face or PIN. Nothing to remember, and nothing that a false page could ask you for.";
+pub(super) const JOIN_PASSKEY_BUTTON: &str = "Make the account with a passkey";
+pub(super) const JOIN_PASSWORD_WAY: &str = "Or with a password and an authenticator";
+pub(super) const RESET_NOTICE: &str = "An admin has made a code with which your account could be set up anew:";
+pub(super) const RESET_ASK: &str = "If you did not ask for it, tell the privacy officer.";
+pub(super) const RESET_READ: &str = "I know of it";
+pub(super) const PERSON_WAYS: &str = "Logs in with";
+pub(super) const PERSON_WAY_PASSWORD: &str = "password and authenticator";
+pub(super) const PERSON_WAY_PASSKEYS: &str = "passkeys:";
+pub(super) const PERSON_NO_WAY: &str = "nothing yet";
 pub(super) const LOGIN_JOIN: &str = "You have a code to begin with?";
 
 pub(super) const DEMO_TITLE: &str = "Demo";
@@ -285,6 +325,10 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("emergency-begun", "took emergency access"),
     ("emergency-missed", "asked for emergency access to a number that nobody has"),
     ("emergency-reviewed", "reviewed an emergency access"),
+    ("account-reset", "made a code to set somebody's account up anew"),
+    ("account-reset-read", "read that their account could be set up anew"),
+    ("passkey-added", "added a passkey"),
+    ("passkey-removed", "removed a passkey"),
     ("denied", "asked for what is not theirs"),
     ("alert-raised", "raised an alert"),
     ("alert-taken", "saw to an alert"),
@@ -538,6 +582,7 @@ pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
 pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
 pub(super) const ALERT_LOG_IN_FAILURES: &str = "Many failed log-ins";
 pub(super) const ALERT_EMERGENCY_ACCESS: &str = "Emergency access";
+pub(super) const ALERT_ACCOUNT_RESET: &str = "A code was made to set an account up anew";
 pub(super) const ALERT_UNUSUAL_HOURS: &str = "Pictures seen outside usual hours";
 pub(super) const ALERT_UNUSUAL_PATIENTS: &str = "Unusually many patients seen in a day";
 pub(super) const ALERT_UNUSUAL_DOWNLOADS: &str = "Unusually many pictures taken out in a day";

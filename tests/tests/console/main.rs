@@ -8,12 +8,14 @@
 
 mod access;
 mod alerts;
+mod authenticator;
 mod care;
 mod corrections;
 mod demo;
 mod download;
 mod first_run;
 mod officer;
+mod passkeys;
 mod people;
 mod receivers;
 mod requests;

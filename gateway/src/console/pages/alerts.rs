@@ -179,6 +179,7 @@ const fn code_words(code: Code) -> &'static str {
     match code {
         Code::LogInFailures => text::ALERT_LOG_IN_FAILURES,
         Code::EmergencyAccess => text::ALERT_EMERGENCY_ACCESS,
+        Code::AccountReset => text::ALERT_ACCOUNT_RESET,
         Code::UnusualHours => text::ALERT_UNUSUAL_HOURS,
         Code::UnusualPatients => text::ALERT_UNUSUAL_PATIENTS,
         Code::UnusualDownloads => text::ALERT_UNUSUAL_DOWNLOADS,

@@ -15,6 +15,7 @@ mod join;
 mod log;
 mod login;
 mod numbers;
+mod passkeys;
 mod patients;
 mod people;
 mod person;
@@ -84,13 +85,21 @@ routes! {
     get "/authority" assets::authority, Who::Anybody;
     get "/login" login::page, Who::Anybody;
     post "/login" login::log_in, Who::Anybody;
+    post "/login/passkey/begin" passkeys::ask_log_in, Who::Anybody;
+    post "/login/passkey" passkeys::log_in, Who::Anybody;
     post "/logout" login::log_out, Who::LoggedIn;
     get "/join" join::page, Who::Anybody;
     post "/join" join::code, Who::Anybody;
     post "/join/account" join::account, Who::Anybody;
+    post "/join/passkey/begin" join::ask_passkey, Who::Anybody;
+    post "/join/passkey" join::passkey, Who::Anybody;
     get "/" home, Who::LoggedIn;
     get "/account" account::page, Who::LoggedIn;
     post "/account/end" account::end, Who::LoggedIn;
+    post "/account/passkeys/begin" passkeys::ask_new, Who::LoggedIn;
+    post "/account/passkeys" passkeys::add, Who::LoggedIn;
+    post "/account/passkeys/remove" passkeys::remove, Who::LoggedIn;
+    post "/account/reset-read" account::reset_read, Who::LoggedIn;
     post "/account/phones/{device}/lost" phones::lost, Who::LoggedIn;
     get "/patients" patients::page, Who::Has(Role::Clinician);
     post "/patients" patients::searched, Who::Has(Role::Clinician);
@@ -200,6 +209,8 @@ pub(super) struct Frame {
     emergency: Option<String>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
+    /// Who has made a code for this account, and when, until this person has read it.
+    reset: Option<(String, String)>,
 }
 
 /// A place in the navigation.
@@ -214,8 +225,10 @@ impl Frame {
         let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
+        let reset = crate::clinic::resets::of(catalog, &who.person.id).await?;
         Ok(Self {
             alerts,
+            reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,

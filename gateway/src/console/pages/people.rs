@@ -12,7 +12,7 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
-use crate::clinic::{downloads, joining, sessions};
+use crate::clinic::{credentials, downloads, joining, passkeys, resets, sessions};
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
@@ -122,7 +122,15 @@ pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>,
         return Err(Failure::NotFound);
     }
     let code = joining::for_person(&mut tx, &id, grant.at()).await?;
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::JoinCodeMade(&id)]).await?;
+    // Whoever has an account is told: with the code it is whoever's the code is given to.
+    let has_account = credentials::has_password(&mut tx, &id).await? || passkeys::how_many(&mut tx, &id).await? > 0;
+    let event = if has_account {
+        resets::note(&mut tx, &id, &posted.by.person.id, grant.at()).await?;
+        Event::AccountReset(&id)
+    } else {
+        Event::JoinCodeMade(&id)
+    };
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
     tx.commit().await?;
     let code = new_code(&console, &id, code.text());
     shown(&console, &posted.by, &grant, None, Some(code)).await
