@@ -1,11 +1,13 @@
 // A clinic of its own for a file of tests: a running gateway in a temporary folder, and phones that are enrolled with it.
 
 import { execFile, execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -60,6 +62,20 @@ export class Clinic {
       const asked = get(`${this.console}/join`, { ca, agent: false }, (answer) => { answer.resume(); done(answer.statusCode === 200); });
       asked.on("error", () => done(false));
     });
+  }
+
+  /** Arguments with which Chromium takes the console's certificate as one that is known: it offers no passkeys where a warning was clicked away. */
+  async trusted() {
+    const ca = readFileSync(this.at("data/clinic/ca.crt"));
+    const { port } = new URL(this.console);
+    const key = await new Promise((done, failed) => {
+      const socket = connect({ host: "localhost", port, ca }, () => {
+        done(socket.getPeerX509Certificate().publicKey.export({ type: "spki", format: "der" }));
+        socket.destroy();
+      });
+      socket.on("error", failed);
+    });
+    return [`--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`];
   }
 
   /** What a command prints. */

@@ -12,10 +12,10 @@ export const PASSWORD = "a lamp in the dark";
 export const SIZES = { desk: { width: 1280, height: 800 }, tablet: { width: 820, height: 1180 } };
 
 /** No service of the browser's own is asked for anything: it speaks with the gateway alone. */
-export const launch = () => chromium.launch({
+export const launch = (more = []) => chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-default-apps", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"],
+    "--disable-sync", "--disable-default-apps", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1", ...more],
 });
 
 /** A page of a browser of its own. `page.faults` holds what a console's page must not have done. */
@@ -68,7 +68,7 @@ export const joins = async (page, code, first = null) => {
   }
   await page.fill("#password", PASSWORD);
   await page.fill("#digits", digits(secret));
-  await page.click("main button");
+  await page.click("button[form=account-form]");
   const codes = await page.locator(".codes code").allTextContents();
   await page.click("main a.button");
   return { secret, codes };
@@ -89,5 +89,5 @@ export const logsIn = async (page, id, code) => {
   await page.fill("#name", id);
   await page.fill("#password", PASSWORD);
   await page.fill("#code", code);
-  await page.click("main button");
+  await page.click("#login-form button");
 };

@@ -94,7 +94,9 @@ fn c09_a_passkey_lets_its_owner_in_and_no_answer_that_is_anothers_or_old() {
         .filter(|entry| text(entry, "kind") == "log-in-failed")
         .map(|entry| entry["fields"][1].as_str().expect("why").to_owned())
         .collect();
-    assert_eq!(failures, ["passkey", "passkey", "passkey", "passkey", "passkey-copied", "passkey"]);
+    let mut expected = ["passkey"; 7];
+    expected[5] = "passkey-copied";
+    assert_eq!(failures, expected);
 
     clinic.admin.posts("/people/clinician1/disable", &[]);
     assert_eq!(log_in(&clinic.gateway, |options| key.show(options)), 401, "whoever is shut out is shut out");
