@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { until } from "./clinic.mjs";
 import { passes } from "./judge.mjs";
 import { Stage, ZOE } from "./stage.mjs";
 import { SIZES, sit, unblemished } from "./staff.mjs";
@@ -35,14 +36,17 @@ const opens = async (page) => {
   return page.locator(".stage img").evaluate((shown) => shown.src);
 };
 
-/** The back button. The driver's own would wait for an answer that a page from memory does not need. */
+/** The back button. The driver's own waits for an answer, and a page from memory needs none. */
 const goesBack = async (page) => {
-  await page.evaluate(() => history.back()).catch(() => {});
-  await sleep(700);
-  await page.waitForLoadState("load");
+  await page.evaluate(() => { setTimeout(() => history.back(), 20); });
+  await sleep(500);
+  await until("the page of before", () => page.evaluate(() => document.readyState === "complete").catch(() => false));
 };
 
+/** The browser has asked, and shows what it shows to anybody. */
 const showsNothing = async (page, where) => {
+  await until(`the log-in page: ${where}`, () => path(page) === "/login");
+  await page.locator("#password").waitFor();
   assert.equal(await page.evaluate(() => "kept" in window), false, `${where}: the page of before is back`);
   assert.equal(await page.locator(".stage, .timeline, main img").count(), 0, where);
   assert.doesNotMatch(await page.content(), /Quittl|77812/, where);

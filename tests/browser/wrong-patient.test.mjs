@@ -113,5 +113,13 @@ test("both_are_on_record", async () => {
   assert.ok(entry("Carla Clinician", "gave a reported picture to another patient"), record.join("\n"));
   assert.doesNotMatch(record.join("\n"), /Quittl|77812|Osei|4711/, "the log names no patient");
   await passes(officer, "wrong-patient-log");
+
+  await officer.goto("/reports");
+  await officer.locator("#number").fill(ZOE.patient);
+  await officer.getByRole("button", { name: "Make the report" }).first().click();
+  await officer.locator("table").waitFor();
+  const rows = await officer.locator("tbody tr").allInnerTexts();
+  assert.ok(rows.some((row) => row.includes("Nils Nachtdienst") && row.includes(wrong)), rows.join("\n"));
+  await passes(officer, "wrong-patient-seen-by");
   unblemished(officer);
 });
