@@ -11,7 +11,7 @@ let clinic, browser, admin, clinician;
 
 before(async () => {
   clinic = await Clinic.open();
-  browser = await launch(await clinic.trusted());
+  browser = await launch({ more: await clinic.trusted() });
   [admin, clinician] = [await sit(browser, clinic), await sit(browser, clinic)];
   for (const page of [admin, clinician]) page.authenticator = await authenticator(page);
 });
