@@ -33,7 +33,12 @@ struct Recorded {
 
 impl Knocks {
     /// Takes them in. When this returns they are on record, counted, or nothing.
-    pub(super) async fn take_in(&mut self, clinic: &Clinic, knocks: &[Knock], now: UnixMillis) -> Result<(), ClinicError> {
+    pub(super) async fn take_in(
+        &mut self,
+        clinic: &Clinic,
+        knocks: &[Knock],
+        now: UnixMillis,
+    ) -> Result<(), ClinicError> {
         let mut due: Vec<(DeviceId, u64)> = Vec::new();
         for knock in knocks {
             if due.iter().any(|(device, _)| *device == knock.device) {

@@ -54,11 +54,7 @@ fn vault(console: &Console) -> Result<Arc<Unlocked>, Unreadable> {
 }
 
 /// What was opened of a picture. Where what is stored of it is damaged, that is put on record, from where an alert follows.
-async fn opened_of<T>(
-    console: &Console,
-    picture: CaptureId,
-    opened: Result<T, ClinicError>,
-) -> Result<T, Unreadable> {
+async fn opened_of<T>(console: &Console, picture: CaptureId, opened: Result<T, ClinicError>) -> Result<T, Unreadable> {
     let error = match opened {
         Ok(opened) => return Ok(opened),
         Err(error) => error,

@@ -12,5 +12,7 @@ pub use limits::{
     MAX_RELAY_MESSAGES, MAX_RELAYED_LEN, MAX_SERIALS,
 };
 pub use message::{Answer, Ask};
-pub use record::{ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, Knock, OpenInvitation, RelayMessage};
+pub use record::{
+    ConversationKind, DeviceRecord, DeviceState, InboxEntry, IngestStatus, Knock, OpenInvitation, RelayMessage,
+};
 pub use socket::{Link, LinkListener, connect, listen};

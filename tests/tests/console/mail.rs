@@ -80,8 +80,7 @@ fn credentials() -> String {
 #[test]
 fn an_alert_is_mailed_once_in_words_that_name_nobody_however_often_the_server_refuses_it_first() {
     let post = Post::open(Speaks::Tls, &["451", "554"]);
-    let mut clinic =
-        Clinic::configured(&format!("[alert]\noff = ['unusual-hours', 'disk-low']\n{}", post.section));
+    let mut clinic = Clinic::configured(&format!("[alert]\noff = ['unusual-hours', 'disk-low']\n{}", post.section));
     let words = "bleeding after surgery, colleague not reachable";
     let form = [("number", "MRN-77812-04"), ("issuer", "clinic"), ("reason", "acute"), ("words", words)];
     assert_eq!(clinic.other.posts("/emergency", &form).status, 200);
@@ -203,12 +202,20 @@ fn what_is_wrong_with_password_server_or_configuration_is_said_by_code() {
         ("server = '127.0.0.1'", "server = 'mail.example:465'", "alert.mail.server"),
         ("tls = 'tls'", "tls = 'none'\nport = 0", "alert.mail"),
         ("server = '127.0.0.1'\nport", "server = '192.0.2.1'\ntls = 'none'\nport", "alert.mail"),
-        ("from = 'safelight@clinic.example'", "from = \"a@b.example\\r\\nBcc: x@y.example\"", "a mail address is expected"),
+        (
+            "from = 'safelight@clinic.example'",
+            "from = \"a@b.example\\r\\nBcc: x@y.example\"",
+            "a mail address is expected",
+        ),
         ("'it@clinic.example'", "'it'", "a mail address is expected"),
         ("user = 'safelight'\n", "", "alert.mail.user"),
     ] {
         let section = post.section.replace(right, wrong);
-        let section = if wrong.contains("tls = 'none'") { section.replace("tls = 'tls'\n", "").replace(&format!("\nport = {}", post.server.address.port()), "") } else { section };
+        let section = if wrong.contains("tls = 'none'") {
+            section.replace("tls = 'tls'\n", "").replace(&format!("\nport = {}", post.server.address.port()), "")
+        } else {
+            section
+        };
         assert_ne!(section, post.section, "{right}");
         let before = whole.split("\n[alert").next().expect("what init wrote");
         std::fs::write(&path, format!("{before}\n{section}\n")).expect("the configuration");

@@ -18,7 +18,9 @@ use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::manifest::{ContentType, Manifest, PayloadDigest, SignedManifest};
 use safelight_core::seal::{self, Recipient, Stanza};
 use safelight_gateway::clock::Clock;
-use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, IngestStatus, Knock, RelayMessage};
+use safelight_gateway::link::{
+    self, Answer, Ask, ConversationKind, Failure, InboxEntry, IngestStatus, Knock, RelayMessage,
+};
 use safelight_gateway::store::blobs::payload_key;
 use safelight_tests::gateway::program::{Service, until};
 use safelight_tests::gateway::{Gateway, PATIENCE, phone};

@@ -102,7 +102,8 @@ async fn connect(config: &Config, mail: &MailConfig) -> Result<AsyncSmtpConnecti
 fn parameters(mail: &MailConfig) -> Result<TlsParameters, DeliverError> {
     let mut builder = TlsParameters::builder(mail.server.clone()).certificate_store(CertificateStore::None);
     for anchor in trust::anchors(mail.ca_file.as_deref())? {
-        builder = builder.add_root_certificate(Certificate::from_der(anchor.to_vec()).map_err(|_| DeliverError::Trust)?);
+        builder =
+            builder.add_root_certificate(Certificate::from_der(anchor.to_vec()).map_err(|_| DeliverError::Trust)?);
     }
     builder.build().map_err(|_| DeliverError::Trust)
 }
@@ -243,7 +244,10 @@ mod tests {
     }
 
     fn mail() -> MailConfig {
-        toml::from_str("server = 'm.example'\nfrom = 'safelight@clinic.example'\nto = ['a@clinic.example', 'b@other.example']").unwrap()
+        toml::from_str(
+            "server = 'm.example'\nfrom = 'safelight@clinic.example'\nto = ['a@clinic.example', 'b@other.example']",
+        )
+        .unwrap()
     }
 
     #[test]

@@ -53,5 +53,5 @@ pub(super) fn is_of_certificate(error: &(dyn Error + 'static)) -> bool {
         let tls = error.downcast_ref::<rustls::Error>().or_else(|| carried?.downcast_ref());
         matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
     };
-    std::iter::successors(Some(error), |error| error.source()).any(is_refusal)
+    std::iter::successors(Some(error), |&error| error.source()).any(is_refusal)
 }

@@ -142,10 +142,7 @@ impl MailConfig {
         )?;
         let is_user = |user: &String| (1..=255).contains(&user.len()) && !user.chars().any(char::is_control);
         right(self.user.iter().all(is_user), "alert.mail.user: 1 to 255 bytes in one line are expected")?;
-        right(
-            (1..=MAX_RECIPIENTS).contains(&self.to.len()),
-            "alert.mail.to: a list of 1 to 16 addresses is expected",
-        )
+        right((1..=MAX_RECIPIENTS).contains(&self.to.len()), "alert.mail.to: a list of 1 to 16 addresses is expected")
     }
 }
 
@@ -174,7 +171,9 @@ mod tests {
 
     #[test]
     fn x91_without_tls_there_is_this_machine_alone() {
-        let without = |server: &str| parsed(&WHOLE.replace("mail.clinic.example", server).replacen("user", "tls = 'none'\nuser", 1));
+        let without = |server: &str| {
+            parsed(&WHOLE.replace("mail.clinic.example", server).replacen("user", "tls = 'none'\nuser", 1))
+        };
         for server in ["127.0.0.1", "::1", "127.9.9.9"] {
             assert_eq!(without(server).unwrap().port(), 25, "{server}");
         }
@@ -188,8 +187,23 @@ mod tests {
     #[test]
     fn an_address_is_one_address_and_nothing_else() {
         for wrong in [
-            "", "a", "@b.example", "a@", "a@b@c", "a b@c.example", "a@b.example\\r\\nBcc: x@y.example", "A <a@b.example>", "a@b.example,c@d.example",
-            "\\\"a b\\\"@c.example", "a..b@c.example", ".a@c.example", "a@c..example", "a@[127.0.0.1]", "ä@c.example", "a@b.example>", "a@-\\u0000",
+            "",
+            "a",
+            "@b.example",
+            "a@",
+            "a@b@c",
+            "a b@c.example",
+            "a@b.example\\r\\nBcc: x@y.example",
+            "A <a@b.example>",
+            "a@b.example,c@d.example",
+            "\\\"a b\\\"@c.example",
+            "a..b@c.example",
+            ".a@c.example",
+            "a@c..example",
+            "a@[127.0.0.1]",
+            "ä@c.example",
+            "a@b.example>",
+            "a@-\\u0000",
         ] {
             let text = WHOLE.replace("'safelight@clinic.example'", &format!("\"{wrong}\""));
             assert!(parsed(&text).unwrap_err().contains("a mail address is expected"), "{wrong}");
