@@ -94,7 +94,7 @@ pub enum Event<'a> {
     Verified(CaptureId, [u8; 32]),
     /// It was verified, and a person should look at something of it, under this code.
     Flagged(CaptureId, &'a str),
-    /// What is stored of a picture was found damaged or gone when somebody wanted to see it, under this code: at most one an hour of each.
+    /// What is stored of a picture was found damaged or gone when somebody wanted to see it, under this code: at most one an hour of each by the console.
     PictureDamaged(CaptureId, &'a str),
     /// It is not shown to anybody, and why.
     Quarantined(CaptureId, &'a str),
