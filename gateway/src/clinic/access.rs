@@ -74,6 +74,8 @@ pub enum Event<'a> {
     DeviceApproved(DeviceId),
     /// It may not send any more.
     DeviceRevoked(DeviceId),
+    /// It has tried to connect all the same, so often since the last such entry: at most one in ten minutes of each device.
+    RevokedDeviceKnocked(DeviceId, u64),
     /// Ingest has confirmed that it may not; size and root of the intake log then.
     RevocationInForce(DeviceId, u64, [u8; 32]),
     /// A certificate with this serial number was issued.
@@ -92,6 +94,8 @@ pub enum Event<'a> {
     Verified(CaptureId, [u8; 32]),
     /// It was verified, and a person should look at something of it, under this code.
     Flagged(CaptureId, &'a str),
+    /// What is stored of a picture was found damaged or gone when somebody wanted to see it, under this code: at most one an hour of each by the console.
+    PictureDamaged(CaptureId, &'a str),
     /// It is not shown to anybody, and why.
     Quarantined(CaptureId, &'a str),
     /// The list of pictures with their patients was read.
@@ -262,6 +266,9 @@ impl Event<'_> {
             Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
             Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
             Self::DeviceRevoked(device) => ("device-revoked", vec![id(device.as_bytes())]),
+            Self::RevokedDeviceKnocked(device, count) => {
+                ("revoked-device-knocked", vec![id(device.as_bytes()), Field::Number(*count)])
+            }
             Self::RevocationInForce(device, size, root) => {
                 ("revocation-in-force", vec![id(device.as_bytes()), Field::Number(*size), id(root)])
             }
@@ -273,6 +280,9 @@ impl Event<'_> {
             Self::Pulled(capture) => ("pulled", vec![id(capture.as_bytes())]),
             Self::Verified(capture, patient) => ("verified", vec![id(capture.as_bytes()), id(patient)]),
             Self::Flagged(capture, code) => ("flagged", vec![id(capture.as_bytes()), Field::Code((*code).to_owned())]),
+            Self::PictureDamaged(capture, what) => {
+                ("picture-damaged", vec![id(capture.as_bytes()), Field::Code((*what).to_owned())])
+            }
             Self::Quarantined(capture, reason) => {
                 ("quarantined", vec![id(capture.as_bytes()), Field::Code((*reason).to_owned())])
             }

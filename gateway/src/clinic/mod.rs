@@ -7,7 +7,7 @@
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `flags` | what a person should look at although a picture is sound |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
-//! | `revocations` | what had come from a device when its revocation came into force |
+//! | `revocations`, `knocks` | what had come from a device when its revocation came into force, and that it tries to connect all the same |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | [`inviting`], `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
@@ -41,6 +41,7 @@ pub mod invitations;
 pub mod inviting;
 pub mod joining;
 pub mod keys;
+mod knocks;
 pub mod passkeys;
 pub mod people;
 pub mod pictures;
@@ -195,6 +196,24 @@ pub enum ClinicError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl ClinicError {
+    /// What is wrong with what is stored, as a stable code, if that is what the error says.
+    #[must_use]
+    pub const fn damage(&self) -> Option<&'static str> {
+        match self {
+            Self::PayloadDamaged => Some("payload"),
+            Self::Blobs(BlobError::Missing | BlobError::NotFound | BlobError::NotAFile | BlobError::OutOfRange) => {
+                Some("payload-gone")
+            }
+            Self::Blobs(BlobError::Io(_)) => Some("disk"),
+            Self::Destroyed => Some("header-gone"),
+            Self::Open(_) | Self::SealedFile(_) => Some("seal"),
+            Self::CatalogDamaged => Some("catalog"),
+            _ => None,
+        }
+    }
 }
 
 impl From<sqlx::Error> for ClinicError {

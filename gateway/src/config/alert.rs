@@ -1,9 +1,12 @@
 //! `[alert]`: what raises an alert, and where it is sent.
 
+pub mod mail;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::mail::MailConfig;
 use super::ConfigError;
 
 /// What an alert is about. The names are stable: programs and the log have them.
@@ -26,9 +29,11 @@ pub enum Code {
     Denied,
     /// Numbers of a device's pictures are missing.
     SequenceGap,
+    /// A phone that was revoked tries to connect.
+    RevokedDevice,
     /// A log is not what it was.
     LogTrouble,
-    /// A picture is not what its device signed for, or cannot be verified.
+    /// A picture is not what its device signed for, cannot be verified, or was found damaged when somebody looked.
     StoreTrouble,
     /// A certificate ends soon.
     CertificateEnds,
@@ -38,7 +43,7 @@ pub enum Code {
 
 impl Code {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::LogInFailures,
         Self::EmergencyAccess,
         Self::AccountReset,
@@ -47,6 +52,7 @@ impl Code {
         Self::UnusualDownloads,
         Self::Denied,
         Self::SequenceGap,
+        Self::RevokedDevice,
         Self::LogTrouble,
         Self::StoreTrouble,
         Self::CertificateEnds,
@@ -65,6 +71,7 @@ impl Code {
             Self::UnusualDownloads => "unusual-downloads",
             Self::Denied => "denied",
             Self::SequenceGap => "sequence-gap",
+            Self::RevokedDevice => "revoked-device",
             Self::LogTrouble => "log-trouble",
             Self::StoreTrouble => "store-trouble",
             Self::CertificateEnds => "certificate-ends",
@@ -104,6 +111,9 @@ pub struct AlertConfig {
     /// Where alerts are posted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookConfig>,
+    /// Where they are mailed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailConfig>,
 }
 
 impl Default for AlertConfig {
@@ -119,6 +129,7 @@ impl Default for AlertConfig {
             at_least: 20,
             certificate_days: 14,
             webhook: None,
+            mail: None,
         }
     }
 }
@@ -170,7 +181,7 @@ impl AlertConfig {
                 "alert.webhook.url: https://... is expected (http:// to this machine alone)",
             )?;
         }
-        Ok(())
+        self.mail.as_ref().map_or(Ok(()), MailConfig::check).map_err(ConfigError::Value)
     }
 }
 

@@ -137,6 +137,9 @@ pub(super) const PICTURE_NOTE: &str = "Note";
 pub(super) const PICTURE_STORED: &str = "Stored";
 pub(super) const PICTURE_STATE: &str = "Checked";
 pub(super) const PICTURE_VERIFIED: &str = "signature, digest and seal";
+pub(super) const PICTURE_WAS_VERIFIED: &str = "signature, digest and seal when it came; not any more";
+pub(super) const DAMAGED_TITLE: &str = "This picture is damaged";
+pub(super) const DAMAGED: &str = "This picture cannot be shown: what is stored of it is damaged or gone. Nothing of it is shown, so that nobody takes a part for the whole. Whoever runs the gateway has been told. If you need it today, take it again.";
 pub(super) const PICTURE_ENTRY: &str = "Entry of the intake log";
 pub(super) const PICTURE_LOOK: &str = "Look at this";
 pub(super) const PICTURE_ALT: &str = "Photograph";
@@ -380,6 +383,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("device-pending", "a phone waits for approval"),
     ("device-approved", "approved a phone"),
     ("device-revoked", "revoked a phone"),
+    ("revoked-device-knocked", "turned a revoked phone away"),
     ("revocation-in-force", "a revocation came into force"),
     ("revocation-learned", "learned of a revocation after a restore"),
     ("device-forgotten", "shut out a phone that is not known after a restore"),
@@ -390,6 +394,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("pulled", "took a picture over"),
     ("verified", "checked a picture and found it sound"),
     ("flagged", "a picture needs a look"),
+    ("picture-damaged", "found a stored picture damaged or gone"),
     ("quarantined", "set a picture aside"),
     ("vault-unlocked", "unlocked the vault"),
     ("vault-stayed-locked", "gave a passphrase that did not unlock the vault"),
@@ -570,8 +575,6 @@ pub(super) const ALERTS_ALL: &str = "All";
 pub(super) const ALERTS_OPEN: &str = "Open";
 pub(super) const ALERTS_TAKEN: &str = "Taken";
 pub(super) const ALERTS_CLOSED: &str = "Closed";
-pub(super) const ALERTS_HIGH: &str = "urgent";
-pub(super) const ALERTS_MEDIUM: &str = "today";
 pub(super) const ALERTS_SEEN: &str = "times seen:";
 pub(super) const ALERTS_LAST: &str = "last";
 pub(super) const ALERTS_TAKE: &str = "Take";
@@ -582,7 +585,6 @@ pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
 pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
 pub(super) const ALERT_LOG_IN_FAILURES: &str = "Many failed log-ins";
 pub(super) const ALERT_EMERGENCY_ACCESS: &str = "Emergency access";
-pub(super) const ALERT_ACCOUNT_RESET: &str = "A code was made to set an account up anew";
 pub(super) const ALERT_UNUSUAL_HOURS: &str = "Pictures seen outside usual hours";
 pub(super) const ALERT_UNUSUAL_PATIENTS: &str = "Unusually many patients seen in a day";
 pub(super) const ALERT_UNUSUAL_DOWNLOADS: &str = "Unusually many pictures taken out in a day";

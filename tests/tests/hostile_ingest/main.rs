@@ -32,7 +32,7 @@ use safelight_core::seal::Identity;
 use safelight_core::wire::{Request, Response, renewal_message};
 use safelight_gateway::ingest::inbox;
 use safelight_gateway::ingest::keys::IngestKeys;
-use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure};
+use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure, Knock, MAX_KNOCKS};
 use safelight_tests::gateway::phone::Phone;
 use safelight_tests::gateway::{Gateway, array, text};
 use safelight_tests::pictures::{bombs, small};
@@ -288,6 +288,33 @@ fn x46_phones_take_no_key_set_that_the_clinic_has_not_signed() {
             .iter()
             .all(|picture| text(picture, "state") == "verified")
     );
+}
+
+#[test]
+fn x93_an_ingest_that_says_that_phones_knock_makes_one_entry_of_those_that_are_revoked() {
+    let (gateway, phone) = at_rest();
+    let liar = Liar::beside(&gateway);
+    let device = DeviceId::from_bytes(id(&phone.device));
+    let knocks = || {
+        let log = gateway.log("access");
+        log.iter().filter(|entry| text(entry, "kind") == "revoked-device-knocked").count()
+    };
+    // As many as fit, in every answer: nobody, and a phone that is welcome.
+    let say = |seq: u64| {
+        let nobody = (0..).take(MAX_KNOCKS - 1).map(|one| DeviceId::from_bytes([one; 16]));
+        let said = nobody.chain([device]).map(|device| Knock { seq, device, count: u64::MAX >> 12 });
+        liar.script().knocks = said.collect();
+    };
+    say(1);
+    liar.polled(5);
+    assert_eq!(knocks(), 0);
+    gateway.run(&["device", "revoke", &phone.device, "--data", "D"]).ok();
+    liar.polled(20);
+    // It breaks the link, and begins anew.
+    liar.script().unasked = Some(Answer::Done);
+    say(u64::MAX >> 12);
+    liar.polled(20);
+    assert_eq!(knocks(), 1);
 }
 
 #[test]

@@ -282,6 +282,8 @@ pub(super) enum Failure {
     Refused(StatusCode, &'static str),
     /// The vault is locked.
     Locked,
+    /// What is stored of a picture is damaged or gone.
+    Damaged,
     /// The stores.
     Clinic(ClinicError),
     /// A template: a fault of this program.
@@ -307,6 +309,7 @@ impl From<Unreadable> for Failure {
     fn from(error: Unreadable) -> Self {
         match error {
             Unreadable::Locked => Self::Locked,
+            Unreadable::Damaged => Self::Damaged,
             Unreadable::Failed(error) => Self::Clinic(error),
         }
     }
@@ -344,6 +347,7 @@ impl IntoResponse for Failure {
             Self::NoLink => (StatusCode::NOT_FOUND, text::DEMO_NO_LINK_TITLE, text::DEMO_NO_LINK),
             Self::Refused(status, words) => (status, text::REFUSED_TITLE, words),
             Self::Locked => (StatusCode::SERVICE_UNAVAILABLE, text::LOCKED_TITLE, text::LOCKED),
+            Self::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, text::DAMAGED_TITLE, text::DAMAGED),
             Self::Clinic(error) => {
                 tracing::error!(code = "console-page", %error, "a page could not be made");
                 (StatusCode::INTERNAL_SERVER_ERROR, text::FAILED_TITLE, text::FAILED)

@@ -31,6 +31,8 @@ struct PicturePage {
     reference: String,
     ticket: String,
     id: String,
+    /// Whether what is stored of it is what its device signed for; else nothing of it is shown.
+    sound: bool,
     site: String,
     taken: String,
     flags: Vec<String>,
@@ -55,6 +57,7 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
     let label = records::label(&console, &grant).await?;
     let patient = records::patient_of(&console, &grant).await?;
+    let sound = records::is_sound(&console, &grant).await?;
     let (picture, handle) = grant.subject();
     let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
     let look = |seen: &looks::Seen| Look {
@@ -65,26 +68,27 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let catalog = &console.desk.clinic().catalog;
     let device = devices::find(catalog, picture.device).await?;
     let corrected = corrections::of_picture(catalog, picture.capture).await?;
-    let may_download = downloads::may(catalog, &who.person.id).await?;
+    let may_download = sound && downloads::may(catalog, &who.person.id).await?;
     html(&PicturePage {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
         reference: shown::reference(handle),
         ticket: console.inner.tickets.for_picture(&who, &grant)?,
         id: picture.capture.to_string(),
+        sound,
         site: site_words(&label),
         taken: shown::time(picture.captured_at),
         flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
         corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
         kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
         purposes: if may_download { download::purposes() } else { Vec::new() },
-        facts: facts(picture, &label, device.map(|device| device.name)),
+        facts: facts(picture, &label, device.map(|device| device.name), sound),
         building: !looked.is_built,
         looked: looked.seen.iter().map(look).collect(),
     })
 }
 
-fn facts(picture: &Picture, label: &Label, device: Option<String>) -> Vec<(&'static str, String)> {
+fn facts(picture: &Picture, label: &Label, device: Option<String>, sound: bool) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         (text::PICTURE_TAKEN, shown::time(picture.captured_at)),
         (text::PICTURE_BY, picture.operator.clone()),
@@ -95,7 +99,8 @@ fn facts(picture: &Picture, label: &Label, device: Option<String>) -> Vec<(&'sta
     facts.extend(label.note.clone().map(|note| (text::PICTURE_NOTE, note)));
     facts.push((text::PICTURE_STORED, shown::time(picture.stored_at)));
     // Only what is verified has a page.
-    facts.push((text::PICTURE_STATE, text::PICTURE_VERIFIED.to_owned()));
+    let state = if sound { text::PICTURE_VERIFIED } else { text::PICTURE_WAS_VERIFIED };
+    facts.push((text::PICTURE_STATE, state.to_owned()));
     facts.push((text::PICTURE_ENTRY, picture.log_index.to_string()));
     facts
 }
