@@ -19,4 +19,5 @@ mod receivers;
 mod requests;
 mod sessions;
 mod stage;
+mod teams;
 mod timeline;
