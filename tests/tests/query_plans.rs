@@ -19,6 +19,8 @@ const LARGE: &[&str] = &[
     "picture",
     "patient",
     "care",
+    "care_team",
+    "team_member",
     "emergency",
     "correction",
     "log_entry",

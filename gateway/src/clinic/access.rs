@@ -7,6 +7,7 @@ use safelight_core::manifest::OperatorId;
 
 use super::access_index;
 use super::people::Role;
+use super::teams::TeamId;
 use crate::log::{LogError, MerkleLog};
 use crate::store::catalog::{CatalogError, WriteTx};
 
@@ -248,6 +249,24 @@ pub enum Event<'a> {
     CareAdded([u8; 32], &'a OperatorId, u64, bool),
     /// The privacy officer finds that they may stay.
     CareConfirmed([u8; 32], &'a OperatorId),
+    /// A team was made.
+    TeamMade(TeamId),
+    /// It has another name.
+    TeamRenamed(TeamId),
+    /// It is no more: nobody is in it, and it treats nobody.
+    TeamDissolved(TeamId),
+    /// A person was put into a team, and whether that reaches patients, so that the privacy officer is asked about it.
+    TeamJoined(TeamId, &'a OperatorId, bool),
+    /// The privacy officer finds that they may stay.
+    TeamConfirmed(TeamId, &'a OperatorId),
+    /// A person is in a team no more.
+    TeamLeft(TeamId, &'a OperatorId),
+    /// A team was put on a patient's care team, until this time (0 for good), and whether the privacy officer is asked about it.
+    CareTeamAdded([u8; 32], TeamId, u64, bool),
+    /// The privacy officer finds that it may stay.
+    CareTeamConfirmed([u8; 32], TeamId),
+    /// A team is on a patient's care team no more.
+    CareTeamEnded([u8; 32], TeamId),
 }
 
 impl Event<'_> {
@@ -382,6 +401,21 @@ impl Event<'_> {
                 ("care-added", vec![id(patient), code(person.as_str()), Field::Number(*until), code(asks)])
             }
             Self::CareConfirmed(patient, person) => ("care-confirmed", vec![id(patient), code(person.as_str())]),
+            Self::TeamMade(team) => ("team-made", vec![id(team)]),
+            Self::TeamRenamed(team) => ("team-renamed", vec![id(team)]),
+            Self::TeamDissolved(team) => ("team-dissolved", vec![id(team)]),
+            Self::TeamJoined(team, person, asks) => {
+                let asks = if *asks { "asks" } else { "reaches-nobody" };
+                ("team-joined", vec![id(team), code(person.as_str()), code(asks)])
+            }
+            Self::TeamConfirmed(team, person) => ("team-confirmed", vec![id(team), code(person.as_str())]),
+            Self::TeamLeft(team, person) => ("team-left", vec![id(team), code(person.as_str())]),
+            Self::CareTeamAdded(patient, team, until, asks) => {
+                let asks = if *asks { "asks" } else { "sure" };
+                ("care-team-added", vec![id(patient), id(team), Field::Number(*until), code(asks)])
+            }
+            Self::CareTeamConfirmed(patient, team) => ("care-team-confirmed", vec![id(patient), id(team)]),
+            Self::CareTeamEnded(patient, team) => ("care-team-ended", vec![id(patient), id(team)]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -1,4 +1,7 @@
-//! Who treats whom: the care team of a patient. A capture puts its author on it; members may add colleagues.
+//! Who treats whom: the care team of a patient. A capture puts its author on it; members may add colleagues, and whole teams ([`super::care_teams`]).
+//!
+//! Whoever treats somebody does so by a row of their own or through a team that they are in now: [`TREATING`] is the one place that knows both ways, and what
+//! decides here reads it and nothing else.
 
 use std::collections::HashSet;
 
@@ -7,9 +10,14 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 
 use super::ClinicError;
-use super::devices::{fixed, millis};
+use super::devices::{fixed, optional_millis};
 use super::pictures::Handle;
 use crate::store::catalog::{Catalog, WriteTx, int};
+
+/// Everybody who treats somebody, and until when, once for each way.
+const TREATING: &str =
+    "(SELECT patient, person, until FROM care UNION ALL SELECT care_team.patient, team_member.person, care_team.until
+    FROM team_member JOIN care_team ON care_team.team = team_member.team) AS treating";
 
 /// Whether `person` is on the patient's team at `now`.
 pub async fn is_on(
@@ -19,13 +27,40 @@ pub async fn is_on(
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT 1 FROM care WHERE patient = $1 AND person = $2 AND (until IS NULL OR until > $3)")
-        .bind(patient.to_vec())
-        .bind(person.as_str().to_owned())
-        .bind(int(now.0)?)
-        .fetch_optional(&mut *tx)
-        .await?;
-    Ok(row.is_some())
+    let sql = format!(
+        "SELECT 1 FROM {TREATING} WHERE patient = $1 AND person = $2 AND (until IS NULL OR until > $3) LIMIT 1"
+    );
+    let query =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(patient.to_vec()).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    Ok(query.fetch_optional(&mut *tx).await?.is_some())
+}
+
+/// Until when somebody is on a patient's team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// They are not.
+    Not,
+    /// Until then.
+    Until(UnixMillis),
+    /// For good.
+    ForGood,
+}
+
+/// Until when `person` is on the patient's team, whichever way lasts longest.
+pub async fn stay(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<Stay, ClinicError> {
+    let sql = format!(
+        "SELECT until FROM {TREATING} WHERE patient = $1 AND person = $2 AND (until IS NULL OR until > $3)
+         ORDER BY until IS NOT NULL, until DESC LIMIT 1"
+    );
+    let query =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(patient.to_vec()).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let Some(row) = query.fetch_optional(&mut **tx).await? else { return Ok(Stay::Not) };
+    Ok(optional_millis(&row, 0)?.map_or(Stay::ForGood, Stay::Until))
 }
 
 /// The patients whose team `person` is on at `now`, if they are no more than `limit`.
@@ -36,7 +71,10 @@ pub async fn few_patients_of(
     limit: u32,
 ) -> Result<Option<Vec<Handle>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3")
+    // Whoever treats somebody in two ways treats them once.
+    let sql =
+        format!("SELECT DISTINCT patient FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(person.as_str().to_owned())
         .bind(int(now.0)?)
         .bind(i64::from(limit).saturating_add(1))
@@ -58,7 +96,7 @@ pub async fn among(
     let mut tx = catalog.read().await?;
     let places: Vec<String> = (3..).take(patients.len()).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})",
+        "SELECT patient FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})",
         places.join(", ")
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
@@ -86,7 +124,7 @@ const COLUMNS: &str = "SELECT patient, person, until, added_by FROM care";
 /// Shown at most: the oldest.
 const MAX_LISTED: i64 = 200;
 
-/// Who is on a patient's team at `now`.
+/// Who is on a patient's team at `now` by themselves. Whole teams: [`super::care_teams::of_patient`].
 pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<Member>, ClinicError> {
     let mut tx = catalog.read().await?;
     let sql = format!("{COLUMNS} WHERE patient = $1 AND (until IS NULL OR until > $2) ORDER BY person");
@@ -155,11 +193,11 @@ pub async fn review(tx: &mut WriteTx, patient: &Handle, person: &OperatorId, sta
 
 fn member_of(row: &sqlx::any::AnyRow) -> Result<Member, ClinicError> {
     let id = |text: String| text.parse::<OperatorId>().map_err(|_| ClinicError::CatalogDamaged);
-    let (until, added_by): (Option<i64>, String) = (row.try_get(2)?, row.try_get(3)?);
+    let added_by: String = row.try_get(3)?;
     Ok(Member {
         patient: fixed(row, 0)?,
         person: id(row.try_get(1)?)?,
-        until: until.map(|_| millis(row, 2)).transpose()?,
+        until: optional_millis(row, 2)?,
         added_by: Some(added_by).filter(|by| !by.is_empty()).map(id).transpose()?,
     })
 }

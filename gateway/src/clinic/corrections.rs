@@ -79,7 +79,29 @@ impl Decision {
 
 const MOVED: &str = "moved";
 
-/// A report that waits.
+/// What came of it, without whose the picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was right.
+    Restored,
+    /// It is another patient's.
+    Moved,
+    /// It stays unseen for good.
+    Withdrawn,
+}
+
+impl Outcome {
+    fn parse(name: &str) -> Result<Self, ClinicError> {
+        match name {
+            "restored" => Ok(Self::Restored),
+            MOVED => Ok(Self::Moved),
+            "withdrawn" => Ok(Self::Withdrawn),
+            _ => Err(ClinicError::CatalogDamaged),
+        }
+    }
+}
+
+/// A report.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Its name.
@@ -98,6 +120,21 @@ pub struct Report {
     pub reported_at: UnixMillis,
 }
 
+/// A report that was decided.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The report.
+    pub report: Report,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Who decided.
+    pub by: OperatorId,
+    /// When.
+    pub at: UnixMillis,
+    /// Why, in words: a whole age file, or no bytes where nothing was said.
+    pub words: Vec<u8>,
+}
+
 /// That a picture was given to another patient.
 #[derive(Debug, Clone)]
 pub struct Corrected {
@@ -106,6 +143,10 @@ pub struct Corrected {
     /// When.
     pub at: UnixMillis,
 }
+
+const DECIDED: &str =
+    "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at, outcome,
+    decided_by, decided_at, decided_words FROM correction";
 
 const COLUMNS: &str = "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at FROM correction";
 
@@ -132,16 +173,16 @@ pub async fn report(
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
     sqlx::query(
-        "INSERT INTO correction (id, capture, kind, patient, words, reported_by, reported_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO correction (id, capture, kind, patient, words, reported_by, reported_at, author)
+         SELECT $1, capture, $2, $3, $4, $5, $6, operator FROM picture WHERE capture = $7",
     )
     .bind(id.to_vec())
-    .bind(capture.as_bytes().to_vec())
     .bind(kind.name())
     .bind(patient.to_vec())
     .bind(words.to_vec())
     .bind(by.as_str().to_owned())
     .bind(int(now.0)?)
+    .bind(capture.as_bytes().to_vec())
     .execute(&mut **tx)
     .await?;
     Ok(Some(id))
@@ -155,6 +196,48 @@ pub async fn open(catalog: &Catalog, author: Option<&OperatorId>) -> Result<Vec<
     let sql = format!("{COLUMNS} {whose} outcome = '' ORDER BY reported_at, correction.id LIMIT $2");
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(author.to_owned()).bind(i64::from(MAX_LISTED));
     query.fetch_all(&mut *tx).await?.iter().map(report_of).collect()
+}
+
+/// Where a page of decided reports begins: after the one of this time and name.
+pub type Place = (UnixMillis, [u8; 16]);
+
+/// Decided reports, newest decision first: of pictures that `author` has taken, or of all; up to `limit` after `after`.
+pub async fn decided(
+    catalog: &Catalog,
+    author: Option<&OperatorId>,
+    after: Option<Place>,
+    limit: u32,
+) -> Result<Vec<Settled>, ClinicError> {
+    let (time, id) = after.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), [0; 16]));
+    let sql = match author {
+        Some(_) => format!(
+            "{DECIDED} WHERE author = $1 AND (decided_at, id) < ($2, $3) ORDER BY decided_at DESC, id DESC LIMIT $4"
+        ),
+        None => format!("{DECIDED} WHERE (decided_at, id) < ($1, $2) ORDER BY decided_at DESC, id DESC LIMIT $3"),
+    };
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    if let Some(author) = author {
+        query = query.bind(author.as_str().to_owned());
+    }
+    let query = query.bind(int(time.0)?).bind(id.to_vec()).bind(i64::from(limit));
+    let mut tx = catalog.read().await?;
+    query.fetch_all(&mut *tx).await?.iter().map(settled_of).collect()
+}
+
+/// When a report was decided: [`Place`] of one that was. Of `author`, if there is one, and nobody else.
+pub async fn place(
+    catalog: &Catalog,
+    author: Option<&OperatorId>,
+    id: &[u8; 16],
+) -> Result<Option<Place>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT decided_at, author FROM correction WHERE id = $1 AND decided_at IS NOT NULL")
+        .bind(id.to_vec())
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let whose: String = row.try_get(1)?;
+    Ok(Some((millis(&row, 0)?, *id)).filter(|_| author.is_none_or(|author| author.as_str() == whose)))
 }
 
 /// One that waits.
@@ -172,12 +255,11 @@ pub struct Decided {
     pub left: bool,
 }
 
-/// Decides a report that waits; nothing if somebody else has.
+/// Decides a report that waits, with sealed words or none; nothing if somebody else has.
 pub async fn decide(
     tx: &mut WriteTx,
-    report: &Report,
-    picture: &Picture,
-    decision: Decision,
+    (report, picture): (&Report, &Picture),
+    (decision, words): (Decision, &[u8]),
     by: &OperatorId,
     now: UnixMillis,
 ) -> Result<Option<Decided>, ClinicError> {
@@ -187,12 +269,14 @@ pub async fn decide(
         Decision::Withdrawn => ("quarantined", "withdrawn", report.patient, None),
     };
     let done = sqlx::query(
-        "UPDATE correction SET outcome = $1, moved_to = $2, decided_by = $3, decided_at = $4 WHERE id = $5 AND outcome = ''",
+        "UPDATE correction SET outcome = $1, moved_to = $2, decided_by = $3, decided_at = $4, decided_words = $5
+         WHERE id = $6 AND outcome = ''",
     )
     .bind(decision.name())
     .bind(moved_to)
     .bind(by.as_str().to_owned())
     .bind(int(now.0)?)
+    .bind(words.to_vec())
     .bind(report.id.to_vec())
     .execute(&mut **tx)
     .await?;
@@ -246,6 +330,19 @@ fn report_of(row: &AnyRow) -> Result<Report, ClinicError> {
         words: row.try_get(4)?,
         reported_by: person(row, 5)?,
         reported_at: millis(row, 6)?,
+    })
+}
+
+fn settled_of(row: &AnyRow) -> Result<Settled, ClinicError> {
+    let outcome: String = row.try_get(7)?;
+    let words: Option<Vec<u8>> = row.try_get(10)?;
+    Ok(Settled {
+        report: report_of(row)?,
+        outcome: Outcome::parse(&outcome)?,
+        by: person(row, 8)?,
+        at: millis(row, 9)?,
+        // Decided before there were words.
+        words: words.unwrap_or_default(),
     })
 }
 

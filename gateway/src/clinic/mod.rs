@@ -16,7 +16,7 @@
 //! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
-//! | [`devices`], [`pictures`], [`people`], [`care`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
+//! | [`devices`], [`pictures`], [`people`], [`teams`], [`care`], [`care_teams`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
 //! | [`access_index`] | where in the access log a patient, a picture, a person is named |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
@@ -26,6 +26,7 @@
 pub mod access;
 pub mod access_index;
 pub mod care;
+pub mod care_teams;
 pub mod corrections;
 pub mod credentials;
 pub mod desk;
@@ -60,6 +61,7 @@ pub mod schema;
 pub mod sealed;
 pub mod sessions;
 pub(crate) mod settings;
+pub mod teams;
 pub mod timekeeping;
 pub mod verify;
 pub mod witness;

@@ -323,5 +323,44 @@ CREATE TABLE account_reset (
 )
 ",
         },
+        // A team that was dissolved keeps its name: the log still names it. The author stands in a report too, so that theirs are found by an index.
+        Migration {
+            number: 12,
+            name: "teams",
+            sql: "
+CREATE TABLE team (
+    id BYTEA PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    dissolved_at BIGINT
+);
+CREATE TABLE team_member (
+    team BYTEA NOT NULL REFERENCES team (id),
+    person TEXT NOT NULL REFERENCES person (id),
+    since BIGINT NOT NULL,
+    added_by TEXT NOT NULL REFERENCES person (id),
+    review TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (team, person)
+);
+CREATE INDEX team_member_person ON team_member (person, team);
+CREATE INDEX team_member_review ON team_member (review, since);
+CREATE TABLE care_team (
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    team BYTEA NOT NULL REFERENCES team (id),
+    since BIGINT NOT NULL,
+    until BIGINT,
+    added_by TEXT NOT NULL REFERENCES person (id),
+    review TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (patient, team)
+);
+CREATE INDEX care_team_team ON care_team (team, patient, until);
+CREATE INDEX care_team_review ON care_team (review, since);
+ALTER TABLE correction ADD COLUMN author TEXT NOT NULL DEFAULT '';
+ALTER TABLE correction ADD COLUMN decided_words BYTEA;
+UPDATE correction SET author = COALESCE((SELECT operator FROM picture WHERE picture.capture = correction.capture), '');
+CREATE INDEX correction_decided ON correction (decided_at, id);
+CREATE INDEX correction_author ON correction (author, decided_at, id)
+",
+        },
     ]
 }

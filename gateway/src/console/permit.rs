@@ -77,8 +77,10 @@ pub const RIGHTS: &[Listed] = &[
     listed::<ComparePictures>("see two to four such pictures side by side"),
     listed::<ReportPicture>("put such a picture out of sight, as another patient's or as not wanted"),
     listed::<DownloadPicture>("download such a picture with a mark in it, if an admin has allowed it to this person"),
-    listed::<ChangeTeam>("add colleagues to the care team of a patient whom one treats, and end what one added"),
-    listed::<ListOwnReported>("list the pictures that one took and that were reported"),
+    listed::<ChangeTeam>(
+        "add colleagues and teams to the care team of a patient whom one treats, and end what one added",
+    ),
+    listed::<ListOwnReported>("list the pictures that one took and that were reported, and what became of them"),
     listed::<ViewReported>("see such a picture once more, so as to decide"),
     listed::<CorrectOwn>(
         "decide about it: show it again, give it to a patient whom one treats, or keep it out of sight",
@@ -86,11 +88,14 @@ pub const RIGHTS: &[Listed] = &[
     listed::<AskEmergency>("take emergency access to a patient whom one does not treat"),
     listed::<ManageDevices>("invite, approve and revoke phones"),
     listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
+    listed::<ManageTeams>("make, rename and dissolve teams, and put clinicians in and out"),
     listed::<RunVault>("unlock and lock the vault"),
     listed::<RunFirst>("be led through the first run, until it is finished"),
     listed::<ReviewEmergencies>("see emergency accesses with their reasons, and judge them"),
-    listed::<ReviewCare>("see additions to care teams of which somebody was not sure, and decide"),
-    listed::<ListReported>("list reported pictures with the words, without picture or name"),
+    listed::<ReviewCare>(
+        "see additions to care teams of which somebody was not sure, and to teams that treat patients, and decide",
+    ),
+    listed::<ListReported>("list reported pictures and what became of them, with the words, without picture or name"),
     listed::<CorrectAny>("decide about any of them"),
     listed::<SeeAlerts>("see alerts: an admin those about the machine, the privacy officer all"),
     listed::<HandleAlert>("take and close such an alert"),
@@ -414,6 +419,8 @@ by_role! {
     ManageDevices, "devices", Admin, None;
     /// To see and change people and their roles. What is changed is on record by itself.
     ManagePeople, "people", Admin, None;
+    /// To see and change teams and who is in them. What is changed is on record by itself.
+    ManageTeams, "teams", Admin, None;
     /// To unlock and lock the vault, which is on record by itself.
     RunVault, "vault", Admin, None;
     /// To compare pictures, each of which is asked for by itself.

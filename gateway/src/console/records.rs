@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::permit::{
-    DownloadPicture, Grant, ListReported, ReviewEmergencies, SearchPatients, SeeAlerts, Treated, ViewPatient,
-    ViewPicture, ViewReported,
+    DownloadPicture, Grant, ListOwnReported, ListReported, ReviewEmergencies, SearchPatients, SeeAlerts, Treated,
+    ViewPatient, ViewPicture, ViewReported,
 };
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::{Actor, Event};
@@ -216,6 +216,11 @@ pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) 
 
 /// What was said of a reported picture, likewise.
 pub(super) fn reported_words(console: &Console, _: &Grant<ListReported>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// The same of a picture of one's own.
+pub(super) fn own_reported_words(console: &Console, _: &Grant<ListOwnReported>, sealed: &[u8]) -> Option<String> {
     opened(console, sealed)
 }
 

@@ -351,6 +351,15 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("download-withdrawn", "forbade a person to download"),
     ("care-added", "added a colleague to a care team"),
     ("care-confirmed", "confirmed a colleague on a care team"),
+    ("care-team-added", "added a team to a care team"),
+    ("care-team-confirmed", "confirmed a team on a care team"),
+    ("care-team-ended", "ended a team's place on a care team"),
+    ("team-made", "made a team"),
+    ("team-renamed", "renamed a team"),
+    ("team-dissolved", "dissolved a team"),
+    ("team-joined", "put a person into a team"),
+    ("team-confirmed", "confirmed a person in a team"),
+    ("team-left", "took a person out of a team"),
     ("further-role", "said why one person holds several roles"),
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
@@ -583,17 +592,6 @@ pub(super) const ALERTS_NOTE: &str = "Note";
 pub(super) const ALERTS_UNDELIVERED: &str = "Alerts that were not sent by";
 pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
 pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
-pub(super) const ALERT_LOG_IN_FAILURES: &str = "Many failed log-ins";
-pub(super) const ALERT_EMERGENCY_ACCESS: &str = "Emergency access";
-pub(super) const ALERT_UNUSUAL_HOURS: &str = "Pictures seen outside usual hours";
-pub(super) const ALERT_UNUSUAL_PATIENTS: &str = "Unusually many patients seen in a day";
-pub(super) const ALERT_UNUSUAL_DOWNLOADS: &str = "Unusually many pictures taken out in a day";
-pub(super) const ALERT_DENIED: &str = "Many requests for what is not theirs";
-pub(super) const ALERT_SEQUENCE_GAP: &str = "A phone's pictures have gaps in their numbers";
-pub(super) const ALERT_LOG_TROUBLE: &str = "A log is not what it was";
-pub(super) const ALERT_STORE_TROUBLE: &str = "A picture could not be verified";
-pub(super) const ALERT_CERTIFICATE_ENDS: &str = "A certificate ends soon";
-pub(super) const ALERT_DISK_LOW: &str = "The disk is nearly full";
 pub(super) const REFUSED_TITLE: &str = "Not done";
 
 pub(super) const REPORT: &str = "Something is wrong with this picture";
@@ -620,6 +618,21 @@ pub(super) const REPORTED_TAKEN_BY: &str = "taken by";
 pub(super) const REPORTED_OPEN: &str = "Open it and decide";
 pub(super) const REPORTED_UNDER: &str = "It was put under";
 
+pub(super) const DECIDE_WORDS: &str = "Why, in your own words, if you like";
+pub(super) const DECIDE_WORDS_HINT: &str = "Kept sealed: the privacy officer and whoever took the picture read it.";
+pub(super) const DECIDE_WORDS_LONG: &str = "These words are too long. Go back and say it in fewer.";
+pub(super) const DECIDED_LINK: &str = "Decided";
+pub(super) const DECIDED_TITLE: &str = "Decided reports";
+pub(super) const DECIDED_LEAD: &str = "What became of reported pictures, the newest decision first.";
+pub(super) const DECIDED_NONE: &str = "Nothing was decided yet.";
+pub(super) const DECIDED_BACK: &str = "What waits";
+pub(super) const DECIDED_BY: &str = "decided by";
+pub(super) const DECIDED_OLDER: &str = "Older";
+pub(super) const DECIDED_REPORT: &str = "The report:";
+pub(super) const DECIDED_WHY: &str = "The decision:";
+pub(super) const DECIDED_RESTORED: &str = "It was right, and is shown again";
+pub(super) const DECIDED_MOVED: &str = "It was given to another patient";
+pub(super) const DECIDED_WITHDRAWN: &str = "It stays hidden for good";
 pub(super) const DECIDE_RESTORE: &str = "It was right: show it again";
 pub(super) const DECIDE_WITHDRAW: &str = "Keep it hidden for good";
 pub(super) const DECIDE_NUMBER: &str = "The right patient's exact record number";
@@ -659,10 +672,65 @@ pub(super) const CARE_END: &str = "Remove";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
     "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
+pub(super) const CARE_SELF: &str = "Nobody adds themselves. Go back and enter a colleague's id.";
+pub(super) const CARE_TERM_NONE: &str = "Go back and choose for how long.";
+pub(super) const CARE_DAY: &str = "Or until this day, included (UTC)";
+pub(super) const CARE_DAY_HINT: &str = "A day that is given counts, whatever is chosen above. At most a year ahead.";
+pub(super) const CARE_DAY_NONE: &str = "There is no such day. Go back and write it as 2026-02-03.";
+pub(super) const CARE_DAY_PAST: &str = "This day is past. Go back and give today or a later one.";
+pub(super) const CARE_DAY_FAR: &str = "This day is more than a year ahead. Go back and give an earlier one.";
+pub(super) const CARE_COLLEAGUE: &str = "A colleague";
+pub(super) const CARE_TEAM: &str = "A team";
+pub(super) const CARE_TEAM_NAME: &str = "Team";
+pub(super) const CARE_TEAM_HINT: &str =
+    "Whoever is in the team treats this patient until then, also whoever joins it later. Whoever leaves it is out.";
+pub(super) const CARE_TEAM_ADD: &str = "Add the team, on record";
+pub(super) const CARE_TEAM_EMPTY: &str = "nobody yet";
+pub(super) const CARE_TEAM_GONE: &str = "There is no such team any more. Go back and choose another.";
+pub(super) const CARE_TEAM_LONGER: &str = "You are in this team yourself, and it would treat this patient for longer than you do. Go back and give an end that is not after yours, or ask a colleague.";
 pub(super) const NAV_CARE_REVIEW: &str = "Care teams";
 pub(super) const CARE_REVIEW_TITLE: &str = "Care teams";
 pub(super) const CARE_REVIEW_LEAD: &str =
-    "Whoever added these colleagues was not sure. They see the patient until you end it.";
+    "Whoever added these colleagues or teams was not sure. They see the patient until you end it.";
+pub(super) const CARE_REVIEW_JOINED: &str = "New in a team";
+pub(super) const CARE_REVIEW_JOINED_LEAD: &str =
+    "These people were put into a team that treats patients, and see them until you take them out.";
+pub(super) const CARE_REVIEW_JOINED_NONE: &str = "Nobody new.";
+pub(super) const CARE_REVIEW_OUT: &str = "Take out";
+pub(super) const TEAM_PUT_BY: &str = "put there by";
+pub(super) const NAV_TEAMS: &str = "Teams";
+pub(super) const TEAMS_TITLE: &str = "Teams";
+pub(super) const TEAMS_LEAD: &str = "Clinicians add a whole team to a patient's care team. Whoever is in the team then sees that patient. Where a team treats patients already, the privacy officer is asked about whoever is new in it.";
+pub(super) const TEAMS_NONE: &str = "No teams yet.";
+pub(super) const TEAMS_MAKE: &str = "Make a team";
+pub(super) const TEAMS_NAME: &str = "Name";
+pub(super) const TEAMS_NAME_HINT: &str = "Such as Wound care. Everybody here sees it.";
+pub(super) const TEAMS_MAKE_SUBMIT: &str = "Make it";
+pub(super) const TEAMS_MEMBERS: &str = "members:";
+pub(super) const TEAMS_PATIENTS: &str = "patients:";
+pub(super) const TEAMS_BAD_NAME: &str = "Not done: a team's name is one line of 1 to 64 bytes.";
+pub(super) const TEAMS_EXISTS: &str = "Not done: there is a team of this name.";
+pub(super) const TEAMS_TOO_MANY: &str = "Not made: there are 200 teams. Dissolve one that is not needed any more.";
+pub(super) const TEAM_BACK: &str = "All teams";
+pub(super) const TEAM_MEMBERS: &str = "Members";
+pub(super) const TEAM_NOBODY: &str = "Nobody is in this team.";
+pub(super) const TEAM_PUT: &str = "Put somebody in";
+pub(super) const TEAM_PERSON: &str = "Clinician";
+pub(super) const TEAM_PUT_SUBMIT: &str = "Put in, on record";
+pub(super) const TEAM_ALL_IN: &str = "Every clinician is in it.";
+pub(super) const TEAM_OUT: &str = "Take out";
+pub(super) const TEAM_DISSOLVE: &str = "Dissolve this team";
+pub(super) const TEAM_DISSOLVE_HINT: &str =
+    "Nobody sees a patient through it any more, at once and for good. Who is on a care team by themselves stays there.";
+pub(super) const TEAM_DISSOLVE_YES: &str = "Dissolve it";
+pub(super) const TEAM_FULL: &str = "Not done: there are 500 people in this team.";
+pub(super) const TEAM_NO_CLINICIAN: &str = "Not done: only an active clinician can be in a team.";
+pub(super) const TEAM_OWN: &str = "Not done: another admin puts you into a team.";
+pub(super) const REVIEW_TEAMS: &str = "teams:";
+pub(super) const SETUP_TEAM: &str = "Put them into a first team of this name";
+pub(super) const SETUP_TEAM_HINT: &str =
+    "Colleagues of a team can be added to a patient together. Leave it empty for none.";
+pub(super) const SETUP_TEAM_DEFAULT: &str = "Clinicians";
 pub(super) const CARE_REVIEW_NONE: &str = "Nobody has asked.";
 pub(super) const CARE_CONFIRM: &str = "They may stay";
 pub(super) const CARE_END_NOW: &str = "End it";

@@ -23,5 +23,6 @@ mod receivers;
 mod requests;
 mod sessions;
 mod stage;
+mod teams;
 mod timeline;
 mod trouble;

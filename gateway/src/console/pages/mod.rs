@@ -4,8 +4,10 @@ mod account;
 mod alerts;
 mod assets;
 mod care;
+mod care_review;
 mod compare;
 mod corrections;
+mod decided;
 mod demo;
 mod devices;
 mod download;
@@ -26,6 +28,8 @@ mod review;
 mod setup;
 mod shown;
 mod system;
+mod teams;
+mod terms;
 mod trust;
 mod vault;
 
@@ -107,15 +111,21 @@ routes! {
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     post "/patients/{patient}/team" care::add, Who::Has(Role::Clinician);
     post "/patients/{patient}/team/{person}/end" care::end, Who::Has(Role::Clinician);
-    get "/care-review" care::list, Who::Has(Role::PrivacyOfficer);
-    post "/care-review/{patient}/{person}" care::review, Who::Has(Role::PrivacyOfficer);
+    post "/patients/{patient}/teams" care::add_team, Who::Has(Role::Clinician);
+    post "/patients/{patient}/teams/{team}/end" care::end_team, Who::Has(Role::Clinician);
+    get "/care-review" care_review::list, Who::Has(Role::PrivacyOfficer);
+    post "/care-review/{patient}/{person}" care_review::colleague, Who::Has(Role::PrivacyOfficer);
+    post "/care-review/{patient}/teams/{team}" care_review::team, Who::Has(Role::PrivacyOfficer);
+    post "/team-review/{team}/{person}" care_review::joined, Who::Has(Role::PrivacyOfficer);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
     post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
     post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
     get "/corrections/own" corrections::own, Who::Has(Role::Clinician);
+    get "/corrections/own/decided" decided::own, Who::Has(Role::Clinician);
     get "/corrections/own/{correction}" corrections::reported, Who::Has(Role::Clinician);
     post "/corrections/own/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
     get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
+    get "/corrections/decided" decided::list, Who::Has(Role::PrivacyOfficer);
     post "/corrections/{correction}" corrections::decide_any, Who::Has(Role::PrivacyOfficer);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
@@ -140,6 +150,13 @@ routes! {
     post "/people/{person}/grant" person::grant, Who::Has(Role::Admin);
     post "/people/{person}/withdraw" person::withdraw, Who::Has(Role::Admin);
     post "/people/{person}/sessions" person::end_sessions, Who::Has(Role::Admin);
+    get "/teams" teams::list, Who::Has(Role::Admin);
+    post "/teams" teams::make, Who::Has(Role::Admin);
+    get "/teams/{team}" teams::page, Who::Has(Role::Admin);
+    post "/teams/{team}/name" teams::rename, Who::Has(Role::Admin);
+    post "/teams/{team}/dissolve" teams::dissolve, Who::Has(Role::Admin);
+    post "/teams/{team}/members" teams::join, Who::Has(Role::Admin);
+    post "/teams/{team}/members/{person}/end" teams::leave, Who::Has(Role::Admin);
     get "/review" review::page, Who::Has(Role::Admin);
     post "/review/{person}" review::confirm, Who::Has(Role::Admin);
     get "/system" system::page, Who::Has(Role::Admin);
@@ -245,6 +262,7 @@ impl Frame {
             (Some(Role::Clinician), "/corrections/own", text::NAV_OWN_REPORTED),
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
+            (Some(Role::Admin), "/teams", text::NAV_TEAMS),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use safelight_core::ids::CaptureId;
+use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::{Consent, Label};
 use safelight_core::manifest::SignedManifest;
 use zeroize::Zeroizing;
@@ -120,8 +120,8 @@ pub(super) async fn image(
     Path((ticket, id)): Path<(String, String)>,
     who: LoggedIn,
 ) -> Result<Response, Failure> {
-    let picture = find(&console, &id).await?;
     let now = console.desk.now();
+    let picture = find(&console, &who, &id, now).await?;
     let may = console.inner.tickets.picture(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
     let manifest = SignedManifest::parse(&may.picture().manifest).map_err(|_| ClinicError::CatalogDamaged)?;
     let kind = manifest.claimed().content_type.as_str();
@@ -134,16 +134,22 @@ pub(super) async fn thumbnail(
     Path((ticket, id)): Path<(String, String)>,
     who: LoggedIn,
 ) -> Result<Response, Failure> {
-    let picture = find(&console, &id).await?;
     let now = console.desk.now();
+    let picture = find(&console, &who, &id, now).await?;
     let may = console.inner.tickets.thumbnail(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
     let thumbnail = records::thumbnail(&console, &may).await?.ok_or(Failure::NotFound)?;
     Ok(sent(thumbnail, "image/jpeg"))
 }
 
-async fn find(console: &Console, id: &str) -> Result<Picture, Failure> {
+/// A picture, unless it is of somebody whom `who` does not treat any more: a ticket outlives a place on a care team by minutes.
+async fn find(console: &Console, who: &LoggedIn, id: &str, now: UnixMillis) -> Result<Picture, Failure> {
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
-    pictures::find(&console.desk.clinic().catalog, id).await?.ok_or(Failure::NotFound)
+    let catalog = &console.desk.clinic().catalog;
+    let picture = pictures::find(catalog, id).await?.ok_or(Failure::NotFound)?;
+    match picture.patient.filter(|_| picture.state == pictures::State::Verified) {
+        Some(patient) if !permit::may_see(catalog, &patient, who, now).await? => Err(Failure::NotFound),
+        _ => Ok(picture),
+    }
 }
 
 /// Whole, whatever range was asked for. The copy that goes to the network is not wiped: nor is the browser's.
