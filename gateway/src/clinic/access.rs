@@ -236,6 +236,16 @@ pub enum Event<'a> {
     CareAdded([u8; 32], &'a OperatorId, u64, bool),
     /// The privacy officer finds that they may stay.
     CareConfirmed([u8; 32], &'a OperatorId),
+    /// The first record stands for the second too from here on, for this reason.
+    RecordsMerged([u8; 16], [u8; 32], [u8; 32], &'a str),
+    /// The second record has the number of the first, which nobody had, for this reason.
+    RecordRenumbered([u8; 16], [u8; 32], [u8; 32], &'a str),
+    /// One of these was undone.
+    RecordsParted([u8; 16], [u8; 32], [u8; 32]),
+    /// Somebody wanted to merge a number, or to give one to a record, that is not theirs to merge or to give.
+    RecordMissed,
+    /// The list of these is about to be read.
+    MergesRead,
 }
 
 impl Event<'_> {
@@ -360,6 +370,15 @@ impl Event<'_> {
                 ("care-added", vec![id(patient), code(person.as_str()), Field::Number(*until), code(asks)])
             }
             Self::CareConfirmed(patient, person) => ("care-confirmed", vec![id(patient), code(person.as_str())]),
+            Self::RecordsMerged(one, record, alias, reason) => {
+                ("records-merged", vec![id(one), id(record), id(alias), code(reason)])
+            }
+            Self::RecordRenumbered(one, record, alias, reason) => {
+                ("record-renumbered", vec![id(one), id(record), id(alias), code(reason)])
+            }
+            Self::RecordsParted(one, record, alias) => ("records-parted", vec![id(one), id(record), id(alias)]),
+            Self::RecordMissed => ("record-missed", vec![]),
+            Self::MergesRead => ("merges-read", vec![]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

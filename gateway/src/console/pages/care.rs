@@ -50,6 +50,7 @@ pub(super) async fn add(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let form = &posted.form;
     let incomplete = || Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::CARE_INCOMPLETE);
     let person: OperatorId = form.person.trim().parse().map_err(|_| incomplete())?;
@@ -78,6 +79,7 @@ pub(super) async fn end(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;

@@ -14,6 +14,7 @@ mod entries;
 mod join;
 mod log;
 mod login;
+mod merges;
 mod numbers;
 mod patients;
 mod people;
@@ -98,6 +99,12 @@ routes! {
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     post "/patients/{patient}/team" care::add, Who::Has(Role::Clinician);
     post "/patients/{patient}/team/{person}/end" care::end, Who::Has(Role::Clinician);
+    get "/patients/{patient}/record" merges::page, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/compare" merges::compare, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/merge" merges::merge, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/number" merges::renumber, Who::Has(Role::Clinician);
+    get "/merges" merges::list, Who::Has(Role::PrivacyOfficer);
+    post "/merges/{merge}/undo" merges::undo, Who::Has(Role::PrivacyOfficer);
     get "/care-review" care::list, Who::Has(Role::PrivacyOfficer);
     post "/care-review/{patient}/{person}" care::review, Who::Has(Role::PrivacyOfficer);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
@@ -237,6 +244,7 @@ impl Frame {
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/care-review", text::NAV_CARE_REVIEW),
             (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
+            (Some(Role::PrivacyOfficer), "/merges", text::NAV_MERGES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),

@@ -84,7 +84,7 @@ fn row((Found { handle, identity }, pictures): (&Found, &Summary)) -> Row {
 }
 
 /// `4 pictures, the last from 2026-02-03`.
-fn pictures_words(pictures: &Summary) -> String {
+pub(super) fn pictures_words(pictures: &Summary) -> String {
     let Some(last) = pictures.last else { return text::PATIENT_NO_PICTURES.to_owned() };
     let words = if pictures.count == 1 { text::PATIENTS_PICTURE } else { text::PATIENTS_PICTURES };
     format!("{} {words} {}", pictures.count, shown::day(last))
@@ -115,6 +115,8 @@ struct Colleague {
 struct Patient {
     frame: Frame,
     patient: PatientIdentity,
+    /// Under which the patient was known as well.
+    other_numbers: Vec<String>,
     reference: String,
     team: Vec<Colleague>,
     /// For how long a colleague may be added; nothing for whoever is not on the team.
@@ -140,6 +142,7 @@ pub(super) async fn patient(
     let before = query.before.map(|before| before.parse().map_err(|_| Failure::NotFound)).transpose()?;
     let grant = permit::ask(&console, &who, ViewPatient(handle)).await?;
     let patient = records::identity(&console, &grant).await?;
+    let other_numbers = records::other_numbers(&console, &grant).await?;
     let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
     let team = care::team_of(&console.desk.clinic().catalog, grant.subject(), grant.at()).await?;
     let me = &who.person.id;
@@ -147,7 +150,8 @@ pub(super) async fn patient(
     html(&Patient {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
-        reference,
+        other_numbers,
+        reference: shown::reference(grant.subject()),
         terms: if on_team { TERMS.into_iter().map(|(name, _, words)| (name, words)).collect() } else { Vec::new() },
         team: team.into_iter().map(|member| colleague(member, me)).collect(),
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
