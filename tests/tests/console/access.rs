@@ -104,6 +104,7 @@ const FORM: &[(&str, &str)] = &[
     ("reason", ""),
     ("words", ""),
     ("verdict", ""),
+    ("other", ""),
 ];
 
 /// Every route as every role, and as nobody: who may not is told what is told of a route that does not exist, or is sent to the log-in. A clinician comes twice: as
@@ -125,6 +126,7 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{ticket}", "00000000000000000000000000000000")
             .replace("{alert}", "00000000000000000000000000000000")
             .replace("{emergency}", "00000000000000000000000000000000")
+            .replace("{merge}", "00000000000000000000000000000000")
             .replace("{correction}", "00000000000000000000000000000000")
             .replace("{file}", "console.css");
         assert!(!path.contains('{'), "say here what stands in {route}");

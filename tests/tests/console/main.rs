@@ -16,6 +16,7 @@ mod first_run;
 mod officer;
 mod people;
 mod receivers;
+mod records;
 mod requests;
 mod sessions;
 mod stage;
