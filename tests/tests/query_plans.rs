@@ -18,6 +18,8 @@ use sqlx::{Connection, Row};
 const LARGE: &[&str] = &[
     "picture",
     "patient",
+    "patient_alias",
+    "patient_merge",
     "care",
     "care_team",
     "team_member",

@@ -267,6 +267,16 @@ pub enum Event<'a> {
     CareTeamConfirmed([u8; 32], TeamId),
     /// A team is on a patient's care team no more.
     CareTeamEnded([u8; 32], TeamId),
+    /// The first record stands for the second too from here on, for this reason.
+    RecordsMerged([u8; 16], [u8; 32], [u8; 32], &'a str),
+    /// The second record has the number of the first, which nobody had, for this reason.
+    RecordRenumbered([u8; 16], [u8; 32], [u8; 32], &'a str),
+    /// One of these was undone.
+    RecordsParted([u8; 16], [u8; 32], [u8; 32]),
+    /// Somebody wanted to merge a number, or to give one to a record, that is not theirs to merge or to give.
+    RecordMissed,
+    /// The list of these is about to be read.
+    MergesRead,
 }
 
 impl Event<'_> {
@@ -416,6 +426,15 @@ impl Event<'_> {
             }
             Self::CareTeamConfirmed(patient, team) => ("care-team-confirmed", vec![id(patient), id(team)]),
             Self::CareTeamEnded(patient, team) => ("care-team-ended", vec![id(patient), id(team)]),
+            Self::RecordsMerged(one, record, alias, reason) => {
+                ("records-merged", vec![id(one), id(record), id(alias), code(reason)])
+            }
+            Self::RecordRenumbered(one, record, alias, reason) => {
+                ("record-renumbered", vec![id(one), id(record), id(alias), code(reason)])
+            }
+            Self::RecordsParted(one, record, alias) => ("records-parted", vec![id(one), id(record), id(alias)]),
+            Self::RecordMissed => ("record-missed", vec![]),
+            Self::MergesRead => ("merges-read", vec![]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -2,6 +2,8 @@
 //!
 //! What the phone has signed and sealed stays as it is: it is evidence. Whose a picture is says the catalog, and a row here says why that is not what
 //! the label says. A picture is judged once, when it comes, so nothing that runs later puts it back.
+//!
+//! A report names the number under which the picture is filed, and not the record that stands for it: that may change while the report waits.
 
 use getrandom::SysRng;
 use rand_core::TryRng;
@@ -10,8 +12,9 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::aliases::Numbered;
 use super::devices::{fixed, millis};
-use super::pictures::{Handle, Picture};
+use super::pictures::{self, Handle, Picture};
 use super::{ClinicError, access_index, care};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
@@ -61,8 +64,8 @@ impl Kind {
 pub enum Decision {
     /// It was right.
     Restored,
-    /// It is this patient's.
-    Moved(Handle),
+    /// It is filed under this number, and is the patient's who has it.
+    Moved(Numbered),
     /// It stays unseen for good.
     Withdrawn,
 }
@@ -110,8 +113,8 @@ pub struct Report {
     pub capture: CaptureId,
     /// What is wrong.
     pub kind: Kind,
-    /// Whose the picture was then.
-    pub patient: Handle,
+    /// Under which number the picture was filed then.
+    pub filed: Handle,
     /// In words: a whole age file, or no bytes where nothing was said.
     pub words: Vec<u8>,
     /// Who said so.
@@ -173,12 +176,11 @@ pub async fn report(
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
     sqlx::query(
-        "INSERT INTO correction (id, capture, kind, patient, words, reported_by, reported_at, author)
-         SELECT $1, capture, $2, $3, $4, $5, $6, operator FROM picture WHERE capture = $7",
+        "INSERT INTO correction (id, kind, words, reported_by, reported_at, capture, patient, author)
+         SELECT $1, $2, $3, $4, $5, capture, filed, operator FROM picture WHERE capture = $6",
     )
     .bind(id.to_vec())
     .bind(kind.name())
-    .bind(patient.to_vec())
     .bind(words.to_vec())
     .bind(by.as_str().to_owned())
     .bind(int(now.0)?)
@@ -251,7 +253,7 @@ pub async fn find(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Report>, Cl
 /// What a decision has changed besides the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decided {
-    /// The author's membership of the team of the patient whose it was has ended.
+    /// The author's membership by the number under which it was has ended.
     pub left: bool,
 }
 
@@ -263,10 +265,10 @@ pub async fn decide(
     by: &OperatorId,
     now: UnixMillis,
 ) -> Result<Option<Decided>, ClinicError> {
-    let (state, reason, patient, moved_to) = match decision {
-        Decision::Restored => ("verified", "", report.patient, None),
-        Decision::Moved(to) => ("verified", "", to, Some(to.to_vec())),
-        Decision::Withdrawn => ("quarantined", "withdrawn", report.patient, None),
+    let (state, reason, moved_to) = match decision {
+        Decision::Restored => ("verified", "", None),
+        Decision::Moved(to) => ("verified", "", Some(to.number.to_vec())),
+        Decision::Withdrawn => ("quarantined", "withdrawn", None),
     };
     let done = sqlx::query(
         "UPDATE correction SET outcome = $1, moved_to = $2, decided_by = $3, decided_at = $4, decided_words = $5
@@ -283,20 +285,19 @@ pub async fn decide(
     if done.rows_affected() != 1 {
         return Ok(None);
     }
-    sqlx::query("UPDATE picture SET state = $1, reason = $2, patient = $3 WHERE capture = $4")
+    sqlx::query("UPDATE picture SET state = $1, reason = $2 WHERE capture = $3")
         .bind(state)
         .bind(reason)
-        .bind(patient.to_vec())
         .bind(report.capture.as_bytes().to_vec())
         .execute(&mut **tx)
         .await?;
-    if let Decision::Moved(to) = decision {
-        access_index::moved(tx, report.capture, &to).await?;
-        care::joined(tx, &to, &picture.operator, now).await?;
-    }
+    let Decision::Moved(to) = decision else { return Ok(Some(Decided { left: false })) };
+    pictures::file(tx, report.capture, &to.number).await?;
+    access_index::moved(tx, report.capture, &to.number).await?;
+    care::joined(tx, &to.number, &picture.operator, now).await?;
     let author: Option<OperatorId> = picture.operator.parse().ok();
-    let left = match (&author, decision) {
-        (Some(author), Decision::Moved(to)) if to != report.patient => care::left(tx, &report.patient, author).await?,
+    let left = match &author {
+        Some(author) if to.number != report.filed => care::left(tx, &report.filed, author).await?,
         _ => false,
     };
     Ok(Some(Decided { left }))
@@ -326,7 +327,7 @@ fn report_of(row: &AnyRow) -> Result<Report, ClinicError> {
         id: fixed(row, 0)?,
         capture: CaptureId::from_bytes(fixed(row, 1)?),
         kind: Kind::parse(&kind).ok_or(ClinicError::CatalogDamaged)?,
-        patient: fixed(row, 3)?,
+        filed: fixed(row, 3)?,
         words: row.try_get(4)?,
         reported_by: person(row, 5)?,
         reported_at: millis(row, 6)?,

@@ -19,12 +19,14 @@
 //! | [`devices`], [`pictures`], [`people`], [`teams`], [`care`], [`care_teams`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
 //! | [`access_index`] | where in the access log a patient, a picture, a person is named |
+//! | [`aliases`], [`merges`] | which record stands for a number, and how that changes |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
 //! | [`desk`] | what the console may ask of the running process |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
 
 pub mod access;
 pub mod access_index;
+pub mod aliases;
 pub mod care;
 pub mod care_teams;
 pub mod corrections;
@@ -43,6 +45,7 @@ pub mod inviting;
 pub mod joining;
 pub mod keys;
 mod knocks;
+pub mod merges;
 pub mod passkeys;
 pub mod people;
 pub mod pictures;
@@ -247,6 +250,8 @@ pub struct Clinic {
     pub inspector: Inspector,
     /// The clock, watched.
     pub guard: Guard,
+    /// Held from the look whether a number has an identity until that is in the catalog: its header lies elsewhere, and must be of the same.
+    naming: tokio::sync::Mutex<()>,
     folder: PathBuf,
 }
 
@@ -273,6 +278,7 @@ impl Clinic {
             inspector: Inspector::this_program()
                 .map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
             guard,
+            naming: tokio::sync::Mutex::new(()),
             keys,
             catalog,
             record_numbers: config.record_numbers,

@@ -128,10 +128,12 @@ async fn whole<T>(
     Ok(read?)
 }
 
-/// The label as it was signed, under the patient whose the picture is: a correction leaves the label as it is.
+/// The label as it was signed, under the patient whose the picture is: a correction, or another number of the patient's, leaves the label as it is.
 async fn corrected(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Label, ClinicError> {
     let mut label = sealed::label(clinic, vault, picture).await?;
-    if let (Some(to), true) = (&picture.patient, corrections::is_moved(&clinic.catalog, picture.capture).await?) {
+    let is_elsewhere =
+        picture.patient != picture.filed || corrections::is_moved(&clinic.catalog, picture.capture).await?;
+    if let (Some(to), true) = (&picture.patient, is_elsewhere) {
         let known = sealed::identity(clinic, vault, to).await?.ok_or(ClinicError::Destroyed)?;
         label.issuer.clone_from(&known.issuer);
         label.record_number.clone_from(&known.record_number);

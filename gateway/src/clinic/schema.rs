@@ -362,5 +362,39 @@ CREATE INDEX correction_decided ON correction (decided_at, id);
 CREATE INDEX correction_author ON correction (author, decided_at, id)
 ",
         },
+        // Under which number a picture is filed stays; `patient` is the record that stands for it. An alias that stands by itself again is its own record.
+        Migration {
+            number: 13,
+            name: "records",
+            sql: "
+CREATE TABLE patient_alias (
+    handle BYTEA PRIMARY KEY REFERENCES patient (handle),
+    record BYTEA NOT NULL REFERENCES patient (handle),
+    changed BIGINT NOT NULL UNIQUE
+);
+CREATE INDEX patient_alias_record ON patient_alias (record);
+CREATE TABLE patient_merge (
+    id BYTEA PRIMARY KEY,
+    seq BIGINT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    alias BYTEA NOT NULL REFERENCES patient (handle),
+    record BYTEA NOT NULL REFERENCES patient (handle),
+    reason TEXT NOT NULL,
+    words BYTEA NOT NULL,
+    merged_by TEXT NOT NULL REFERENCES person (id),
+    merged_at BIGINT NOT NULL,
+    undone_by TEXT REFERENCES person (id),
+    undone_at BIGINT
+);
+CREATE INDEX patient_merge_alias ON patient_merge (alias, merged_at);
+CREATE INDEX patient_merge_record ON patient_merge (record, merged_at);
+ALTER TABLE picture ADD COLUMN filed BYTEA REFERENCES patient (handle);
+UPDATE picture SET filed = patient WHERE patient IS NOT NULL;
+CREATE INDEX picture_filed ON picture (filed);
+CREATE INDEX emergency_patient ON emergency (patient);
+DROP INDEX picture_author;
+CREATE INDEX picture_author ON picture (operator, filed)
+",
+        },
     ]
 }

@@ -9,18 +9,19 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::permit::{
-    DownloadPicture, Grant, ListOwnReported, ListReported, ReviewEmergencies, SearchPatients, SeeAlerts, Treated,
-    ViewPatient, ViewPicture, ViewReported,
+    ChangeRecord, DownloadPicture, Grant, ListMerges, ListOwnReported, ListReported, ReviewEmergencies, SearchPatients,
+    SeeAlerts, Treated, ViewPatient, ViewPicture, ViewReported,
 };
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::directory::Found;
 use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::pictures::{self, Picture};
+use crate::clinic::merges::{self, Because, Outcome};
+use crate::clinic::pictures::{self, Handle, Picture};
 use crate::clinic::sealed::MarkError;
 use crate::clinic::sessions::SessionId;
-use crate::clinic::{ClinicError, care, sealed};
+use crate::clinic::{ClinicError, aliases, care, sealed};
 use crate::vault::Unlocked;
 
 /// Patients that one search shows.
@@ -132,6 +133,44 @@ pub(super) async fn identity(console: &Console, grant: &Grant<ViewPatient>) -> R
     identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))
 }
 
+/// The other numbers of a patient, as they were typed. One that does not open is left out, and said in the log.
+pub(super) async fn other_numbers(console: &Console, grant: &Grant<ViewPatient>) -> Result<Vec<String>, Unreadable> {
+    let (vault, clinic) = (vault(console)?, console.desk.clinic());
+    let handles = aliases::handles(&mut *clinic.catalog.read().await?, grant.subject()).await?;
+    let mut numbers = Vec::new();
+    for alias in handles.iter().skip(1) {
+        match sealed::identity(clinic, &vault, alias).await {
+            Ok(Some(identity)) => numbers.push(identity.record_number.clone()),
+            Ok(None) => {}
+            Err(error) => tracing::error!(code = "identity-unreadable", %error, "a further number does not open"),
+        }
+    }
+    Ok(numbers)
+}
+
+/// How many pictures a patient has, and when the last was taken.
+pub(super) async fn summary(console: &Console, grant: &Grant<ViewPatient>) -> Result<pictures::Summary, Unreadable> {
+    let found = pictures::summaries(&console.desk.clinic().catalog, &[*grant.subject()]).await?;
+    found.into_iter().next().ok_or(Unreadable::Failed(ClinicError::CatalogDamaged))
+}
+
+/// Gives a record a number that nobody has, of an issuer; both must be what a label may have.
+pub(super) async fn renumber(
+    console: &Console,
+    grant: &Grant<ChangeRecord>,
+    number: &Handle,
+    typed: (&str, &str),
+    why: Because<'_>,
+) -> Result<Outcome, Unreadable> {
+    let (vault, (issuer, text)) = (vault(console)?, typed);
+    Ok(merges::renumber(console.desk.clinic(), &vault, grant.subject(), (number, issuer, text), why).await?)
+}
+
+/// Nothing, while the vault is unlocked: two records are merged by somebody who can look at them.
+pub(super) fn must_be_readable(console: &Console) -> Result<(), Unreadable> {
+    vault(console).map(drop)
+}
+
 /// A picture of a timeline, with its label.
 #[derive(Debug)]
 pub(super) struct Shown {
@@ -214,6 +253,11 @@ pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) 
     opened(console, sealed)
 }
 
+/// Why records were merged, likewise.
+pub(super) fn merge_words(console: &Console, _: &Grant<ListMerges>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
 /// What was said of a reported picture, likewise.
 pub(super) fn reported_words(console: &Console, _: &Grant<ListReported>, sealed: &[u8]) -> Option<String> {
     opened(console, sealed)
@@ -242,7 +286,8 @@ pub(super) async fn reported(
     let (report, picture) = grant.subject();
     let label = sealed::label(console.desk.clinic(), &vault, picture).await;
     let label = opened_of(console, picture.capture, label).await?;
-    let identity = sealed::identity(console.desk.clinic(), &vault, &report.patient).await?;
+    let patient = picture.patient.unwrap_or(report.filed);
+    let identity = sealed::identity(console.desk.clinic(), &vault, &patient).await?;
     let identity = identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))?;
     Ok((label, identity, opened(console, &report.words)))
 }

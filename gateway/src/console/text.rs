@@ -360,6 +360,11 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("team-joined", "put a person into a team"),
     ("team-confirmed", "confirmed a person in a team"),
     ("team-left", "took a person out of a team"),
+    ("records-merged", "merged two records of one patient"),
+    ("record-renumbered", "gave a record another number"),
+    ("records-parted", "undid a merge, or another number"),
+    ("record-missed", "wanted to merge or give a number that is not theirs to use"),
+    ("merges-read", "looked at merged records"),
     ("further-role", "said why one person holds several roles"),
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
@@ -734,6 +739,56 @@ pub(super) const SETUP_TEAM_DEFAULT: &str = "Clinicians";
 pub(super) const CARE_REVIEW_NONE: &str = "Nobody has asked.";
 pub(super) const CARE_CONFIRM: &str = "They may stay";
 pub(super) const CARE_END_NOW: &str = "End it";
+
+pub(super) const PATIENT_ALSO: &str = "also";
+pub(super) const PICTURE_LABELLED: &str = "Its label has another number of this patient:";
+pub(super) const RECORD_LINK: &str = "Merge records, or change the number";
+pub(super) const RECORD_TITLE: &str = "Record numbers";
+pub(super) const RECORD_BACK: &str = "Back to the patient";
+pub(super) const RECORD_LEAD: &str = "What phones have signed stays as it is, and they may go on with every number: what they send is shown here. The privacy officer sees what you do, and your reason, and can undo it.";
+pub(super) const RECORD_MERGE: &str = "This patient has a second record";
+pub(super) const RECORD_MERGE_HINT: &str = "You treat the patient by both numbers. Name and number that stand here stay; the second record's pictures and care team come to them.";
+pub(super) const RECORD_OTHER: &str = "The second record's exact number";
+pub(super) const RECORD_COMPARE: &str = "Look at both, on record";
+pub(super) const RECORD_NUMBER: &str = "This patient has a new number";
+pub(super) const RECORD_NUMBER_HINT: &str =
+    "No record has the new number yet. The record is shown under it, and found by the former one too.";
+pub(super) const RECORD_NEW: &str = "The new record number";
+pub(super) const RECORD_GIVE: &str = "Give the record this number, on record";
+pub(super) const RECORD_COMPARE_TITLE: &str = "Are these one patient?";
+pub(super) const RECORD_STAYS: &str = "This record stays";
+pub(super) const RECORD_COMES: &str = "This one is shown there from now on";
+pub(super) const RECORD_DIFFER: &str =
+    "Name or birth date differ. Merge the two only if you are sure that they are one patient.";
+pub(super) const RECORD_SUBMIT: &str = "Merge, on record";
+pub(super) const RECORD_DUPLICATE: &str = "The patient was taken in twice";
+pub(super) const RECORD_TEMPORARY: &str = "The number was for a while";
+pub(super) const RECORD_MISTYPED: &str = "A number was mistyped or misread";
+pub(super) const RECORD_INCOMPLETE: &str =
+    "Go back, enter the exact record number, choose a reason, and say in at least ten characters why.";
+pub(super) const RECORD_NOT_TREATED: &str =
+    "You treat no patient of this number, so nothing is changed. That you asked is on record.";
+pub(super) const RECORD_SAME: &str = "This number leads to this record already, so nothing is changed.";
+pub(super) const RECORD_MERGE_INSTEAD: &str =
+    "You treat a patient of this number. If the two are one patient, go back and merge their records.";
+pub(super) const RECORD_TAKEN: &str = "This number cannot be given to this record, so nothing is changed. Compare it with the patient's papers. That you asked is on record.";
+pub(super) const RECORD_TOO_MANY: &str =
+    "A record has sixteen numbers at most, so nothing is changed. Tell the privacy officer.";
+pub(super) const RECORD_CHANGED: &str =
+    "Somebody has changed one of these records at this moment, so nothing is changed here. Look at them again.";
+pub(super) const NAV_MERGES: &str = "Records";
+pub(super) const MERGES_TITLE: &str = "Merged and renumbered records";
+pub(super) const MERGES_LEAD: &str = "Undo what was not right: each picture goes back to the record of its own number, and both care teams are as they were.";
+pub(super) const MERGES_NONE: &str = "No record was merged or renumbered.";
+pub(super) const MERGES_MERGED: &str = "Merged";
+pub(super) const MERGES_RENUMBERED: &str = "New number";
+pub(super) const MERGES_INTO: &str = "is shown as";
+pub(super) const MERGES_BY: &str = "by";
+pub(super) const MERGES_UNDO: &str = "Undo, on record";
+pub(super) const MERGES_UNDONE: &str = "Undone by";
+pub(super) const MERGES_OLDER: &str = "Older";
+pub(super) const MERGES_LATER_FIRST: &str =
+    "This record has been merged, or has got another number, since. Undo that first.";
 
 #[cfg(test)]
 mod tests {

@@ -108,6 +108,7 @@ const FORM: &[(&str, &str)] = &[
     ("term", "none"),
     ("until", ""),
     ("decision", ""),
+    ("other", ""),
 ];
 
 /// Every route as every role, and as nobody: who may not is told what is told of a route that does not exist, or is sent to the log-in. A clinician comes twice: as
@@ -129,6 +130,7 @@ fn every_route_is_for_whom_the_list_says() {
             .replace("{ticket}", "00000000000000000000000000000000")
             .replace("{alert}", "00000000000000000000000000000000")
             .replace("{emergency}", "00000000000000000000000000000000")
+            .replace("{merge}", "00000000000000000000000000000000")
             .replace("{correction}", "00000000000000000000000000000000")
             .replace("{team}", "00000000000000000000000000000000")
             .replace("{file}", "console.css");

@@ -20,6 +20,7 @@ mod officer;
 mod passkeys;
 mod people;
 mod receivers;
+mod records;
 mod requests;
 mod sessions;
 mod stage;

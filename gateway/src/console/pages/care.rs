@@ -49,6 +49,7 @@ pub(super) async fn add(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let (form, by) = (&posted.form, &posted.by.person.id);
     let person: OperatorId = form.person.trim().parse().map_err(|_| refused(text::CARE_INCOMPLETE))?;
     // Whoever is here through a team could stay when the team's time is over.
@@ -79,6 +80,7 @@ pub(super) async fn end(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -109,6 +111,7 @@ pub(super) async fn add_team(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let (form, by, now) = (&posted.form, &posted.by.person.id, grant.at());
     let team = pages::id(&form.team).ok_or(refused(text::CARE_TEAM_GONE))?;
     let until = terms::end(&form.term, &form.until, now)?;
@@ -146,6 +149,7 @@ pub(super) async fn end_team(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let team = pages::id(&team).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;

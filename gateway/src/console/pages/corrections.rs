@@ -262,7 +262,7 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
             match numbers::find(console, who, (&form.issuer, &form.number), among, Event::CorrectionMissed).await? {
                 // Whoever typed the number of the patient whose it was anyway is not told so.
                 Looked::Found(to) => Decision::Moved(to),
-                Looked::Nobody if among == Among::Seen => {
+                Looked::Nobody if among != Among::All => {
                     return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
                 }
                 Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE)),
@@ -279,12 +279,12 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let decided = decided.ok_or(Failure::NotFound)?;
     let mut events = vec![match decision {
         Decision::Restored => Event::PictureRestored(report.id, report.capture),
-        Decision::Moved(to) => Event::PictureMoved(report.id, report.capture, report.patient, to),
+        Decision::Moved(to) => Event::PictureMoved(report.id, report.capture, report.filed, to.number),
         Decision::Withdrawn => Event::PictureWithdrawn(report.id, report.capture),
     }];
     let author: Option<OperatorId> = picture.operator.parse().ok();
     if let (true, Some(author)) = (decided.left, &author) {
-        events.push(Event::CareEnded(report.patient, author));
+        events.push(Event::CareEnded(report.filed, author));
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
     Ok(tx.commit().await?)

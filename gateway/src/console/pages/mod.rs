@@ -16,6 +16,7 @@ mod entries;
 mod join;
 mod log;
 mod login;
+mod merges;
 mod numbers;
 mod passkeys;
 mod patients;
@@ -117,6 +118,12 @@ routes! {
     post "/care-review/{patient}/{person}" care_review::colleague, Who::Has(Role::PrivacyOfficer);
     post "/care-review/{patient}/teams/{team}" care_review::team, Who::Has(Role::PrivacyOfficer);
     post "/team-review/{team}/{person}" care_review::joined, Who::Has(Role::PrivacyOfficer);
+    get "/patients/{patient}/record" merges::page, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/compare" merges::compare, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/merge" merges::merge, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/number" merges::renumber, Who::Has(Role::Clinician);
+    get "/merges" merges::list, Who::Has(Role::PrivacyOfficer);
+    post "/merges/{merge}/undo" merges::undo, Who::Has(Role::PrivacyOfficer);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
     post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
     post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
@@ -268,6 +275,7 @@ impl Frame {
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/care-review", text::NAV_CARE_REVIEW),
             (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
+            (Some(Role::PrivacyOfficer), "/merges", text::NAV_MERGES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),

@@ -88,7 +88,7 @@ fn row((Found { handle, identity }, pictures): (&Found, &Summary)) -> Row {
 }
 
 /// `4 pictures, the last from 2026-02-03`.
-fn pictures_words(pictures: &Summary) -> String {
+pub(super) fn pictures_words(pictures: &Summary) -> String {
     let Some(last) = pictures.last else { return text::PATIENT_NO_PICTURES.to_owned() };
     let words = if pictures.count == 1 { text::PATIENTS_PICTURE } else { text::PATIENTS_PICTURES };
     format!("{} {words} {}", pictures.count, shown::day(last))
@@ -137,6 +137,8 @@ struct Adding {
 struct Patient {
     frame: Frame,
     patient: PatientIdentity,
+    /// Under which the patient was known as well.
+    other_numbers: Vec<String>,
     reference: String,
     team: Vec<Colleague>,
     whole: Vec<Whole>,
@@ -163,6 +165,7 @@ pub(super) async fn patient(
     let before = query.before.map(|before| before.parse().map_err(|_| Failure::NotFound)).transpose()?;
     let grant = permit::ask(&console, &who, ViewPatient(handle)).await?;
     let patient = records::identity(&console, &grant).await?;
+    let other_numbers = records::other_numbers(&console, &grant).await?;
     let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
     let catalog = &console.desk.clinic().catalog;
     let (me, now) = (&who.person.id, grant.at());
@@ -181,7 +184,8 @@ pub(super) async fn patient(
     html(&Patient {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
-        reference,
+        other_numbers,
+        reference: shown::reference(grant.subject()),
         team: team.into_iter().map(|member| colleague(member, me)).collect(),
         whole,
         adding,

@@ -38,6 +38,8 @@ struct PicturePage {
     flags: Vec<String>,
     facts: Vec<(&'static str, String)>,
     corrected: Option<String>,
+    /// The number of its label, where that is another one of the patient's.
+    labelled: Option<String>,
     kinds: Vec<(&'static str, &'static str)>,
     /// Why it may be taken out; nothing for whoever may not.
     purposes: Vec<(&'static str, &'static str)>,
@@ -69,7 +71,11 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let device = devices::find(catalog, picture.device).await?;
     let corrected = corrections::of_picture(catalog, picture.capture).await?;
     let may_download = sound && downloads::may(catalog, &who.person.id).await?;
+    // The label of one that was given to the patient names somebody else.
+    let is_alias = picture.filed != picture.patient && corrected.is_none();
+    let labelled = is_alias.then(|| format!("{} {}", text::PICTURE_LABELLED, label.record_number));
     html(&PicturePage {
+        labelled,
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
         reference: shown::reference(handle),
