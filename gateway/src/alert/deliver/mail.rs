@@ -12,7 +12,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::Body;
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
@@ -146,7 +147,9 @@ fn letter(mail: &MailConfig, message: &Message) -> Result<lettre::Message, Deliv
     for to in &mail.to {
         builder = builder.to(address(to)?);
     }
-    builder.body(body(message, what, how_soon)).map_err(|_| DeliverError::Address)
+    // Lines as they are, for whoever reads them with anything: they are ASCII and short.
+    let body = Body::new_with_encoding(body(message, what, how_soon), ContentTransferEncoding::SevenBit);
+    builder.body(body.map_err(|_| DeliverError::Address)?).map_err(|_| DeliverError::Address)
 }
 
 fn body(message: &Message, what: &str, how_soon: &str) -> String {
@@ -159,9 +162,11 @@ fn body(message: &Message, what: &str, how_soon: &str) -> String {
         format!("{}: {count}", words::SEEN),
         format!("{}: {id}", words::NAME),
         String::new(),
-        format!("{}: {console}", words::WHERE),
+        format!("{}:", words::WHERE),
+        console.clone(),
         String::new(),
         words::NOBODY.to_owned(),
+        words::UNREAD.to_owned(),
         String::new(),
     ]
     .join("\r\n")
@@ -260,7 +265,8 @@ mod tests {
             "Subject: Safelight alert, urgent: A log is not what it was",
             "Auto-Submitted: auto-generated",
             "Times seen until this message: 3",
-            "Look at it, take it and close it in the console: https://gateway.clinic.example:8443/alerts",
+            "Content-Transfer-Encoding: 7bit",
+            "https://gateway.clinic.example:8443/alerts",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
         }
