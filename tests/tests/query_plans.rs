@@ -20,7 +20,6 @@ const LARGE: &[&str] = &[
     "patient",
     "care",
     "care_team",
-    "team_member",
     "emergency",
     "correction",
     "log_entry",

@@ -9,7 +9,7 @@ use super::ClinicError;
 use super::devices::{fixed, optional_millis};
 use super::pictures::Handle;
 use super::teams::TeamId;
-use crate::store::catalog::{Catalog, WriteTx, int};
+use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// Shown at most: the oldest.
 const MAX_LISTED: i64 = 200;
@@ -52,6 +52,21 @@ pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<CareTeam>, 
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?).bind(MAX_LISTED);
     query.fetch_all(&mut *tx).await?.iter().map(care_team_of).collect()
+}
+
+/// How much waits for the privacy officer at `now`: colleagues and teams on care teams of whom somebody was not sure, and people who are new in teams.
+pub async fn asked_count(catalog: &Catalog, now: UnixMillis) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM care WHERE review = 'asked' AND (until IS NULL OR until > $1))
+             + (SELECT COUNT(*) FROM care_team WHERE review = 'asked' AND (until IS NULL OR until > $2))
+             + (SELECT COUNT(*) FROM team_member WHERE review = 'asked')",
+    )
+    .bind(int(now.0)?)
+    .bind(int(now.0)?)
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(count(row.try_get(0)?)?)
 }
 
 /// An addition.

@@ -183,6 +183,7 @@ fn x96_whoever_comes_into_a_team_that_treats_patients_is_looked_at_by_the_privac
         assert_eq!(clinic.other.browser.get(&patient).status, 200);
         let page = clinic.officer.browser.get("/care-review");
         assert!(page.text().contains("Otto Other (clinician2)") && page.text().contains("put there by root.admin"));
+        assert!(page.text().contains("Care teams (2)"), "the team and the person: {}", page.text());
         let action = page.all_between("action=\"/team-review/", "\"").pop().expect("one that waits");
         let action = format!("/team-review/{action}");
         for member in [&mut clinic.admin, &mut clinic.author, &mut clinic.other] {

@@ -45,7 +45,7 @@ use super::session::LoggedIn;
 use super::{Console, guards, text};
 use crate::alert::book;
 use crate::clinic::people::{Role, Roles};
-use crate::clinic::{ClinicError, first_run};
+use crate::clinic::{ClinicError, care_teams, first_run};
 
 /// Largest body of a request. Forms are limited further where they are read.
 const MAX_BODY_LEN: usize = 64 * 1024;
@@ -217,6 +217,8 @@ pub(super) struct Frame {
     emergency: Option<String>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
+    /// Additions to care teams and teams that wait for this person.
+    asked: u64,
 }
 
 /// A place in the navigation.
@@ -231,8 +233,11 @@ impl Frame {
         let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
+        let reviews = who.person.roles.has(Role::PrivacyOfficer);
+        let asked = if reviews { care_teams::asked_count(catalog, console.desk.now()).await? } else { 0 };
         Ok(Self {
             alerts,
+            asked,
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,
@@ -260,13 +265,13 @@ impl Frame {
             (None, "/account", text::NAV_ACCOUNT),
         ];
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
-        let item = |(_, href, name): (_, &'static str, &str)| Item { href, name: name.to_owned() };
+        let item = |(_, href, name): (_, &'static str, &str)| Item {
+            href,
+            name: if href == "/care-review" { counted(name, self.asked) } else { name.to_owned() },
+        };
         let mut items: Vec<Item> = all.into_iter().filter(|(role, ..)| is_for(*role)).map(item).collect();
         if !permit::alert_codes(self.roles).is_empty() {
-            let name = match self.alerts {
-                0 => text::NAV_ALERTS.to_owned(),
-                open => format!("{} ({open})", text::NAV_ALERTS),
-            };
+            let name = counted(text::NAV_ALERTS, self.alerts);
             items.insert(items.len().saturating_sub(1), Item { href: "/alerts", name });
         }
         if self.first_run {
@@ -274,6 +279,11 @@ impl Frame {
         }
         items
     }
+}
+
+/// With how much waits there, if anything does.
+fn counted(name: &str, waiting: u64) -> String {
+    if waiting == 0 { name.to_owned() } else { format!("{name} ({waiting})") }
 }
 
 /// Why there is no page.
