@@ -237,7 +237,9 @@ fn x97_whoever_does_not_treat_a_patient_adds_no_team_and_whoever_does_for_a_time
     assert_eq!(clinic.other.posts(&teams, &add).status, 404, "emergency access is not enough");
     assert!(run_in(&database(&clinic), "UPDATE emergency SET until = 1") > 0);
     assert_eq!(clinic.other.browser.get(&patient).status, 404, "the control");
-    for (team, term) in [("", "month"), ("00", "month"), ("00000000000000000000000000000000", "month"), (&team, "")] {
+    for (team, term) in
+        [("", "month"), ("00", "month"), ("00000000000000000000000000000000", "month"), (team.as_str(), "")]
+    {
         assert_eq!(clinic.author.posts(&teams, &[("team", team), ("term", term)]).status, 422, "{team} {term}");
     }
 

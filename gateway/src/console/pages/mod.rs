@@ -112,12 +112,12 @@ routes! {
     post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
     post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
     get "/corrections/own" corrections::own, Who::Has(Role::Clinician);
-    get "/corrections/own/decided" decided::own, Who::Has(Role::Clinician);
     get "/corrections/own/{correction}" corrections::reported, Who::Has(Role::Clinician);
     post "/corrections/own/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
     get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
-    get "/corrections/decided" decided::list, Who::Has(Role::PrivacyOfficer);
     post "/corrections/{correction}" corrections::decide_any, Who::Has(Role::PrivacyOfficer);
+    get "/decided" decided::list, Who::Has(Role::PrivacyOfficer);
+    get "/decided/own" decided::own, Who::Has(Role::Clinician);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
