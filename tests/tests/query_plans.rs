@@ -22,7 +22,6 @@ const LARGE: &[&str] = &[
     "patient_merge",
     "care",
     "care_team",
-    "team_member",
     "emergency",
     "correction",
     "log_entry",

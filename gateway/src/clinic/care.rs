@@ -61,10 +61,10 @@ pub async fn stay(
     now: UnixMillis,
 ) -> Result<Stay, ClinicError> {
     let handles = aliases::handles(connection, patient).await?;
-    let places = aliases::places(3, handles.len());
     let sql = format!(
-        "SELECT until FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({places})
-         ORDER BY until IS NOT NULL, until DESC LIMIT 1"
+        "SELECT until FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})
+         ORDER BY until IS NOT NULL, until DESC LIMIT 1",
+        aliases::places(3, handles.len())
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
     for handle in handles {
@@ -142,8 +142,10 @@ const MAX_LISTED: i64 = 200;
 pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<Member>, ClinicError> {
     let mut tx = catalog.read().await?;
     let handles = aliases::handles(&mut tx, patient).await?;
-    let places = aliases::places(2, handles.len());
-    let sql = format!("{COLUMNS} WHERE (until IS NULL OR until > $1) AND patient IN ({places}) ORDER BY person");
+    let sql = format!(
+        "{COLUMNS} WHERE (until IS NULL OR until > $1) AND patient IN ({}) ORDER BY person",
+        aliases::places(2, handles.len())
+    );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
     for handle in handles {
         query = query.bind(handle.to_vec());
@@ -223,8 +225,10 @@ pub async fn end(
     by: &OperatorId,
 ) -> Result<bool, ClinicError> {
     let handles = aliases::handles(tx, patient).await?;
-    let places = aliases::places(3, handles.len());
-    let sql = format!("DELETE FROM care WHERE person = $1 AND added_by = $2 AND patient IN ({places})");
+    let sql = format!(
+        "DELETE FROM care WHERE person = $1 AND added_by = $2 AND patient IN ({})",
+        aliases::places(3, handles.len())
+    );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(by.as_str().to_owned());
     for handle in handles {
         query = query.bind(handle.to_vec());

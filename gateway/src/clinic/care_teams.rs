@@ -11,7 +11,7 @@ use super::devices::{fixed, optional_millis};
 use super::pictures::Handle;
 use super::teams::TeamId;
 use super::{ClinicError, aliases};
-use crate::store::catalog::{Catalog, WriteTx, int};
+use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// Shown at most: the oldest.
 const MAX_LISTED: i64 = 200;
@@ -39,10 +39,10 @@ const COLUMNS: &str =
 pub async fn of_patient(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<CareTeam>, ClinicError> {
     let mut tx = catalog.read().await?;
     let handles = aliases::handles(&mut tx, patient).await?;
-    let places = aliases::places(2, handles.len());
     let sql = format!(
-        "{COLUMNS} WHERE (care_team.until IS NULL OR care_team.until > $1) AND care_team.patient IN ({places})
-         ORDER BY team.name, care_team.team, care_team.until IS NOT NULL, care_team.until DESC"
+        "{COLUMNS} WHERE (care_team.until IS NULL OR care_team.until > $1) AND care_team.patient IN ({})
+         ORDER BY team.name, care_team.team, care_team.until IS NOT NULL, care_team.until DESC",
+        aliases::places(2, handles.len())
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
     for handle in handles {
@@ -63,6 +63,21 @@ pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<CareTeam>, 
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?).bind(MAX_LISTED);
     query.fetch_all(&mut *tx).await?.iter().map(care_team_of).collect()
+}
+
+/// How much waits for the privacy officer at `now`: colleagues and teams on care teams of whom somebody was not sure, and people who are new in teams.
+pub async fn asked_count(catalog: &Catalog, now: UnixMillis) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM care WHERE review = 'asked' AND (until IS NULL OR until > $1))
+             + (SELECT COUNT(*) FROM care_team WHERE review = 'asked' AND (until IS NULL OR until > $2))
+             + (SELECT COUNT(*) FROM team_member WHERE review = 'asked')",
+    )
+    .bind(int(now.0)?)
+    .bind(int(now.0)?)
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(count(row.try_get(0)?)?)
 }
 
 /// An addition.
@@ -120,8 +135,10 @@ async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMill
 /// Ends what `by` has added. Says whether there was anything.
 pub async fn end(tx: &mut WriteTx, patient: &Handle, team: &TeamId, by: &OperatorId) -> Result<bool, ClinicError> {
     let handles = aliases::handles(tx, patient).await?;
-    let places = aliases::places(3, handles.len());
-    let sql = format!("DELETE FROM care_team WHERE team = $1 AND added_by = $2 AND patient IN ({places})");
+    let sql = format!(
+        "DELETE FROM care_team WHERE team = $1 AND added_by = $2 AND patient IN ({})",
+        aliases::places(3, handles.len())
+    );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec()).bind(by.as_str().to_owned());
     for handle in handles {
         query = query.bind(handle.to_vec());

@@ -100,7 +100,7 @@ pub enum Outcome {
     Done,
     /// Somebody else has changed one of the two, or its team, meanwhile.
     Changed,
-    /// The number has a record, or had one.
+    /// The number has a record.
     Taken,
     /// The record would have more numbers than it may.
     TooMany,

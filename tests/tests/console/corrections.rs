@@ -187,7 +187,7 @@ fn an_author_gives_a_picture_to_patients_whom_they_treat_and_comes_by_nobody_els
 fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first() {
     const WHY: &str = "Zoë Quittländer confirms that it is her forearm";
     let mut clinic = Clinic::open();
-    let (all, own) = ("/corrections/decided", "/corrections/own/decided");
+    let (all, own) = ("/decided", "/decided/own");
     assert!(clinic.officer.browser.get(all).text().contains("Nothing was decided yet"));
     let id = report(&mut clinic, "wrong-patient");
     let decide = format!("/corrections/{id}");
@@ -230,7 +230,7 @@ fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first()
     while let Some(path) = next {
         let page = clinic.officer.browser.get(&path);
         assert_eq!(page.status, 200);
-        next = page.all_between("href=\"/corrections/decided?before=", "\"").pop();
+        next = page.all_between("href=\"/decided?before=", "\"").pop();
         next = next.map(|before| format!("{all}?before={before}"));
         pages.push(page.text().matches("decided by").count());
     }

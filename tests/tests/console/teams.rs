@@ -183,6 +183,7 @@ fn x96_whoever_comes_into_a_team_that_treats_patients_is_looked_at_by_the_privac
         assert_eq!(clinic.other.browser.get(&patient).status, 200);
         let page = clinic.officer.browser.get("/care-review");
         assert!(page.text().contains("Otto Other (clinician2)") && page.text().contains("put there by root.admin"));
+        assert!(page.text().contains("Care teams (2)"), "the team and the person: {}", page.text());
         let action = page.all_between("action=\"/team-review/", "\"").pop().expect("one that waits");
         let action = format!("/team-review/{action}");
         for member in [&mut clinic.admin, &mut clinic.author, &mut clinic.other] {
@@ -236,7 +237,9 @@ fn x97_whoever_does_not_treat_a_patient_adds_no_team_and_whoever_does_for_a_time
     assert_eq!(clinic.other.posts(&teams, &add).status, 404, "emergency access is not enough");
     assert!(run_in(&database(&clinic), "UPDATE emergency SET until = 1") > 0);
     assert_eq!(clinic.other.browser.get(&patient).status, 404, "the control");
-    for (team, term) in [("", "month"), ("00", "month"), ("00000000000000000000000000000000", "month"), (&team, "")] {
+    for (team, term) in
+        [("", "month"), ("00", "month"), ("00000000000000000000000000000000", "month"), (team.as_str(), "")]
+    {
         assert_eq!(clinic.author.posts(&teams, &[("team", team), ("term", term)]).status, 422, "{team} {term}");
     }
 

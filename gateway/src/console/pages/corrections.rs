@@ -115,14 +115,7 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
         rows.push(row);
     }
     let sealed = rows.iter().any(|row| row.words.is_none());
-    html(&List {
-        frame,
-        title: text::REPORTED_TITLE,
-        lead: text::REPORTED_LEAD,
-        sealed,
-        decided: "/corrections/decided",
-        rows,
-    })
+    html(&List { frame, title: text::REPORTED_TITLE, lead: text::REPORTED_LEAD, sealed, decided: "/decided", rows })
 }
 
 /// One's own.
@@ -140,7 +133,7 @@ pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
         title: text::OWN_REPORTED_TITLE,
         lead: text::OWN_REPORTED_LEAD,
         sealed: false,
-        decided: "/corrections/own/decided",
+        decided: "/decided/own",
         rows,
     })
 }

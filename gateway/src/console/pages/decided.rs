@@ -48,19 +48,19 @@ pub(super) struct Before {
 pub(super) async fn list(State(console): State<Console>, Query(query): Query<Before>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ListReported).await?;
     let open = |sealed: &[u8]| records::reported_words(&console, &grant, sealed);
-    listed(&console, &who, "/corrections", None, query, open).await
+    listed(&console, &who, ("/decided", "/corrections"), None, query, open).await
 }
 
 pub(super) async fn own(State(console): State<Console>, Query(query): Query<Before>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ListOwnReported).await?;
     let open = |sealed: &[u8]| records::own_reported_words(&console, &grant, sealed);
-    listed(&console, &who, "/corrections/own", Some(&who.person.id), query, open).await
+    listed(&console, &who, ("/decided/own", "/corrections/own"), Some(&who.person.id), query, open).await
 }
 
 async fn listed(
     console: &Console,
     who: &LoggedIn,
-    base: &'static str,
+    (here, base): (&'static str, &'static str),
     author: Option<&OperatorId>,
     query: Before,
     open: impl Fn(&[u8]) -> Option<String>,
@@ -73,7 +73,7 @@ async fn listed(
     let found = corrections::decided(catalog, author, after, PAGE).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|found| found == PAGE);
     let last = found.last().filter(|_| is_full);
-    let older = last.map(|last| format!("{base}/decided?before={}", HEXLOWER.encode(&last.report.id)));
+    let older = last.map(|last| format!("{here}?before={}", HEXLOWER.encode(&last.report.id)));
     let mut rows = Vec::with_capacity(found.len());
     for Settled { report, outcome, by, at, words } in found {
         let mut row = pages::row(console, &report).await?;

@@ -47,7 +47,7 @@ use super::session::LoggedIn;
 use super::{Console, guards, text};
 use crate::alert::book;
 use crate::clinic::people::{Role, Roles};
-use crate::clinic::{ClinicError, first_run};
+use crate::clinic::{ClinicError, care_teams, first_run};
 
 /// Largest body of a request. Forms are limited further where they are read.
 const MAX_BODY_LEN: usize = 64 * 1024;
@@ -128,12 +128,12 @@ routes! {
     post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
     post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
     get "/corrections/own" corrections::own, Who::Has(Role::Clinician);
-    get "/corrections/own/decided" decided::own, Who::Has(Role::Clinician);
     get "/corrections/own/{correction}" corrections::reported, Who::Has(Role::Clinician);
     post "/corrections/own/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
     get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
-    get "/corrections/decided" decided::list, Who::Has(Role::PrivacyOfficer);
     post "/corrections/{correction}" corrections::decide_any, Who::Has(Role::PrivacyOfficer);
+    get "/decided" decided::list, Who::Has(Role::PrivacyOfficer);
+    get "/decided/own" decided::own, Who::Has(Role::Clinician);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
@@ -235,6 +235,8 @@ pub(super) struct Frame {
     alerts: u64,
     /// Who has made a code for this account, and when, until this person has read it.
     reset: Option<(String, String)>,
+    /// Additions to care teams and teams that wait for this person.
+    asked: u64,
 }
 
 /// A place in the navigation.
@@ -250,8 +252,11 @@ impl Frame {
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
         let reset = crate::clinic::resets::of(catalog, &who.person.id).await?;
+        let reviews = who.person.roles.has(Role::PrivacyOfficer);
+        let asked = if reviews { care_teams::asked_count(catalog, console.desk.now()).await? } else { 0 };
         Ok(Self {
             alerts,
+            asked,
             reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
@@ -281,13 +286,13 @@ impl Frame {
             (None, "/account", text::NAV_ACCOUNT),
         ];
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
-        let item = |(_, href, name): (_, &'static str, &str)| Item { href, name: name.to_owned() };
+        let item = |(_, href, name): (_, &'static str, &str)| Item {
+            href,
+            name: if href == "/care-review" { counted(name, self.asked) } else { name.to_owned() },
+        };
         let mut items: Vec<Item> = all.into_iter().filter(|(role, ..)| is_for(*role)).map(item).collect();
         if !permit::alert_codes(self.roles).is_empty() {
-            let name = match self.alerts {
-                0 => text::NAV_ALERTS.to_owned(),
-                open => format!("{} ({open})", text::NAV_ALERTS),
-            };
+            let name = counted(text::NAV_ALERTS, self.alerts);
             items.insert(items.len().saturating_sub(1), Item { href: "/alerts", name });
         }
         if self.first_run {
@@ -295,6 +300,11 @@ impl Frame {
         }
         items
     }
+}
+
+/// With how much waits there, if anything does.
+fn counted(name: &str, waiting: u64) -> String {
+    if waiting == 0 { name.to_owned() } else { format!("{name} ({waiting})") }
 }
 
 /// Why there is no page.

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use super::{Outcome, Step, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::Role;
-use crate::clinic::{ClinicError, first_run, teams as clinic_teams};
+use crate::clinic::teams::{self as clinic_teams, Joined};
+use crate::clinic::{ClinicError, first_run};
 use crate::console::pages::Failure;
 use crate::console::pages::devices::{self, Invite};
 use crate::console::pages::login::Nothing;
@@ -133,8 +134,11 @@ pub(in crate::console::pages) async fn clinician(
     if !form.team.trim().is_empty() {
         match teams::made(&mut tx, &teams_grant, &form.team).await? {
             Ok(team) => {
-                let _ = clinic_teams::join(&mut tx, &team, &person, &by.person.id, teams_grant.at()).await?;
-                let events = [Event::TeamMade(team), Event::TeamJoined(team, &person, false)];
+                let mut events = vec![Event::TeamMade(team)];
+                let joined = clinic_teams::join(&mut tx, &team, &person, &by.person.id, teams_grant.at()).await?;
+                if let Joined::Done { asks } = joined {
+                    events.push(Event::TeamJoined(team, &person, asks));
+                }
                 clinic.access.record(&mut tx, teams_grant.by(), teams_grant.at(), &events).await?;
             }
             Err(problem) => {
