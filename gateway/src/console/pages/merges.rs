@@ -27,8 +27,7 @@ use crate::console::permit::{self, ChangeRecord, Grant, ListMerges, UndoMerge, V
 use crate::console::records;
 use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::words;
-use crate::console::{Console, text};
+use crate::console::{Console, text, words};
 
 /// Merges of one page.
 const PAGE: u32 = 100;
