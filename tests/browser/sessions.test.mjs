@@ -68,7 +68,7 @@ test("this_browser_shows_pages_from_its_memory_where_it_may", async () => {
   server.close();
 });
 
-test("c14_after_log_out_the_back_button_shows_no_picture_from_memory", async () => {
+test("c14_after_log_out_the_back_button_shows_no_page_from_memory", async () => {
   const page = await stage.again("carla");
   const image = await opens(page);
   await page.getByRole("button", { name: "Log out" }).click();

@@ -19,15 +19,17 @@ export class Stage {
     stage.clinic = await Clinic.open();
     stage.admin = await sit(stage.browser, stage.clinic);
     stage.kept["ada.admin"] = await joins(stage.admin, stage.clinic.code(), { id: "ada.admin", name: "Ada Admin" });
-    stage.carla = await stage.hires("carla", "Carla Clinician", "clinician");
-    stage.nils = await stage.hires("nils", "Nils Nachtdienst", "clinician");
-    stage.officer = await stage.hires("petra", "Petra Privacy", "privacy-officer");
+    const staff = [["carla", "Carla Clinician", "clinician"], ["nils", "Nils Nachtdienst", "clinician"], ["petra", "Petra Privacy", "privacy-officer"]];
+    const codes = [];
+    for (const person of staff) codes.push(await adds(stage.admin, ...person));
+    [stage.carla, stage.nils, stage.officer] = await Promise.all(staff.map(([id], nth) => stage.begins(id, codes[nth])));
     return stage;
   }
 
-  async hires(id, name, role) {
+  /** Somebody's first log-in, at a browser of their own. */
+  async begins(id, code) {
     const page = await sit(this.browser, this.clinic);
-    this.kept[id] = await joins(page, await adds(this.admin, id, name, role), null);
+    this.kept[id] = await joins(page, code);
     return page;
   }
 
