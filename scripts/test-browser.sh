@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the console in a real browser (tests/browser): each role's day, what is planted in names, accessibility, a keyboard alone. Screenshots of every
-# page lie in target/browser-shots afterwards.
+# Runs the console in a real browser (tests/browser): the first run, each role's day, what goes wrong in one, what is planted in names, accessibility, a
+# keyboard alone. Screenshots of every page lie in target/browser-shots afterwards.
 #
 #   scripts/test-browser.sh [--built] [FILE...]
 #
@@ -25,9 +25,13 @@ export CARGO_TARGET_DIR
 if [ "${1:-}" = --built ]; then shift; else cargo build --quiet --locked -p safelight-gateway; fi
 
 [ $# -gt 0 ] || set -- tests/browser/*.test.mjs
-failed=0
-# One at a time: each has a gateway and a browser of its own.
-for file in "$@"; do
-  node --test "tests/browser/$(basename "$file")" || failed=1
-done
-exit "$failed"
+# What one file says is said in one piece.
+run() {
+  local said failed=0
+  said=$(node --test "tests/browser/$(basename "$1")" 2>&1) || failed=1
+  printf '%s\n' "$said"
+  return "$failed"
+}
+export -f run
+# Two at a time: each has a gateway and a browser of its own, and waits more than it works.
+printf '%s\0' "$@" | xargs -0 -n 1 -P 2 bash -c 'run "$1"' run || exit 1

@@ -239,8 +239,7 @@ impl Label {
     }
 
     fn check(&self) -> Result<(), LabelError> {
-        line("issuer", &self.issuer, MAX_ISSUER_LEN)?;
-        line("record number", &self.record_number, MAX_RECORD_NUMBER_LEN)?;
+        check_number(&self.issuer, &self.record_number)?;
         line("name", &self.name, MAX_NAME_LEN)?;
         if let Some(view) = &self.view {
             line("view", view, MAX_VIEW_LEN)?;
@@ -256,6 +255,15 @@ impl fmt::Debug for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Label(hidden)")
     }
+}
+
+/// Whether a label may have this record number of this issuer.
+///
+/// # Errors
+/// The [`LabelError`] that the label would give.
+pub fn check_number(issuer: &str, record_number: &str) -> Result<(), LabelError> {
+    line("issuer", issuer, MAX_ISSUER_LEN)?;
+    line("record number", record_number, MAX_RECORD_NUMBER_LEN)
 }
 
 /// A record number as it is compared and turned into a handle: NFKC, then as `rules` say. Never empty unless it was.

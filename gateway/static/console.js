@@ -1,6 +1,13 @@
 // Zoom, pan and compare. Nothing here decides anything: every page works without it.
 "use strict";
 
+// A browser may keep a page that one leaves, whatever its headers say, and show it again without asking: after log-out, after the log-in was ended
+// elsewhere, and without an entry in the log. It gets an empty one to keep, and asks anew.
+(() => {
+  addEventListener("pagehide", (event) => { if (event.persisted) document.body.replaceChildren(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+})();
+
 (() => {
   const stages = [...document.querySelectorAll(".stage")];
   if (stages.length === 0) return;

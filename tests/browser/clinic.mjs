@@ -1,11 +1,13 @@
 // A clinic of its own for a file of tests: a running gateway in a temporary folder, and phones that are enrolled with it.
 
 import { execFile, execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -41,8 +43,9 @@ export class Clinic {
       "--enrol-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0", "--json"));
     clinic.console = `https://localhost:${made.console_port}`;
     clinic.gateway = spawn(safelight, ["serve", "--data", clinic.at("data"), "--passphrase-file", clinic.at("passphrase")],
-      { stdio: ["ignore", "ignore", "pipe"] });
-    clinic.said = "";
+      { stdio: ["ignore", "pipe", "pipe"] });
+    clinic.told = clinic.said = "";
+    clinic.gateway.stdout.on("data", (bytes) => { clinic.told += bytes; });
     clinic.gateway.stderr.on("data", (bytes) => { clinic.said = (clinic.said + bytes).slice(-8_000); });
     await until("the console", () => {
       if (clinic.gateway.exitCode !== null) throw new Error(`the gateway has ended: ${clinic.said}`);
@@ -53,13 +56,26 @@ export class Clinic {
 
   at(name) { return join(this.folder, name); }
 
-  /** Whether the console is there, under a certificate of the clinic's CA. */
-  answers() {
-    const ca = readFileSync(this.at("data/clinic/ca.crt"));
+  /** Whether the console is there, under a certificate of the clinic's CA: the one on the disk, or `ca`. */
+  answers(ca = readFileSync(this.at("data/clinic/ca.crt"))) {
     return new Promise((done) => {
       const asked = get(`${this.console}/join`, { ca, agent: false }, (answer) => { answer.resume(); done(answer.statusCode === 200); });
       asked.on("error", () => done(false));
     });
+  }
+
+  /** Arguments with which Chromium takes the console's certificate as one that is known: it offers no passkeys where a warning was clicked away. */
+  async trusted() {
+    const ca = readFileSync(this.at("data/clinic/ca.crt"));
+    const { port } = new URL(this.console);
+    const key = await new Promise((done, failed) => {
+      const socket = connect({ host: "localhost", port, ca }, () => {
+        done(socket.getPeerX509Certificate().publicKey.export({ type: "spki", format: "der" }));
+        socket.destroy();
+      });
+      socket.on("error", failed);
+    });
+    return [`--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`];
   }
 
   /** What a command prints. */
@@ -67,6 +83,12 @@ export class Clinic {
 
   /** The same, without waiting for its end. */
   async starts(...args) { return (await start(safelight, args, { encoding: "utf8", timeout: PATIENCE })).stdout; }
+
+  /** What the terminal tells whoever has started the gateway: the first code, and the CA's fingerprint. */
+  async announced() {
+    const [, code, fingerprint] = await until("the first code", () => /and enter\s+(\S+)[^]*Its SHA-256 is\s+(\S+)/.exec(this.told));
+    return { code, fingerprint };
+  }
 
   /** The code with which the first admin begins. */
   code() { return JSON.parse(this.run("console", "code", "--data", this.at("data"), "--json")).code; }

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Clinic, until } from "./clinic.mjs";
 import { photograph } from "./photographs.mjs";
-import { adds, digits, joins, launch, logsIn, sit } from "./staff.mjs";
+import { adds, digits, joins, launch, logsIn, sit, unblemished } from "./staff.mjs";
+import { decoded, zoomed } from "./viewer.mjs";
 
 let clinic, browser, admin, clinician, officer;
 /** What each has to log in with again. */
@@ -23,21 +24,10 @@ after(async () => {
   await clinic?.close();
 });
 
-/** Nothing has happened in this page that must not. */
-const unblemished = (...pages) => { for (const page of pages) assert.deepEqual(page.faults, []); };
-
-/** Zoom and place of a picture, as shares of its own size. */
-const zoomed = (page, nth = 0) => page.locator(".stage img").nth(nth).evaluate((image) => {
-  const matrix = new DOMMatrix(getComputedStyle(image).transform);
-  return { scale: matrix.a, x: matrix.e / image.offsetWidth, y: matrix.f / image.offsetHeight };
-});
-
 const inBounds = ({ scale, x, y }) => {
   const limit = (scale - 1) / 2 + 1e-3;
   assert.ok(scale >= 1 && scale <= 12 + 1e-3 && Math.abs(x) <= limit && Math.abs(y) <= limit, JSON.stringify({ scale, x, y }));
 };
-
-const decoded = (page) => page.waitForFunction(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0));
 
 test("the_first_admin_joins_leaves_and_logs_in_with_either_kind_of_code", async () => {
   kept.admin = await joins(admin, clinic.code(), { id: "ada.admin", name: "Ada Admin" });
@@ -212,48 +202,6 @@ test("a_locked_vault_shows_no_picture_and_opens_again", async () => {
   await clinician.reload();
   await clinician.getByRole("heading", { name: "Quittländer, Zoë" }).waitFor();
   unblemished(admin, clinician);
-});
-
-test("from_log_in_to_a_picture_without_a_mouse", async () => {
-  const page = await sit(browser, clinic);
-  /** Tab until this has the focus; every stop on the way can be seen. */
-  const tabTo = async (wanted) => {
-    const stops = [];
-    for (let n = 0; n < 60; n++) {
-      await page.keyboard.press("Tab");
-      const stop = await page.evaluate((selector) => {
-        const { activeElement: focused } = document;
-        const style = getComputedStyle(focused);
-        return { name: focused.outerHTML.slice(0, 80), seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, there: focused.matches(selector) };
-      }, wanted);
-      stops.push(stop);
-      assert.ok(stop.seen || stop.name.startsWith("<body"), `no focus is shown on ${stop.name}`);
-      if (stop.there) return;
-    }
-    assert.fail(`${wanted} is not reached: ${JSON.stringify(stops.map((stop) => stop.name))}`);
-  };
-  await page.goto("/login");
-  await page.keyboard.type("carla");
-  await tabTo("#password");
-  await page.keyboard.type("a lamp in the dark");
-  await tabTo("#code");
-  await page.keyboard.type(kept.clinician.codes.pop());
-  await page.keyboard.press("Enter");
-  await page.waitForURL("**/patients");
-  await page.keyboard.type("zoë");
-  await page.waitForFunction(() => document.querySelectorAll(".patients li").length === 1);
-  await tabTo(".patients a");
-  await page.keyboard.press("Enter");
-  await page.waitForURL("**/patients/*");
-  await tabTo(".timeline a");
-  await page.keyboard.press("Enter");
-  await page.waitForURL("**/pictures/*");
-  await decoded(page);
-  await tabTo(".stage");
-  await page.keyboard.press("+");
-  assert.ok((await zoomed(page)).scale > 1);
-  unblemished(page);
-  await page.context().close();
 });
 
 test("c14_after_log_out_nothing_is_left_behind_the_back_button", async () => {

@@ -1,20 +1,13 @@
-// Every page of every role in a clinic that is full, and before anything is there: for people who see, hear or touch it differently (WCAG 2.2 AA), at a
-// desk and on a tablet. Each is photographed into target/browser-shots, to be looked at.
+// Every page of every role in a clinic that is full, and before anything is there, judged.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Clinic, target, until } from "./clinic.mjs";
+import { Clinic, until } from "./clinic.mjs";
+import { judged } from "./judge.mjs";
 import { photograph } from "./photographs.mjs";
-import { SIZES, adds, joins, launch, sit } from "./staff.mjs";
+import { adds, joins, launch, sit } from "./staff.mjs";
 import { walk } from "./walk.mjs";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-const shots = join(target, "browser-shots");
 
 /** As long as names may be. */
 const LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh, Maximilia";
@@ -23,7 +16,6 @@ const SITES = ["left forearm", "back", "right lower leg", "face", "abdomen", "le
 let clinic, browser, admin, clinician, officer;
 
 before(async () => {
-  mkdirSync(shots, { recursive: true });
   browser = await launch();
   clinic = await Clinic.open();
   [admin, clinician, officer] = [await sit(browser, clinic), await sit(browser, clinic), await sit(browser, clinic)];
@@ -33,26 +25,6 @@ after(async () => {
   await browser?.close();
   await clinic?.close();
 });
-
-/** What is wrong with the page that is open, in both sizes. */
-const judged = async (page, name) => {
-  const wrong = [];
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    await page.setViewportSize(viewport);
-    // Pictures are asked for when they come into sight.
-    await page.waitForFunction(() => [...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight));
-    await page.screenshot({ path: join(shots, `${name}-${size}.png`), animations: "disabled" });
-    // In the page's own world, but not as its script: its policy stays as strict as it is.
-    if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axe);
-    const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
-    assert.ok(found.passes.length > 5, `${name}: axe has looked at nothing`);
-    for (const { id, nodes } of found.violations) wrong.push(`${name}, ${size}: ${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (overflow > 0) wrong.push(`${name}, ${size}: ${overflow} px wider than the window`);
-  }
-  await page.setViewportSize(SIZES.desk);
-  return wrong;
-};
 
 /** All pages that a role comes to. */
 const allJudged = async (page, from, prefix) => {

@@ -1,7 +1,9 @@
 // People of the clinic, each with a browser of their own, and what must never happen in one.
 
-import { chromium } from "playwright-core";
+import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+
+import { chromium } from "playwright-core";
 
 import { PATIENCE } from "./clinic.mjs";
 
@@ -11,11 +13,13 @@ export const PASSWORD = "a lamp in the dark";
 /** A desk, and a tablet held upright. */
 export const SIZES = { desk: { width: 1280, height: 800 }, tablet: { width: 820, height: 1180 } };
 
-/** No service of the browser's own is asked for anything: it speaks with the gateway alone. */
-export const launch = () => chromium.launch({
+/** No service of the browser's own is asked for anything: it speaks with the gateway alone. `keepsPages`: it may keep pages that one leaves, as a browser
+ * of everyday use does, and the driver forbids. `more`: further arguments. */
+export const launch = ({ keepsPages = false, more = [] } = {}) => chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  ignoreDefaultArgs: keepsPages ? ["--disable-back-forward-cache"] : [],
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-default-apps", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"],
+    "--disable-sync", "--disable-default-apps", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1", ...more],
 });
 
 /** A page of a browser of its own. `page.faults` holds what a console's page must not have done. */
@@ -44,6 +48,9 @@ const watched = (page) => {
   return faults;
 };
 
+/** Nothing has happened in these pages that must not. */
+export const unblemished = (...pages) => { for (const page of pages) assert.deepEqual(page.faults, []); };
+
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** What an authenticator shows (RFC 6238), `ahead` steps from now. */
@@ -56,19 +63,23 @@ export const digits = (secret, ahead = 0) => {
   return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).padStart(6, "0");
 };
 
-/** From a code to an account: the authenticator's secret and the recovery codes. `first` is who the first admin is. */
-export const joins = async (page, code, first = null) => {
+/** From a code to an account: the authenticator's secret and the recovery codes. `first` is who the first admin is; `see(name)` looks at each page. */
+export const joins = async (page, code, first = null, see = async () => {}) => {
   await page.goto("/join");
+  await see("join");
   await page.fill("#code", code);
   await page.click("main button");
   const secret = await page.inputValue("input[name=secret]");
+  await see("join-account");
   if (first) {
     await page.fill("#id", first.id);
     await page.fill("#name", first.name);
   }
   await page.fill("#password", PASSWORD);
   await page.fill("#digits", digits(secret));
-  await page.click("main button");
+  await page.click("button[form=account-form]");
+  await page.locator(".codes").waitFor();
+  await see("join-codes");
   const codes = await page.locator(".codes code").allTextContents();
   await page.click("main a.button");
   return { secret, codes };
@@ -89,5 +100,5 @@ export const logsIn = async (page, id, code) => {
   await page.fill("#name", id);
   await page.fill("#password", PASSWORD);
   await page.fill("#code", code);
-  await page.click("main button");
+  await page.click("#login-form button");
 };

@@ -19,7 +19,7 @@ use safelight_core::invitation::{Invitation, PREFIX, Token};
 use safelight_core::log::entry::{self, Entry, Field};
 use safelight_core::wire::{RefusalCode, Request, Response, UploadRequest, frame};
 use safelight_gateway::link::{
-    Answer, Ask, ConversationKind, DeviceRecord, DeviceState, Failure, InboxEntry, IngestStatus, OpenInvitation,
+    Answer, Ask, ConversationKind, DeviceRecord, DeviceState, Failure, InboxEntry, IngestStatus, Knock, OpenInvitation,
     RelayMessage,
 };
 use safelight_tests::fuzzed::clinic::{CAPTURE, CLINIC, DEVICE, NOW, device_key, keys, manifest};
@@ -202,7 +202,7 @@ fn link() -> Vec<Seed> {
         certificate_until: NOW,
     };
     let asks = [
-        Ask::Poll { relay_after: 1, wait_ms: 250, unlocked: true },
+        Ask::Poll { relay_after: 1, wait_ms: 250, unlocked: true, knocks_after: 2 },
         Ask::Settled(vec![CAPTURE]),
         Ask::Devices { generation: 7, devices: vec![device] },
         Ask::Invitations(vec![OpenInvitation {
@@ -225,6 +225,7 @@ fn link() -> Vec<Seed> {
         Answer::Events {
             inbox: vec![entry],
             relay: vec![relay(ConversationKind::Enrol), relay(ConversationKind::Renew(DEVICE))],
+            knocks: vec![Knock { seq: 2, device: DEVICE, count: 3 }],
         },
         Answer::Checkpoint { checkpoint: b"note".to_vec(), consistency: vec![[1; 32]] },
         Answer::PublicKey(vec![4; 65]),

@@ -27,9 +27,14 @@ const LABELS: [&str; 2] = [
     r#"{"patient":"KIS-9036512","name":"Pfannenstiel, Aurelio","birth_date":"1987-11-30","site":"back","note":"after excision on day ten"}"#,
 ];
 
+/// The number that the first patient gets in the course of the day.
+const NEW_NUMBER: &str = "KIS-9036599 b";
+
 /// Everything that is known of the patients, in whatever form it could be written.
 fn patients() -> Search {
     let mut search = Search::default();
+    search.text("record number", NEW_NUMBER);
+    search.text("normalised record number", "kis-9036599b");
     for label in LABELS {
         let value: serde_json::Value = serde_json::from_str(label).expect("JSON");
         let name = text(&value, "name");
@@ -83,6 +88,18 @@ fn console_day(gateway: &Gateway, picture: &str) {
     assert!(other.posts("/emergency", &form).text().contains("Quittländer, Zoëlina"));
     assert!(officer.browser.get("/emergencies").text().contains("bleeds and"));
     assert_eq!(officer.browser.get("/log").status, 200);
+    // The first gets another number, and the second turns out to be the same.
+    let why = [("reason", "duplicate"), ("words", reason)];
+    let form = [("number", NEW_NUMBER), ("issuer", "clinic"), why[0], why[1]];
+    let page = author.posts(&format!("{patient}/record/number"), &form);
+    assert!(page.text().contains(NEW_NUMBER), "{}", page.text());
+    let record = page.all_between("action=\"/patients/", "/team\"").pop().expect("the record");
+    let form = [("number", "KIS-9036512"), ("issuer", "clinic")];
+    let page = author.posts(&format!("/patients/{record}/record/compare"), &form);
+    let other = page.field("other");
+    let page = author.posts(&format!("/patients/{record}/record/merge"), &[("other", &other), why[0], why[1]]);
+    assert!(page.text().contains("KIS-9036512") && page.text().contains("Zoëlina"), "{}", page.text());
+    assert!(officer.browser.get("/merges").text().contains("bleeds and"));
     // What does not lead anywhere is written nowhere either.
     author.browser.get("/patients?query=Quittl%C3%A4nder,+Zo%C3%ABlina");
     author.browser.get("/Pfannenstiel,%20Aurelio");

@@ -18,7 +18,10 @@ use sqlx::{Connection, Row};
 const LARGE: &[&str] = &[
     "picture",
     "patient",
+    "patient_alias",
+    "patient_merge",
     "care",
+    "care_team",
     "emergency",
     "correction",
     "log_entry",

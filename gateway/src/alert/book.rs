@@ -368,7 +368,7 @@ pub(super) async fn abandon(catalog: &Catalog, way: Way) -> Result<(), ClinicErr
 /// What could not be sent: by way and reason, how many alerts, and whether they are still tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
-    /// `webhook`.
+    /// `webhook` or `mail`.
     pub way: String,
     /// Why, as a stable code.
     pub problem: String,

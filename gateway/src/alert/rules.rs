@@ -1,7 +1,8 @@
 //! What is unusual. Nothing here knows a clock or a database: entries, counts and the configuration are arguments.
 
-use safelight_core::ids::{CaptureId, UnixMillis};
+use safelight_core::ids::{CaptureId, DeviceId, UnixMillis};
 use safelight_core::log::entry::{Entry, Field};
+use serde::Serialize;
 
 use crate::config::alert::{AlertConfig, Code};
 
@@ -12,7 +13,8 @@ const DAY: u64 = 24 * HOUR;
 pub const PAST_DAYS: u64 = 28;
 
 /// How soon somebody must look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// At once.
     High,
@@ -27,17 +29,8 @@ impl Severity {
         match code {
             Code::EmergencyAccess | Code::UnusualPatients | Code::UnusualDownloads => Self::High,
             Code::LogTrouble | Code::StoreTrouble | Code::DiskLow => Self::High,
-            Code::LogInFailures | Code::UnusualHours | Code::Denied => Self::Medium,
-            Code::SequenceGap | Code::CertificateEnds => Self::Medium,
-        }
-    }
-
-    /// As deliveries have it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Medium => "medium",
+            Code::LogInFailures | Code::UnusualHours | Code::Denied | Code::AccountReset => Self::Medium,
+            Code::SequenceGap | Code::RevokedDevice | Code::CertificateEnds => Self::Medium,
         }
     }
 }
@@ -45,7 +38,15 @@ impl Severity {
 /// Whether this is for whoever runs the machine too.
 #[must_use]
 pub const fn is_technical(code: Code) -> bool {
-    matches!(code, Code::SequenceGap | Code::LogTrouble | Code::StoreTrouble | Code::CertificateEnds | Code::DiskLow)
+    matches!(
+        code,
+        Code::SequenceGap
+            | Code::RevokedDevice
+            | Code::LogTrouble
+            | Code::StoreTrouble
+            | Code::CertificateEnds
+            | Code::DiskLow
+    )
 }
 
 /// An entry of the access log, taken apart: who and when are its last two fields.
@@ -95,8 +96,16 @@ pub struct Alarm {
 pub fn at_once(record: &Record<'_>, config: &AlertConfig) -> Option<Alarm> {
     let (code, subject) = match record.kind {
         "emergency-begun" => (Code::EmergencyAccess, record.by.to_owned()),
+        "account-reset" => match record.fields.first() {
+            Some(Field::Code(person)) => (Code::AccountReset, format!("person:{person}")),
+            _ => return None,
+        },
         "intake-forked" => (Code::LogTrouble, "log:intake".to_owned()),
-        "quarantined" => {
+        "revoked-device-knocked" => {
+            let device = record.bytes(0).and_then(|bytes| bytes.try_into().ok()).map(DeviceId::from_bytes)?;
+            (Code::RevokedDevice, format!("device:{device}"))
+        }
+        "quarantined" | "picture-damaged" => {
             let capture = record.bytes(0).and_then(CaptureId::from_slice);
             (Code::StoreTrouble, capture.map_or_else(|| "capture:unknown".to_owned(), |id| format!("capture:{id}")))
         }
@@ -257,12 +266,17 @@ mod tests {
             ("emergency-begun", Code::EmergencyAccess),
             ("intake-forked", Code::LogTrouble),
             ("quarantined", Code::StoreTrouble),
+            ("picture-damaged", Code::StoreTrouble),
+            ("revoked-device-knocked", Code::RevokedDevice),
         ] {
             let entry = entry(kind, vec![Field::Bytes(vec![7; 16])], "person:a", NOON);
             assert_eq!(raised(&entry, &config), Some(code));
             let off = AlertConfig { off: vec![code], ..AlertConfig::default() };
             assert_eq!(raised(&entry, &off), None);
         }
+        let reset = entry("account-reset", vec![Field::Code("b".into())], "person:a", NOON);
+        let alarm = at_once(&Record::of(&reset).unwrap(), &config).unwrap();
+        assert_eq!((alarm.code, alarm.subject.as_str()), (Code::AccountReset, "person:b"));
         for kind in ["emergency-missed", "logged-in", "verified", "alert-raised"] {
             assert_eq!(raised(&entry(kind, vec![], "person:a", NOON), &config), None, "{kind}");
         }
@@ -345,6 +359,7 @@ mod tests {
                 code,
                 Code::LogInFailures
                     | Code::EmergencyAccess
+                    | Code::AccountReset
                     | Code::UnusualHours
                     | Code::UnusualPatients
                     | Code::UnusualDownloads

@@ -45,7 +45,10 @@ pub(super) async fn run(command: AlertCommand, output: Output) -> Result<(), Cli
         });
     }
     if tried.is_empty() {
-        return Err(CliError::new(Exit::Usage, "alerts are sent nowhere: set [alert.webhook] in config.toml"));
+        return Err(CliError::new(
+            Exit::Usage,
+            "alerts are sent nowhere: set [alert.webhook] or [alert.mail] in config.toml",
+        ));
     }
     output.print(&tried, |tried| tried.iter().map(shown).collect::<Vec<_>>().join("\n"))?;
     if tried.iter().all(|one| one.sent) {

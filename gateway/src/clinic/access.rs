@@ -7,6 +7,7 @@ use safelight_core::manifest::OperatorId;
 
 use super::access_index;
 use super::people::Role;
+use super::teams::TeamId;
 use crate::log::{LogError, MerkleLog};
 use crate::store::catalog::{CatalogError, WriteTx};
 
@@ -74,6 +75,8 @@ pub enum Event<'a> {
     DeviceApproved(DeviceId),
     /// It may not send any more.
     DeviceRevoked(DeviceId),
+    /// It has tried to connect all the same, so often since the last such entry: at most one in ten minutes of each device.
+    RevokedDeviceKnocked(DeviceId, u64),
     /// Ingest has confirmed that it may not; size and root of the intake log then.
     RevocationInForce(DeviceId, u64, [u8; 32]),
     /// A certificate with this serial number was issued.
@@ -92,6 +95,8 @@ pub enum Event<'a> {
     Verified(CaptureId, [u8; 32]),
     /// It was verified, and a person should look at something of it, under this code.
     Flagged(CaptureId, &'a str),
+    /// What is stored of a picture was found damaged or gone when somebody wanted to see it, under this code: at most one an hour of each by the console.
+    PictureDamaged(CaptureId, &'a str),
     /// It is not shown to anybody, and why.
     Quarantined(CaptureId, &'a str),
     /// The list of pictures with their patients was read.
@@ -157,7 +162,15 @@ pub enum Event<'a> {
     PersonDisabled(&'a OperatorId),
     /// And may again.
     PersonEnabled(&'a OperatorId),
-    /// A person has set password and authenticator.
+    /// An admin has made a code with which somebody who has an account sets it up anew.
+    AccountReset(&'a OperatorId),
+    /// And they have been told.
+    AccountResetRead,
+    /// A person can log in with a further passkey.
+    PasskeyAdded(&'a OperatorId),
+    /// And with one of theirs not any more.
+    PasskeyRemoved(&'a OperatorId),
+    /// A person has set password and authenticator, or a passkey, in the place of all that was before.
     CredentialsSet(&'a OperatorId),
     /// A person logged in, in this way.
     LoggedIn(&'a str),
@@ -236,6 +249,34 @@ pub enum Event<'a> {
     CareAdded([u8; 32], &'a OperatorId, u64, bool),
     /// The privacy officer finds that they may stay.
     CareConfirmed([u8; 32], &'a OperatorId),
+    /// A team was made.
+    TeamMade(TeamId),
+    /// It has another name.
+    TeamRenamed(TeamId),
+    /// It is no more: nobody is in it, and it treats nobody.
+    TeamDissolved(TeamId),
+    /// A person was put into a team, and whether that reaches patients, so that the privacy officer is asked about it.
+    TeamJoined(TeamId, &'a OperatorId, bool),
+    /// The privacy officer finds that they may stay.
+    TeamConfirmed(TeamId, &'a OperatorId),
+    /// A person is in a team no more.
+    TeamLeft(TeamId, &'a OperatorId),
+    /// A team was put on a patient's care team, until this time (0 for good), and whether the privacy officer is asked about it.
+    CareTeamAdded([u8; 32], TeamId, u64, bool),
+    /// The privacy officer finds that it may stay.
+    CareTeamConfirmed([u8; 32], TeamId),
+    /// A team is on a patient's care team no more.
+    CareTeamEnded([u8; 32], TeamId),
+    /// The first record stands for the second too from here on, for this reason.
+    RecordsMerged([u8; 16], [u8; 32], [u8; 32], &'a str),
+    /// The second record has the number of the first, which nobody had, for this reason.
+    RecordRenumbered([u8; 16], [u8; 32], [u8; 32], &'a str),
+    /// One of these was undone.
+    RecordsParted([u8; 16], [u8; 32], [u8; 32]),
+    /// Somebody wanted to merge a number, or to give one to a record, that is not theirs to merge or to give.
+    RecordMissed,
+    /// The list of these is about to be read.
+    MergesRead,
 }
 
 impl Event<'_> {
@@ -254,6 +295,9 @@ impl Event<'_> {
             Self::DevicePending(device) => ("device-pending", vec![id(device.as_bytes())]),
             Self::DeviceApproved(device) => ("device-approved", vec![id(device.as_bytes())]),
             Self::DeviceRevoked(device) => ("device-revoked", vec![id(device.as_bytes())]),
+            Self::RevokedDeviceKnocked(device, count) => {
+                ("revoked-device-knocked", vec![id(device.as_bytes()), Field::Number(*count)])
+            }
             Self::RevocationInForce(device, size, root) => {
                 ("revocation-in-force", vec![id(device.as_bytes()), Field::Number(*size), id(root)])
             }
@@ -265,6 +309,9 @@ impl Event<'_> {
             Self::Pulled(capture) => ("pulled", vec![id(capture.as_bytes())]),
             Self::Verified(capture, patient) => ("verified", vec![id(capture.as_bytes()), id(patient)]),
             Self::Flagged(capture, code) => ("flagged", vec![id(capture.as_bytes()), Field::Code((*code).to_owned())]),
+            Self::PictureDamaged(capture, what) => {
+                ("picture-damaged", vec![id(capture.as_bytes()), Field::Code((*what).to_owned())])
+            }
             Self::Quarantined(capture, reason) => {
                 ("quarantined", vec![id(capture.as_bytes()), Field::Code((*reason).to_owned())])
             }
@@ -311,6 +358,10 @@ impl Event<'_> {
             Self::PersonDisabled(person) => ("person-disabled", vec![code(person.as_str())]),
             Self::PersonEnabled(person) => ("person-enabled", vec![code(person.as_str())]),
             Self::CredentialsSet(person) => ("credentials-set", vec![code(person.as_str())]),
+            Self::AccountReset(person) => ("account-reset", vec![code(person.as_str())]),
+            Self::AccountResetRead => ("account-reset-read", vec![]),
+            Self::PasskeyAdded(person) => ("passkey-added", vec![code(person.as_str())]),
+            Self::PasskeyRemoved(person) => ("passkey-removed", vec![code(person.as_str())]),
             Self::LoggedIn(how) => ("logged-in", vec![code(how)]),
             Self::LogInFailed(person, why) => ("log-in-failed", vec![code(person.as_str()), code(why)]),
             Self::LoggedOut => ("logged-out", vec![]),
@@ -360,6 +411,30 @@ impl Event<'_> {
                 ("care-added", vec![id(patient), code(person.as_str()), Field::Number(*until), code(asks)])
             }
             Self::CareConfirmed(patient, person) => ("care-confirmed", vec![id(patient), code(person.as_str())]),
+            Self::TeamMade(team) => ("team-made", vec![id(team)]),
+            Self::TeamRenamed(team) => ("team-renamed", vec![id(team)]),
+            Self::TeamDissolved(team) => ("team-dissolved", vec![id(team)]),
+            Self::TeamJoined(team, person, asks) => {
+                let asks = if *asks { "asks" } else { "reaches-nobody" };
+                ("team-joined", vec![id(team), code(person.as_str()), code(asks)])
+            }
+            Self::TeamConfirmed(team, person) => ("team-confirmed", vec![id(team), code(person.as_str())]),
+            Self::TeamLeft(team, person) => ("team-left", vec![id(team), code(person.as_str())]),
+            Self::CareTeamAdded(patient, team, until, asks) => {
+                let asks = if *asks { "asks" } else { "sure" };
+                ("care-team-added", vec![id(patient), id(team), Field::Number(*until), code(asks)])
+            }
+            Self::CareTeamConfirmed(patient, team) => ("care-team-confirmed", vec![id(patient), id(team)]),
+            Self::CareTeamEnded(patient, team) => ("care-team-ended", vec![id(patient), id(team)]),
+            Self::RecordsMerged(one, record, alias, reason) => {
+                ("records-merged", vec![id(one), id(record), id(alias), code(reason)])
+            }
+            Self::RecordRenumbered(one, record, alias, reason) => {
+                ("record-renumbered", vec![id(one), id(record), id(alias), code(reason)])
+            }
+            Self::RecordsParted(one, record, alias) => ("records-parted", vec![id(one), id(record), id(alias)]),
+            Self::RecordMissed => ("record-missed", vec![]),
+            Self::MergesRead => ("merges-read", vec![]),
         };
         fields.push(Field::Code(actor.code()));
         fields.push(Field::Number(at.0));

@@ -69,6 +69,7 @@ const KINDS: &[(&str, &[Named])] = {
         ("device-pending", &[Device]),
         ("device-approved", &[Device]),
         ("device-revoked", &[Device]),
+        ("revoked-device-knocked", &[Device]),
         ("revocation-in-force", &[Device]),
         ("revocation-learned", &[Device]),
         ("certificate-issued", &[Device]),
@@ -78,6 +79,7 @@ const KINDS: &[(&str, &[Named])] = {
         ("verified", &[Picture, Patient]),
         ("flagged", &[Picture]),
         ("quarantined", &[Picture]),
+        ("picture-damaged", &[Picture]),
         ("opened", &[Picture]),
         ("exported", &[Picture]),
         ("first-admin", &[Person]),
@@ -87,6 +89,9 @@ const KINDS: &[(&str, &[Named])] = {
         ("role-withdrawn", &[Person]),
         ("person-disabled", &[Person]),
         ("person-enabled", &[Person]),
+        ("account-reset", &[Person]),
+        ("passkey-added", &[Person]),
+        ("passkey-removed", &[Person]),
         ("credentials-set", &[Person]),
         ("log-in-failed", &[Person]),
         ("picture-reported", &[Nothing, Picture]),
@@ -97,6 +102,12 @@ const KINDS: &[(&str, &[Named])] = {
         ("care-added", &[Patient, Person]),
         ("care-confirmed", &[Patient, Person]),
         ("care-ended", &[Patient, Person]),
+        ("care-team-added", &[Patient]),
+        ("care-team-confirmed", &[Patient]),
+        ("care-team-ended", &[Patient]),
+        ("team-joined", &[Nothing, Person]),
+        ("team-confirmed", &[Nothing, Person]),
+        ("team-left", &[Nothing, Person]),
         ("download-granted", &[Person]),
         ("download-withdrawn", &[Person]),
         ("further-role", &[Person]),
@@ -108,6 +119,9 @@ const KINDS: &[(&str, &[Named])] = {
         ("patient-viewed", &[Patient]),
         ("picture-viewed", &[Picture, Patient]),
         ("emergency-begun", &[Nothing, Patient]),
+        ("records-merged", &[Nothing, Patient]),
+        ("record-renumbered", &[Nothing, Patient]),
+        ("records-parted", &[Nothing, Patient]),
         ("patient-reported", &[Patient]),
         ("person-reported", &[Person]),
     ]
@@ -158,12 +172,12 @@ impl Facets {
     }
 }
 
-/// With the patient of a picture that is named without: a patient is known of every picture that anybody has seen, and stays.
+/// With the number under which a picture is filed that is named without a patient: every picture that anybody has seen has one.
 async fn complete(connection: &mut AnyConnection, mut facets: Facets) -> Result<Facets, CatalogError> {
     let Some(picture) = facets.picture.filter(|_| OF_A_PICTURE.contains(&facets.kind.as_str())) else {
         return Ok(facets);
     };
-    let row = sqlx::query("SELECT patient FROM picture WHERE capture = $1")
+    let row = sqlx::query("SELECT filed FROM picture WHERE capture = $1")
         .bind(picture.as_bytes().to_vec())
         .fetch_optional(connection)
         .await?;
@@ -198,7 +212,7 @@ async fn write(tx: &mut WriteTx, index: u64, facets: Facets) -> Result<(), Catal
     Ok(())
 }
 
-/// A picture is another patient's: rows whose entries name the picture alone follow it.
+/// A picture is filed under another number: rows whose entries name the picture alone follow it.
 pub(super) async fn moved(tx: &mut WriteTx, picture: CaptureId, patient: &Handle) -> Result<(), CatalogError> {
     let sql = "UPDATE access_index SET patient = $1 WHERE picture = $2 AND kind = $3";
     for kind in OF_A_PICTURE {

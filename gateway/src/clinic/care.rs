@@ -1,15 +1,26 @@
-//! Who treats whom: the care team of a patient. A capture puts its author on it; members may add colleagues.
+//! Who treats whom: the care team of a patient. A capture puts its author on it; members may add colleagues, and whole teams ([`super::care_teams`]).
+//!
+//! Whoever treats somebody does so by a row of their own or through a team that they are in now: [`TREATING`] is the one place that knows both ways, and what
+//! decides here reads it and nothing else.
+//!
+//! A place on a team is kept under the number that it was given for. The team of a record is of all of its numbers together (`aliases`): so a merge takes a
+//! patient from nobody who treats them, and undone it leaves both teams as they were.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
-use super::ClinicError;
-use super::devices::{fixed, millis};
+use super::devices::{fixed, optional_millis};
 use super::pictures::Handle;
+use super::{ClinicError, aliases, care_teams};
 use crate::store::catalog::{Catalog, WriteTx, int};
+
+/// Everybody who treats somebody, and until when, once for each way.
+const TREATING: &str =
+    "(SELECT patient, person, until FROM care UNION ALL SELECT care_team.patient, team_member.person, care_team.until
+    FROM team_member JOIN care_team ON care_team.team = team_member.team) AS treating";
 
 /// Whether `person` is on the patient's team at `now`.
 pub async fn is_on(
@@ -18,14 +29,49 @@ pub async fn is_on(
     person: &OperatorId,
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT 1 FROM care WHERE patient = $1 AND person = $2 AND (until IS NULL OR until > $3)")
-        .bind(patient.to_vec())
-        .bind(person.as_str().to_owned())
-        .bind(int(now.0)?)
-        .fetch_optional(&mut *tx)
-        .await?;
-    Ok(row.is_some())
+    is_on_in(&mut *catalog.read().await?, patient, person, now).await
+}
+
+/// The same in a transaction.
+pub async fn is_on_in(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    Ok(stay(connection, patient, person, now).await? != Stay::Not)
+}
+
+/// Until when somebody is on a patient's team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// They are not.
+    Not,
+    /// Until then.
+    Until(UnixMillis),
+    /// For good.
+    ForGood,
+}
+
+/// Until when `person` is on the patient's team, whichever way lasts longest.
+pub async fn stay(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<Stay, ClinicError> {
+    let handles = aliases::handles(connection, patient).await?;
+    let sql = format!(
+        "SELECT until FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})
+         ORDER BY until IS NOT NULL, until DESC LIMIT 1",
+        aliases::places(3, handles.len())
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    for handle in handles {
+        query = query.bind(handle.to_vec());
+    }
+    let Some(row) = query.fetch_optional(connection).await? else { return Ok(Stay::Not) };
+    Ok(optional_millis(&row, 0)?.map_or(Stay::ForGood, Stay::Until))
 }
 
 /// The patients whose team `person` is on at `now`, if they are no more than `limit`.
@@ -36,7 +82,12 @@ pub async fn few_patients_of(
     limit: u32,
 ) -> Result<Option<Vec<Handle>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3")
+    // Whoever treats somebody in two ways treats them once.
+    let sql = format!(
+        "SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} LEFT JOIN patient_alias ON handle = patient
+         WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(person.as_str().to_owned())
         .bind(int(now.0)?)
         .bind(i64::from(limit).saturating_add(1))
@@ -56,16 +107,17 @@ pub async fn among(
     now: UnixMillis,
 ) -> Result<HashSet<Handle>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let places: Vec<String> = (3..).take(patients.len()).map(|place| format!("${place}")).collect();
+    let of_aliases: HashMap<Handle, Handle> = aliases::of_all(&mut tx, patients).await?.into_iter().collect();
     let sql = format!(
-        "SELECT patient FROM care WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})",
-        places.join(", ")
+        "SELECT patient FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})",
+        aliases::places(3, patients.len().saturating_add(of_aliases.len()))
     );
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
-    for patient in patients {
-        query = query.bind(patient.to_vec());
+    for handle in patients.iter().chain(of_aliases.keys()) {
+        query = query.bind(handle.to_vec());
     }
-    query.fetch_all(&mut *tx).await?.iter().map(|row| fixed(row, 0)).collect()
+    let record = |row| fixed(row, 0).map(|handle| of_aliases.get(&handle).copied().unwrap_or(handle));
+    query.fetch_all(&mut *tx).await?.iter().map(record).collect()
 }
 
 /// Somebody on a team.
@@ -86,13 +138,30 @@ const COLUMNS: &str = "SELECT patient, person, until, added_by FROM care";
 /// Shown at most: the oldest.
 const MAX_LISTED: i64 = 200;
 
-/// Who is on a patient's team at `now`.
+/// Who is on a patient's team at `now` by themselves (whole teams: [`super::care_teams::of_patient`]). Whoever is on it by several numbers is on it for the longest of their terms.
 pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Result<Vec<Member>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("{COLUMNS} WHERE patient = $1 AND (until IS NULL OR until > $2) ORDER BY person");
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(patient.to_vec()).bind(int(now.0)?).fetch_all(&mut *tx).await?;
-    rows.iter().map(member_of).collect()
+    let handles = aliases::handles(&mut tx, patient).await?;
+    let sql = format!(
+        "{COLUMNS} WHERE (until IS NULL OR until > $1) AND patient IN ({}) ORDER BY person",
+        aliases::places(2, handles.len())
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
+    for handle in handles {
+        query = query.bind(handle.to_vec());
+    }
+    let mut team: Vec<Member> = Vec::new();
+    for row in &query.fetch_all(&mut *tx).await? {
+        let member = member_of(row)?;
+        match team.last_mut().filter(|last| last.person == member.person) {
+            Some(last) if last.until.is_some_and(|until| member.until.is_none_or(|longer| longer > until)) => {
+                *last = member;
+            }
+            Some(_) => {}
+            None => team.push(member),
+        }
+    }
+    Ok(team)
 }
 
 /// Additions that the privacy officer is asked about, oldest first.
@@ -107,6 +176,9 @@ pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<Member>, Cl
 
 /// Adds a colleague until a time or for good, and says whether they are new. With `ask` the privacy officer is to look at it.
 pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) -> Result<bool, ClinicError> {
+    if by_themselves(tx, &member.patient, &member.person, now).await? {
+        return Ok(false);
+    }
     let until = member.until.map(|until| int(until.0)).transpose()?;
     let done = sqlx::query(
         "INSERT INTO care (patient, person, since, until, added_by, review) VALUES ($1, $2, $3, $4, $5, $6)
@@ -126,6 +198,25 @@ pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) 
     Ok(done.rows_affected() == 1)
 }
 
+/// Whether somebody has a place of their own under one of the record's numbers: one through a team ends when they leave it.
+async fn by_themselves(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let handles = aliases::handles(tx, patient).await?;
+    let sql = format!(
+        "SELECT 1 FROM care WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({}) LIMIT 1",
+        aliases::places(3, handles.len())
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    for handle in handles {
+        query = query.bind(handle.to_vec());
+    }
+    Ok(query.fetch_optional(&mut **tx).await?.is_some())
+}
+
 /// Ends the membership of somebody whom `by` has added. Says whether there was one.
 pub async fn end(
     tx: &mut WriteTx,
@@ -133,13 +224,16 @@ pub async fn end(
     person: &OperatorId,
     by: &OperatorId,
 ) -> Result<bool, ClinicError> {
-    let done = sqlx::query("DELETE FROM care WHERE patient = $1 AND person = $2 AND added_by = $3")
-        .bind(patient.to_vec())
-        .bind(person.as_str().to_owned())
-        .bind(by.as_str().to_owned())
-        .execute(&mut **tx)
-        .await?;
-    Ok(done.rows_affected() == 1)
+    let handles = aliases::handles(tx, patient).await?;
+    let sql = format!(
+        "DELETE FROM care WHERE person = $1 AND added_by = $2 AND patient IN ({})",
+        aliases::places(3, handles.len())
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(by.as_str().to_owned());
+    for handle in handles {
+        query = query.bind(handle.to_vec());
+    }
+    Ok(query.execute(&mut **tx).await?.rows_affected() > 0)
 }
 
 /// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.
@@ -155,41 +249,57 @@ pub async fn review(tx: &mut WriteTx, patient: &Handle, person: &OperatorId, sta
 
 fn member_of(row: &sqlx::any::AnyRow) -> Result<Member, ClinicError> {
     let id = |text: String| text.parse::<OperatorId>().map_err(|_| ClinicError::CatalogDamaged);
-    let (until, added_by): (Option<i64>, String) = (row.try_get(2)?, row.try_get(3)?);
+    let added_by: String = row.try_get(3)?;
     Ok(Member {
         patient: fixed(row, 0)?,
         person: id(row.try_get(1)?)?,
-        until: until.map(|_| millis(row, 2)).transpose()?,
+        until: optional_millis(row, 2)?,
         added_by: Some(added_by).filter(|by| !by.is_empty()).map(id).transpose()?,
     })
 }
 
-/// Ends an author's membership that pictures alone have brought, once no picture of theirs is left with the patient. Says whether it did.
-pub async fn left(tx: &mut WriteTx, patient: &Handle, author: &OperatorId) -> Result<bool, ClinicError> {
+/// Ends an author's membership that pictures alone have brought, once no picture of theirs is left under this number. Says whether it did.
+pub async fn left(tx: &mut WriteTx, number: &Handle, author: &OperatorId) -> Result<bool, ClinicError> {
     let done = sqlx::query(
         "DELETE FROM care WHERE patient = $1 AND person = $2 AND added_by = ''
-         AND NOT EXISTS (SELECT 1 FROM picture WHERE operator = $3 AND patient = $4 AND reason <> 'withdrawn')",
+         AND NOT EXISTS (SELECT 1 FROM picture WHERE operator = $3 AND filed = $4 AND reason <> 'withdrawn')",
     )
-    .bind(patient.to_vec())
+    .bind(number.to_vec())
     .bind(author.as_str().to_owned())
     .bind(author.as_str().to_owned())
-    .bind(patient.to_vec())
+    .bind(number.to_vec())
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Whoever took a picture of the patient, if they are a person of this clinic: a manifest may name anybody. Whoever was there by a colleague is
+/// Whoever took a picture under this number, if they are a person of this clinic: a manifest may name anybody. Whoever was there by a colleague is
 /// there by themselves from now on. Says whether anything has changed.
-pub async fn joined(tx: &mut WriteTx, patient: &Handle, author: &str, now: UnixMillis) -> Result<bool, ClinicError> {
+pub async fn joined(tx: &mut WriteTx, number: &Handle, author: &str, now: UnixMillis) -> Result<bool, ClinicError> {
     let done = sqlx::query(
         "INSERT INTO care (patient, person, since) SELECT $1, id, $2 FROM person WHERE id = $3
          ON CONFLICT (patient, person) DO UPDATE SET until = NULL, added_by = '', review = '' WHERE care.added_by <> ''",
     )
-    .bind(patient.to_vec())
+    .bind(number.to_vec())
     .bind(int(now.0)?)
     .bind(author.to_owned())
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// What was given under a number that is nobody's any more is kept under another: the longer term, where somebody has both.
+pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> Result<(), ClinicError> {
+    sqlx::query(
+        "INSERT INTO care (patient, person, since, until, added_by, review)
+         SELECT $1, person, since, until, added_by, review FROM care WHERE patient = $2
+         ON CONFLICT (patient, person) DO UPDATE SET until = excluded.until, added_by = excluded.added_by, review = excluded.review
+         WHERE care.until IS NOT NULL AND (excluded.until IS NULL OR excluded.until > care.until)",
+    )
+    .bind(to.to_vec())
+    .bind(from.to_vec())
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("DELETE FROM care WHERE patient = $1").bind(from.to_vec()).execute(&mut **tx).await?;
+    care_teams::renumbered(tx, from, to).await
 }

@@ -2,6 +2,8 @@
 //!
 //! What the phone has signed and sealed stays as it is: it is evidence. Whose a picture is says the catalog, and a row here says why that is not what
 //! the label says. A picture is judged once, when it comes, so nothing that runs later puts it back.
+//!
+//! A report names the number under which the picture is filed, and not the record that stands for it: that may change while the report waits.
 
 use getrandom::SysRng;
 use rand_core::TryRng;
@@ -10,8 +12,9 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::aliases::Numbered;
 use super::devices::{fixed, millis};
-use super::pictures::{Handle, Picture};
+use super::pictures::{self, Handle, Picture};
 use super::{ClinicError, access_index, care};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
@@ -61,8 +64,8 @@ impl Kind {
 pub enum Decision {
     /// It was right.
     Restored,
-    /// It is this patient's.
-    Moved(Handle),
+    /// It is filed under this number, and is the patient's who has it.
+    Moved(Numbered),
     /// It stays unseen for good.
     Withdrawn,
 }
@@ -79,7 +82,29 @@ impl Decision {
 
 const MOVED: &str = "moved";
 
-/// A report that waits.
+/// What came of it, without whose the picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was right.
+    Restored,
+    /// It is another patient's.
+    Moved,
+    /// It stays unseen for good.
+    Withdrawn,
+}
+
+impl Outcome {
+    fn parse(name: &str) -> Result<Self, ClinicError> {
+        match name {
+            "restored" => Ok(Self::Restored),
+            MOVED => Ok(Self::Moved),
+            "withdrawn" => Ok(Self::Withdrawn),
+            _ => Err(ClinicError::CatalogDamaged),
+        }
+    }
+}
+
+/// A report.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Its name.
@@ -88,14 +113,29 @@ pub struct Report {
     pub capture: CaptureId,
     /// What is wrong.
     pub kind: Kind,
-    /// Whose the picture was then.
-    pub patient: Handle,
+    /// Under which number the picture was filed then.
+    pub filed: Handle,
     /// In words: a whole age file, or no bytes where nothing was said.
     pub words: Vec<u8>,
     /// Who said so.
     pub reported_by: OperatorId,
     /// When.
     pub reported_at: UnixMillis,
+}
+
+/// A report that was decided.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The report.
+    pub report: Report,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Who decided.
+    pub by: OperatorId,
+    /// When.
+    pub at: UnixMillis,
+    /// Why, in words: a whole age file, or no bytes where nothing was said.
+    pub words: Vec<u8>,
 }
 
 /// That a picture was given to another patient.
@@ -106,6 +146,10 @@ pub struct Corrected {
     /// When.
     pub at: UnixMillis,
 }
+
+const DECIDED: &str =
+    "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at, outcome,
+    decided_by, decided_at, decided_words FROM correction";
 
 const COLUMNS: &str = "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at FROM correction";
 
@@ -132,16 +176,15 @@ pub async fn report(
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
     sqlx::query(
-        "INSERT INTO correction (id, capture, kind, patient, words, reported_by, reported_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO correction (id, kind, words, reported_by, reported_at, capture, patient, author)
+         SELECT $1, $2, $3, $4, $5, capture, filed, operator FROM picture WHERE capture = $6",
     )
     .bind(id.to_vec())
-    .bind(capture.as_bytes().to_vec())
     .bind(kind.name())
-    .bind(patient.to_vec())
     .bind(words.to_vec())
     .bind(by.as_str().to_owned())
     .bind(int(now.0)?)
+    .bind(capture.as_bytes().to_vec())
     .execute(&mut **tx)
     .await?;
     Ok(Some(id))
@@ -157,6 +200,48 @@ pub async fn open(catalog: &Catalog, author: Option<&OperatorId>) -> Result<Vec<
     query.fetch_all(&mut *tx).await?.iter().map(report_of).collect()
 }
 
+/// Where a page of decided reports begins: after the one of this time and name.
+pub type Place = (UnixMillis, [u8; 16]);
+
+/// Decided reports, newest decision first: of pictures that `author` has taken, or of all; up to `limit` after `after`.
+pub async fn decided(
+    catalog: &Catalog,
+    author: Option<&OperatorId>,
+    after: Option<Place>,
+    limit: u32,
+) -> Result<Vec<Settled>, ClinicError> {
+    let (time, id) = after.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), [0; 16]));
+    let sql = match author {
+        Some(_) => format!(
+            "{DECIDED} WHERE author = $1 AND (decided_at, id) < ($2, $3) ORDER BY decided_at DESC, id DESC LIMIT $4"
+        ),
+        None => format!("{DECIDED} WHERE (decided_at, id) < ($1, $2) ORDER BY decided_at DESC, id DESC LIMIT $3"),
+    };
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    if let Some(author) = author {
+        query = query.bind(author.as_str().to_owned());
+    }
+    let query = query.bind(int(time.0)?).bind(id.to_vec()).bind(i64::from(limit));
+    let mut tx = catalog.read().await?;
+    query.fetch_all(&mut *tx).await?.iter().map(settled_of).collect()
+}
+
+/// When a report was decided: [`Place`] of one that was. Of `author`, if there is one, and nobody else.
+pub async fn place(
+    catalog: &Catalog,
+    author: Option<&OperatorId>,
+    id: &[u8; 16],
+) -> Result<Option<Place>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT decided_at, author FROM correction WHERE id = $1 AND decided_at IS NOT NULL")
+        .bind(id.to_vec())
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let whose: String = row.try_get(1)?;
+    Ok(Some((millis(&row, 0)?, *id)).filter(|_| author.is_none_or(|author| author.as_str() == whose)))
+}
+
 /// One that waits.
 pub async fn find(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Report>, ClinicError> {
     let mut tx = catalog.read().await?;
@@ -168,51 +253,51 @@ pub async fn find(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Report>, Cl
 /// What a decision has changed besides the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decided {
-    /// The author's membership of the team of the patient whose it was has ended.
+    /// The author's membership by the number under which it was has ended.
     pub left: bool,
 }
 
-/// Decides a report that waits; nothing if somebody else has.
+/// Decides a report that waits, with sealed words or none; nothing if somebody else has.
 pub async fn decide(
     tx: &mut WriteTx,
-    report: &Report,
-    picture: &Picture,
-    decision: Decision,
+    (report, picture): (&Report, &Picture),
+    (decision, words): (Decision, &[u8]),
     by: &OperatorId,
     now: UnixMillis,
 ) -> Result<Option<Decided>, ClinicError> {
-    let (state, reason, patient, moved_to) = match decision {
-        Decision::Restored => ("verified", "", report.patient, None),
-        Decision::Moved(to) => ("verified", "", to, Some(to.to_vec())),
-        Decision::Withdrawn => ("quarantined", "withdrawn", report.patient, None),
+    let (state, reason, moved_to) = match decision {
+        Decision::Restored => ("verified", "", None),
+        Decision::Moved(to) => ("verified", "", Some(to.number.to_vec())),
+        Decision::Withdrawn => ("quarantined", "withdrawn", None),
     };
     let done = sqlx::query(
-        "UPDATE correction SET outcome = $1, moved_to = $2, decided_by = $3, decided_at = $4 WHERE id = $5 AND outcome = ''",
+        "UPDATE correction SET outcome = $1, moved_to = $2, decided_by = $3, decided_at = $4, decided_words = $5
+         WHERE id = $6 AND outcome = ''",
     )
     .bind(decision.name())
     .bind(moved_to)
     .bind(by.as_str().to_owned())
     .bind(int(now.0)?)
+    .bind(words.to_vec())
     .bind(report.id.to_vec())
     .execute(&mut **tx)
     .await?;
     if done.rows_affected() != 1 {
         return Ok(None);
     }
-    sqlx::query("UPDATE picture SET state = $1, reason = $2, patient = $3 WHERE capture = $4")
+    sqlx::query("UPDATE picture SET state = $1, reason = $2 WHERE capture = $3")
         .bind(state)
         .bind(reason)
-        .bind(patient.to_vec())
         .bind(report.capture.as_bytes().to_vec())
         .execute(&mut **tx)
         .await?;
-    if let Decision::Moved(to) = decision {
-        access_index::moved(tx, report.capture, &to).await?;
-        care::joined(tx, &to, &picture.operator, now).await?;
-    }
+    let Decision::Moved(to) = decision else { return Ok(Some(Decided { left: false })) };
+    pictures::file(tx, report.capture, &to.number).await?;
+    access_index::moved(tx, report.capture, &to.number).await?;
+    care::joined(tx, &to.number, &picture.operator, now).await?;
     let author: Option<OperatorId> = picture.operator.parse().ok();
-    let left = match (&author, decision) {
-        (Some(author), Decision::Moved(to)) if to != report.patient => care::left(tx, &report.patient, author).await?,
+    let left = match &author {
+        Some(author) if to.number != report.filed => care::left(tx, &report.filed, author).await?,
         _ => false,
     };
     Ok(Some(Decided { left }))
@@ -242,10 +327,23 @@ fn report_of(row: &AnyRow) -> Result<Report, ClinicError> {
         id: fixed(row, 0)?,
         capture: CaptureId::from_bytes(fixed(row, 1)?),
         kind: Kind::parse(&kind).ok_or(ClinicError::CatalogDamaged)?,
-        patient: fixed(row, 3)?,
+        filed: fixed(row, 3)?,
         words: row.try_get(4)?,
         reported_by: person(row, 5)?,
         reported_at: millis(row, 6)?,
+    })
+}
+
+fn settled_of(row: &AnyRow) -> Result<Settled, ClinicError> {
+    let outcome: String = row.try_get(7)?;
+    let words: Option<Vec<u8>> = row.try_get(10)?;
+    Ok(Settled {
+        report: report_of(row)?,
+        outcome: Outcome::parse(&outcome)?,
+        by: person(row, 8)?,
+        at: millis(row, 9)?,
+        // Decided before there were words.
+        words: words.unwrap_or_default(),
     })
 }
 

@@ -68,6 +68,23 @@ pub async fn set(
     Ok(())
 }
 
+/// Whether a person has a password.
+pub async fn has_password(connection: &mut sqlx::AnyConnection, person: &OperatorId) -> Result<bool, ClinicError> {
+    let row = sqlx::query("SELECT 1 FROM password WHERE person = $1")
+        .bind(person.as_str().to_owned())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Takes password, authenticator and recovery codes away.
+pub async fn remove(tx: &mut WriteTx, person: &OperatorId) -> Result<(), ClinicError> {
+    for sql in ["DELETE FROM password WHERE person = $1", "DELETE FROM recovery_code WHERE person = $1"] {
+        sqlx::query(sql).bind(person.as_str().to_owned()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 /// Uses the authenticator's code of `step` up, and those before it. Says whether it was still to be used.
 pub async fn use_step(tx: &mut WriteTx, person: &OperatorId, step: u64) -> Result<bool, ClinicError> {
     let done = sqlx::query("UPDATE password SET last_step = $1 WHERE person = $2 AND last_step < $3")

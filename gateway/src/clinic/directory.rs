@@ -1,4 +1,5 @@
 //! Patients' names and numbers in memory while the vault is unlocked, so that a search opens nothing. Each patient's sealed identity is opened once.
+//! A record that stands for several numbers is found by all of them, and by the names that they came with; it is shown under its own.
 
 mod names;
 
@@ -10,7 +11,7 @@ use tokio::time::sleep;
 use self::names::Names;
 use super::identity::PatientIdentity;
 use super::pictures::{self, Handle};
-use super::{ClinicError, Running, sealed};
+use super::{ClinicError, Running, aliases, sealed};
 use crate::vault::Unlocked;
 
 /// Opened at once.
@@ -83,7 +84,7 @@ impl Directory {
             let page = pictures::identities_after(catalog, last, PAGE).await?;
             let Some(newest) = page.last().map(|sealed| sealed.number) else {
                 self.set_progress(None);
-                return Ok(());
+                return self.follow(running).await;
             };
             if of.saturating_sub(last) > u64::from(PAGE) {
                 self.set_progress(Some(Progress { done: last, of }));
@@ -98,6 +99,32 @@ impl Directory {
                 names.learn(handle, identity);
             }
             names.last = newest;
+        }
+    }
+
+    /// Which records stand for which numbers, as far as that has changed.
+    async fn follow(&self, running: &Running) -> Result<(), ClinicError> {
+        let catalog = &running.clinic.catalog;
+        loop {
+            let changed = self.read().changed;
+            let page = aliases::changes_after(catalog, changed, PAGE).await?;
+            let Some(last) = page.last().map(|change| change.number) else { return Ok(()) };
+            let mut gone = Vec::new();
+            for change in &page {
+                // A number that was taken back.
+                if change.record == change.handle && pictures::identity(catalog, &change.handle).await?.is_none() {
+                    gone.push(change.handle);
+                }
+            }
+            let mut names = self.write();
+            if running.vault.borrow().is_none() {
+                return Ok(());
+            }
+            for change in &page {
+                names.point(change.handle, change.record);
+            }
+            gone.iter().for_each(|handle| names.forget(handle));
+            names.changed = last;
         }
     }
 

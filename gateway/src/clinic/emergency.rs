@@ -9,9 +9,9 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::ClinicError;
 use super::devices::{fixed, millis};
 use super::pictures::Handle;
+use super::{ClinicError, aliases};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
 /// How long one lasts.
@@ -135,7 +135,7 @@ pub async fn begin(
     Ok(id)
 }
 
-/// Whether `person` has emergency access to `patient` at `now`. One that was found not to be justified is over.
+/// Whether `person` has emergency access to `patient`, by whichever number, at `now`. One that was found not to be justified is over.
 pub async fn is_open(
     catalog: &Catalog,
     patient: &Handle,
@@ -143,15 +143,26 @@ pub async fn is_open(
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query(
-        "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND patient = $3 AND verdict <> 'not-justified' LIMIT 1",
-    )
-    .bind(person.as_str().to_owned())
-    .bind(int(now.0)?)
-    .bind(patient.to_vec())
-    .fetch_optional(&mut *tx)
-    .await?;
-    Ok(row.is_some())
+    let handles = aliases::handles(&mut tx, patient).await?;
+    let sql = format!(
+        "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' AND patient IN ({}) LIMIT 1",
+        aliases::places(3, handles.len())
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    for handle in handles {
+        query = query.bind(handle.to_vec());
+    }
+    Ok(query.fetch_optional(&mut *tx).await?.is_some())
+}
+
+/// What was begun under a number that is nobody's any more is kept under another.
+pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> Result<(), ClinicError> {
+    sqlx::query("UPDATE emergency SET patient = $1 WHERE patient = $2")
+        .bind(to.to_vec())
+        .bind(from.to_vec())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Until when the last of a person's emergency accesses lasts, if one does at `now`.

@@ -7,7 +7,7 @@
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `flags` | what a person should look at although a picture is sound |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
-//! | `revocations` | what had come from a device when its revocation came into force |
+//! | `revocations`, `knocks` | what had come from a device when its revocation came into force, and that it tries to connect all the same |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | [`inviting`], `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
@@ -16,16 +16,19 @@
 //! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
-//! | [`devices`], [`pictures`], [`people`], [`care`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
+//! | [`devices`], [`pictures`], [`people`], [`teams`], [`care`], [`care_teams`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
 //! | [`access_index`] | where in the access log a patient, a picture, a person is named |
+//! | [`aliases`], [`merges`] | which record stands for a number, and how that changes |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
 //! | [`desk`] | what the console may ask of the running process |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
 
 pub mod access;
 pub mod access_index;
+pub mod aliases;
 pub mod care;
+pub mod care_teams;
 pub mod corrections;
 pub mod credentials;
 pub mod desk;
@@ -41,6 +44,9 @@ pub mod invitations;
 pub mod inviting;
 pub mod joining;
 pub mod keys;
+mod knocks;
+pub mod merges;
+pub mod passkeys;
 pub mod people;
 pub mod pictures;
 mod pull;
@@ -48,6 +54,7 @@ mod push;
 pub mod reading;
 pub mod receipt_key;
 mod renewals;
+pub mod resets;
 mod restored;
 mod revocations;
 pub mod rewrap;
@@ -57,6 +64,7 @@ pub mod schema;
 pub mod sealed;
 pub mod sessions;
 pub(crate) mod settings;
+pub mod teams;
 pub mod timekeeping;
 pub mod verify;
 pub mod witness;
@@ -195,6 +203,24 @@ pub enum ClinicError {
     },
 }
 
+impl ClinicError {
+    /// What is wrong with what is stored, as a stable code, if that is what the error says.
+    #[must_use]
+    pub const fn damage(&self) -> Option<&'static str> {
+        match self {
+            Self::PayloadDamaged => Some("payload"),
+            Self::Blobs(BlobError::Missing | BlobError::NotFound | BlobError::NotAFile | BlobError::OutOfRange) => {
+                Some("payload-gone")
+            }
+            Self::Blobs(BlobError::Io(_)) => Some("disk"),
+            Self::Destroyed => Some("header-gone"),
+            Self::Open(_) | Self::SealedFile(_) => Some("seal"),
+            Self::CatalogDamaged => Some("catalog"),
+            _ => None,
+        }
+    }
+}
+
 impl From<sqlx::Error> for ClinicError {
     fn from(error: sqlx::Error) -> Self {
         Self::Catalog(error.into())
@@ -224,6 +250,8 @@ pub struct Clinic {
     pub inspector: Inspector,
     /// The clock, watched.
     pub guard: Guard,
+    /// Held from the look whether a number has an identity until that is in the catalog: its header lies elsewhere, and must be of the same.
+    naming: tokio::sync::Mutex<()>,
     folder: PathBuf,
 }
 
@@ -250,6 +278,7 @@ impl Clinic {
             inspector: Inspector::this_program()
                 .map_err(|source| ClinicError::Io { path: "inspector".into(), source })?,
             guard,
+            naming: tokio::sync::Mutex::new(()),
             keys,
             catalog,
             record_numbers: config.record_numbers,

@@ -269,7 +269,8 @@ async fn unless_it_leaves_no_admin(tx: &mut WriteTx, before: u64, rows: u64) -> 
 async fn admins(connection: &mut sqlx::AnyConnection) -> Result<u64, ClinicError> {
     let row = sqlx::query(
         "SELECT COUNT(*) FROM person_role JOIN person ON person.id = person_role.person
-         WHERE role = 'admin' AND disabled_at IS NULL AND EXISTS (SELECT 1 FROM password WHERE password.person = person.id)",
+         WHERE role = 'admin' AND disabled_at IS NULL AND (EXISTS (SELECT 1 FROM password WHERE password.person = person.id)
+             OR EXISTS (SELECT 1 FROM passkey WHERE passkey.person = person.id))",
     )
     .fetch_one(connection)
     .await?;

@@ -2,11 +2,11 @@
 
 use safelight_core::ids::{CaptureId, DeviceId, UnixMillis};
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
-use super::ClinicError;
 use super::devices::{fixed, id_of, millis};
+use super::{ClinicError, aliases};
 use crate::link::InboxEntry;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -71,8 +71,10 @@ pub struct Picture {
     pub label: Vec<u8>,
     /// The payload of the sealed thumbnail.
     pub thumbnail: Option<Vec<u8>>,
-    /// Whose it is, once it is verified.
+    /// Whose it is, once it is verified: the record that stands for `filed`.
     pub patient: Option<Handle>,
+    /// Under which number it is filed then: its label's, or a correction's.
+    pub filed: Option<Handle>,
     /// When the shutter was pressed, by the device's clock.
     pub captured_at: UnixMillis,
     /// When ingest stored it.
@@ -85,7 +87,7 @@ pub struct Picture {
 
 const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
-    patient, captured_at, stored_at, log_index, pulled_at, flags FROM picture";
+    patient, captured_at, stored_at, log_index, pulled_at, flags, filed FROM picture";
 
 /// What an inbox entry says of itself: believed only as far as it names the picture.
 #[derive(Debug, Clone)]
@@ -148,7 +150,7 @@ pub async fn find(catalog: &Catalog, capture: CaptureId) -> Result<Option<Pictur
 }
 
 /// What the phone is called that a picture was taken with, if both are known.
-pub async fn phone_of(connection: &mut sqlx::AnyConnection, capture: CaptureId) -> Result<Option<String>, ClinicError> {
+pub async fn phone_of(connection: &mut AnyConnection, capture: CaptureId) -> Result<Option<String>, ClinicError> {
     let row = sqlx::query(
         "SELECT device.name FROM picture JOIN device ON device.id = picture.device WHERE picture.capture = $1",
     )
@@ -216,11 +218,13 @@ pub struct SealedIdentity {
 /// Sealed identities in the order of the patients' coming: up to `limit` after `number`.
 pub async fn identities_after(catalog: &Catalog, number: u64, limit: u32) -> Result<Vec<SealedIdentity>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let rows = sqlx::query("SELECT number, handle, identity FROM patient WHERE number > $1 ORDER BY number LIMIT $2")
-        .bind(int(number)?)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT number, handle, identity FROM patient WHERE number > $1 AND LENGTH(identity) > 0 ORDER BY number LIMIT $2",
+    )
+    .bind(int(number)?)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *tx)
+    .await?;
     let sealed = |row: &AnyRow| {
         Ok(SealedIdentity { number: count(row.try_get(0)?)?, patient: fixed(row, 1)?, payload: row.try_get(2)? })
     };
@@ -318,8 +322,8 @@ pub async fn arrived(catalog: &Catalog) -> Result<Arrived, ClinicError> {
 /// What verification adds to a picture.
 #[derive(Debug)]
 pub struct Judged<'a> {
-    /// Whose it is.
-    pub patient: Handle,
+    /// The number that its label has.
+    pub filed: Handle,
     /// The payload of the patient's sealed identity, for the first picture of a patient.
     pub identity: &'a [u8],
     /// The payload of the sealed thumbnail.
@@ -335,27 +339,75 @@ pub async fn verified(
     judged: &Judged<'_>,
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
-    sqlx::query(
-        "INSERT INTO patient (handle, identity, created_at, number)
-         SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1 FROM patient WHERE TRUE ON CONFLICT (handle) DO NOTHING",
-    )
-    .bind(judged.patient.to_vec())
-    .bind(judged.identity.to_vec())
-    .bind(int(now.0)?)
-    .execute(&mut **tx)
-    .await?;
+    make_known(tx, &judged.filed, judged.identity, now).await?;
     let done = sqlx::query(
-        "UPDATE picture SET state = 'verified', patient = $1, thumbnail = $2, judged_at = $3, flags = $4
-         WHERE capture = $5 AND state = 'received'",
+        "UPDATE picture SET state = 'verified', thumbnail = $1, judged_at = $2, flags = $3
+         WHERE capture = $4 AND state = 'received'",
     )
-    .bind(judged.patient.to_vec())
     .bind(judged.thumbnail.map(<[u8]>::to_vec))
     .bind(int(now.0)?)
     .bind(judged.flags.join(" "))
     .bind(capture.as_bytes().to_vec())
     .execute(&mut **tx)
     .await?;
+    let is_new = done.rows_affected() == 1;
+    if is_new {
+        file(tx, capture, &judged.filed).await?;
+    }
+    Ok(is_new)
+}
+
+/// Makes a patient known under a number, and says whether nobody was before. One whose number was taken back is nobody, and comes last again.
+pub(super) async fn make_known(
+    tx: &mut WriteTx,
+    number: &Handle,
+    identity: &[u8],
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let done = sqlx::query(
+        "INSERT INTO patient (handle, identity, created_at, number)
+         SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1 FROM patient WHERE TRUE
+         ON CONFLICT (handle) DO UPDATE SET identity = excluded.identity, created_at = excluded.created_at,
+             number = excluded.number WHERE LENGTH(patient.identity) = 0",
+    )
+    .bind(number.to_vec())
+    .bind(identity.to_vec())
+    .bind(int(now.0)?)
+    .execute(&mut **tx)
+    .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Takes a number back: nobody is known under it. The row stays, since the log and what is decided name it.
+pub(super) async fn make_unknown(tx: &mut WriteTx, number: &Handle) -> Result<(), ClinicError> {
+    let sql = "UPDATE patient SET identity = $1 WHERE handle = $2";
+    sqlx::query(sql).bind(Vec::new()).bind(number.to_vec()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Files a picture under a number: it is of the record that stands for it.
+pub(super) async fn file(tx: &mut WriteTx, capture: CaptureId, number: &Handle) -> Result<(), ClinicError> {
+    let record = aliases::standing(tx, number).await?;
+    sqlx::query("UPDATE picture SET filed = $1, patient = $2 WHERE capture = $3")
+        .bind(number.to_vec())
+        .bind(record.to_vec())
+        .bind(capture.as_bytes().to_vec())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Gives what is filed under a number to a record.
+pub(super) async fn give(tx: &mut WriteTx, number: &Handle, record: &Handle) -> Result<(), ClinicError> {
+    let sql = "UPDATE picture SET patient = $1 WHERE filed = $2";
+    sqlx::query(sql).bind(record.to_vec()).bind(number.to_vec()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Whether a picture is filed under a number.
+pub(super) async fn are_filed(connection: &mut AnyConnection, number: &Handle) -> Result<bool, ClinicError> {
+    let row = sqlx::query("SELECT 1 FROM picture WHERE filed = $1 LIMIT 1").bind(number.to_vec());
+    Ok(row.fetch_optional(connection).await?.is_some())
 }
 
 /// Marks a received picture quarantined for the reason of this code. Says whether it was still received.
@@ -377,7 +429,7 @@ pub async fn quarantine(
 /// The payload of a patient's sealed identity.
 pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<u8>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1")
+    let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1 AND LENGTH(identity) > 0")
         .bind(patient.to_vec())
         .fetch_optional(&mut *tx)
         .await?;
@@ -417,8 +469,10 @@ pub async fn gaps(catalog: &Catalog, limit: u32) -> Result<Vec<Gap>, ClinicError
 
 fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
     let state: String = row.try_get(2)?;
-    let patient: Option<Vec<u8>> = row.try_get(11)?;
-    let patient = patient.map(|bytes| bytes.try_into().map_err(|_| ClinicError::CatalogDamaged)).transpose()?;
+    let handle = |column: usize| {
+        let bytes: Option<Vec<u8>> = row.try_get(column)?;
+        bytes.map(|bytes| bytes.try_into().map_err(|_| ClinicError::CatalogDamaged)).transpose()
+    };
     Ok(Picture {
         capture: CaptureId::from_bytes(fixed(row, 0)?),
         seq: count(row.try_get(1)?)?,
@@ -431,7 +485,8 @@ fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
         manifest_hash: fixed(row, 8)?,
         label: row.try_get(9)?,
         thumbnail: row.try_get(10)?,
-        patient,
+        patient: handle(11)?,
+        filed: handle(17)?,
         captured_at: millis(row, 12)?,
         stored_at: millis(row, 13)?,
         log_index: count(row.try_get(14)?)?,

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::access::{Actor, Event};
 use super::enrolments::{Enrolments, Say};
+use super::knocks::Knocks;
 use super::pictures::{self, Claimed};
 use super::push::Pushed;
 use super::{ClinicError, RECONNECT, Running, renewals, restored, revocations};
@@ -26,8 +27,10 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// Holds the link for as long as the process runs. It ends only with [`ClinicError::KeySetLearned`], which needs a new start.
 pub(super) async fn run(running: Arc<Running>, linked: watch::Sender<bool>) -> ClinicError {
     let (mut complained, mut learned): (Option<Instant>, _) = (None, false);
+    // Beyond the link's end: whoever breaks it does not begin anew.
+    let mut knocks = Knocks::default();
     loop {
-        let error = match hold(&running, &linked, &mut learned).await {
+        let error = match hold(&running, &linked, &mut learned, &mut knocks).await {
             Ok(()) => continue,
             Err(error @ ClinicError::KeySetLearned) => return error,
             Err(error) => error,
@@ -41,13 +44,18 @@ pub(super) async fn run(running: Arc<Running>, linked: watch::Sender<bool>) -> C
     }
 }
 
-async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut bool) -> Result<(), ClinicError> {
+async fn hold(
+    running: &Running,
+    linked: &watch::Sender<bool>,
+    learned: &mut bool,
+    knocks: &mut Knocks,
+) -> Result<(), ClinicError> {
     let mut link = link::connect(&running.ingest_folder).await?;
     // Before anything is said or served: this catalog may be older than what is in force.
     restored::catch_up(&running.clinic, &mut link, learned).await?;
     let mut enrolments = Enrolments::default();
     let mut pushed = Pushed::default();
-    let mut relay_after = 0;
+    let (mut relay_after, mut knocks_after) = (0, 0);
     loop {
         let now = running.clock.now();
         pushed.bring_up_to_date(&running.clinic, &mut link).await?;
@@ -59,9 +67,12 @@ async fn hold(running: &Running, linked: &watch::Sender<bool>, learned: &mut boo
         linked.send_replace(true);
         let wait_ms = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
         let unlocked = running.vault.borrow().is_some();
-        let Answer::Events { inbox, relay } = link.ask(&Ask::Poll { relay_after, wait_ms, unlocked }).await? else {
+        let poll = Ask::Poll { relay_after, wait_ms, unlocked, knocks_after };
+        let Answer::Events { inbox, relay, knocks: knocked } = link.ask(&poll).await? else {
             return Err(LinkError::Unexpected.into());
         };
+        knocks.take_in(&running.clinic, &knocked, now).await?;
+        knocks_after = knocked.iter().map(|knock| knock.seq).fold(knocks_after, u64::max);
         // A revocation that was made while ingest took its time to answer holds for what it answers.
         if !inbox.is_empty() {
             pushed.bring_up_to_date(&running.clinic, &mut link).await?;

@@ -100,7 +100,8 @@ pub async fn open(
     let reason = sealed::words(clinic, reason)?;
     record(clinic, actor, now, &Event::Opened(capture, &reason)).await?;
 
-    Ok(sealed::photograph(clinic, vault, &picture).await?)
+    let opened = sealed::photograph(clinic, vault, &picture).await;
+    whole(clinic, capture, now, opened).await
 }
 
 /// A picture as an age file, still sealed: header and payload together. On record as well.
@@ -110,13 +111,29 @@ pub async fn open(
 pub async fn export(clinic: &Clinic, capture: CaptureId, actor: &Actor, now: UnixMillis) -> Result<Vec<u8>, ReadError> {
     let picture = verified(clinic, capture).await?;
     record(clinic, actor, now, &Event::Exported(capture)).await?;
-    Ok(sealed::age_file(clinic, &picture).await?)
+    let file = sealed::age_file(clinic, &picture).await;
+    whole(clinic, capture, now, file).await
 }
 
-/// The label as it was signed, under the patient whose the picture is: a correction leaves the label as it is.
+/// What was read of a picture. Where what is stored of it is damaged, that is on record too, from where an alert follows.
+async fn whole<T>(
+    clinic: &Clinic,
+    capture: CaptureId,
+    now: UnixMillis,
+    read: Result<T, ClinicError>,
+) -> Result<T, ReadError> {
+    if let Some(damage) = read.as_ref().err().and_then(ClinicError::damage) {
+        record(clinic, &Actor::Gateway, now, &Event::PictureDamaged(capture, damage)).await?;
+    }
+    Ok(read?)
+}
+
+/// The label as it was signed, under the patient whose the picture is: a correction, or another number of the patient's, leaves the label as it is.
 async fn corrected(clinic: &Clinic, vault: &Unlocked, picture: &Picture) -> Result<Label, ClinicError> {
     let mut label = sealed::label(clinic, vault, picture).await?;
-    if let (Some(to), true) = (&picture.patient, corrections::is_moved(&clinic.catalog, picture.capture).await?) {
+    let is_elsewhere =
+        picture.patient != picture.filed || corrections::is_moved(&clinic.catalog, picture.capture).await?;
+    if let (Some(to), true) = (&picture.patient, is_elsewhere) {
         let known = sealed::identity(clinic, vault, to).await?.ok_or(ClinicError::Destroyed)?;
         label.issuer.clone_from(&known.issuer);
         label.record_number.clone_from(&known.record_number);

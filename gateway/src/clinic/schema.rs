@@ -298,5 +298,103 @@ CREATE INDEX care_review ON care (review, since);
 CREATE INDEX picture_author ON picture (operator, patient)
 ",
         },
+        // An authenticator keeps `handle` with a passkey: random, since it may show it to whoever holds it.
+        Migration {
+            number: 11,
+            name: "passkeys",
+            sql: "
+CREATE TABLE passkey_user (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    handle BYTEA NOT NULL UNIQUE
+);
+CREATE TABLE passkey (
+    credential BYTEA PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES person (id),
+    name TEXT NOT NULL,
+    passkey BYTEA NOT NULL,
+    added_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX passkey_person ON passkey (person, added_at);
+CREATE TABLE account_reset (
+    person TEXT PRIMARY KEY REFERENCES person (id),
+    reset_by TEXT NOT NULL REFERENCES person (id),
+    reset_at BIGINT NOT NULL
+)
+",
+        },
+        // A team that was dissolved keeps its name: the log still names it. The author stands in a report too, so that theirs are found by an index.
+        Migration {
+            number: 12,
+            name: "teams",
+            sql: "
+CREATE TABLE team (
+    id BYTEA PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    dissolved_at BIGINT
+);
+CREATE TABLE team_member (
+    team BYTEA NOT NULL REFERENCES team (id),
+    person TEXT NOT NULL REFERENCES person (id),
+    since BIGINT NOT NULL,
+    added_by TEXT NOT NULL REFERENCES person (id),
+    review TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (team, person)
+);
+CREATE INDEX team_member_person ON team_member (person, team);
+CREATE INDEX team_member_review ON team_member (review, since);
+CREATE TABLE care_team (
+    patient BYTEA NOT NULL REFERENCES patient (handle),
+    team BYTEA NOT NULL REFERENCES team (id),
+    since BIGINT NOT NULL,
+    until BIGINT,
+    added_by TEXT NOT NULL REFERENCES person (id),
+    review TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (patient, team)
+);
+CREATE INDEX care_team_team ON care_team (team, patient, until);
+CREATE INDEX care_team_review ON care_team (review, since);
+ALTER TABLE correction ADD COLUMN author TEXT NOT NULL DEFAULT '';
+ALTER TABLE correction ADD COLUMN decided_words BYTEA;
+UPDATE correction SET author = COALESCE((SELECT operator FROM picture WHERE picture.capture = correction.capture), '');
+CREATE INDEX correction_decided ON correction (decided_at, id);
+CREATE INDEX correction_author ON correction (author, decided_at, id)
+",
+        },
+        // Under which number a picture is filed stays; `patient` is the record that stands for it. An alias that stands by itself again is its own record.
+        Migration {
+            number: 13,
+            name: "records",
+            sql: "
+CREATE TABLE patient_alias (
+    handle BYTEA PRIMARY KEY REFERENCES patient (handle),
+    record BYTEA NOT NULL REFERENCES patient (handle),
+    changed BIGINT NOT NULL UNIQUE
+);
+CREATE INDEX patient_alias_record ON patient_alias (record);
+CREATE TABLE patient_merge (
+    id BYTEA PRIMARY KEY,
+    seq BIGINT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    alias BYTEA NOT NULL REFERENCES patient (handle),
+    record BYTEA NOT NULL REFERENCES patient (handle),
+    reason TEXT NOT NULL,
+    words BYTEA NOT NULL,
+    merged_by TEXT NOT NULL REFERENCES person (id),
+    merged_at BIGINT NOT NULL,
+    undone_by TEXT REFERENCES person (id),
+    undone_at BIGINT
+);
+CREATE INDEX patient_merge_alias ON patient_merge (alias, merged_at);
+CREATE INDEX patient_merge_record ON patient_merge (record, merged_at);
+ALTER TABLE picture ADD COLUMN filed BYTEA REFERENCES patient (handle);
+UPDATE picture SET filed = patient WHERE patient IS NOT NULL;
+CREATE INDEX picture_filed ON picture (filed);
+CREATE INDEX emergency_patient ON emergency (patient);
+DROP INDEX picture_author;
+CREATE INDEX picture_author ON picture (operator, filed)
+",
+        },
     ]
 }

@@ -75,7 +75,23 @@ pub async fn identities(
 
 /// A picture as a whole age file: header, then payload. It needs no vault, and gives away nothing without its key.
 pub async fn age_file(clinic: &Clinic, picture: &Picture) -> Result<Vec<u8>, ClinicError> {
-    let header = clinic.headers.get(picture.capture.into(), Kind::Picture).await?.ok_or(ClinicError::Destroyed)?;
+    let mut file = picture_header(clinic, picture).await?;
+    read_payload(clinic, picture, |piece| file.extend_from_slice(piece)).await?;
+    Ok(file)
+}
+
+/// Whether a picture's header is there, and its payload is what the device signed for: read to its end, and not opened.
+pub async fn check(clinic: &Clinic, picture: &Picture) -> Result<(), ClinicError> {
+    picture_header(clinic, picture).await?;
+    read_payload(clinic, picture, |_| {}).await
+}
+
+async fn picture_header(clinic: &Clinic, picture: &Picture) -> Result<Vec<u8>, ClinicError> {
+    clinic.headers.get(picture.capture.into(), Kind::Picture).await?.ok_or(ClinicError::Destroyed)
+}
+
+/// The payload, a piece at a time. What was handed out is the payload only if this returns well.
+async fn read_payload(clinic: &Clinic, picture: &Picture, mut each: impl FnMut(&[u8])) -> Result<(), ClinicError> {
     // Ingest keeps the payloads: what lies there is this picture's only if it is what the manifest says.
     let manifest = SignedManifest::parse(&picture.manifest).map_err(|_| ClinicError::CatalogDamaged)?;
     let said = manifest.claimed().picture;
@@ -83,20 +99,16 @@ pub async fn age_file(clinic: &Clinic, picture: &Picture) -> Result<Vec<u8>, Cli
     if blob.len() != said.len {
         return Err(ClinicError::PayloadDamaged);
     }
-    let mut file = header;
     let mut digest = Sha256::new();
     let mut offset = 0;
     while offset < blob.len() {
         let end = offset.saturating_add(MAX_PIECE as u64).min(blob.len());
         let piece = blob.read(offset..end).await?;
         digest.update(&piece);
-        file.extend_from_slice(&piece);
+        each(&piece);
         offset = end;
     }
-    if digest.finalize().as_slice() != said.sha256 {
-        return Err(ClinicError::PayloadDamaged);
-    }
-    Ok(file)
+    if digest.finalize().as_slice() == said.sha256 { Ok(()) } else { Err(ClinicError::PayloadDamaged) }
 }
 
 /// A picture's photograph, whole and authentic or not at all.

@@ -119,6 +119,7 @@ pub async fn judge(clinic: &Clinic, vault: &Unlocked, picture: &Picture, now: Un
 
 /// A picture that passed, with everything of it sealed anew: headers for the header store, the rest for the catalog.
 struct Passed {
+    /// Whose the label says that it is.
     patient: pictures::Handle,
     picture_header: Vec<u8>,
     label_header: Vec<u8>,
@@ -289,12 +290,13 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
         }
     };
     let (identity_header, identity) = split(&passed.identity)?;
+    let naming = clinic.naming.lock().await;
     if pictures::identity(&clinic.catalog, &passed.patient).await?.is_none() {
         keep(clinic, Header { id: patient_header(&passed.patient), kind: Kind::Identity, bytes: identity_header })
             .await?;
     }
     let judged =
-        Judged { patient: passed.patient, identity: &identity, thumbnail: thumbnail.as_deref(), flags: &passed.flags };
+        Judged { filed: passed.patient, identity: &identity, thumbnail: thumbnail.as_deref(), flags: &passed.flags };
     let mut tx = clinic.catalog.write().await?;
     if pictures::verified(&mut tx, capture, &judged, now).await? {
         let mut events = vec![Event::Verified(capture, passed.patient)];
@@ -304,6 +306,7 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
         clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;
     }
     tx.commit().await?;
+    drop(naming);
     for flag in &passed.flags {
         tracing::warn!(%capture, flag, "verified, and somebody should look at it");
     }
@@ -312,7 +315,7 @@ async fn accept(clinic: &Clinic, picture: &Picture, passed: Passed, now: UnixMil
 }
 
 /// Puts a header in its place, whether or not there is one.
-async fn keep(clinic: &Clinic, header: Header) -> Result<(), ClinicError> {
+pub(super) async fn keep(clinic: &Clinic, header: Header) -> Result<(), ClinicError> {
     let header = [header];
     match clinic.headers.put(&header).await {
         Err(HeaderError::Exists) => Ok(wiped_later(clinic.headers.replace(&header).await)?),
@@ -328,7 +331,7 @@ pub(super) fn patient_header(patient: &pictures::Handle) -> HeaderId {
 }
 
 /// Header and payload of an age file that this program has just made.
-fn split(file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), ClinicError> {
+pub(super) fn split(file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), ClinicError> {
     let (header, payload) = seal::split(file).map_err(|_| ClinicError::CatalogDamaged)?;
     Ok((header.to_vec(), payload.to_vec()))
 }

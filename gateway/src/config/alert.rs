@@ -1,9 +1,12 @@
 //! `[alert]`: what raises an alert, and where it is sent.
 
+pub mod mail;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::mail::MailConfig;
 use super::ConfigError;
 
 /// What an alert is about. The names are stable: programs and the log have them.
@@ -14,6 +17,8 @@ pub enum Code {
     LogInFailures,
     /// Somebody has taken emergency access.
     EmergencyAccess,
+    /// An admin has made a code with which somebody's account can be set up anew.
+    AccountReset,
     /// Somebody looks at pictures outside the hours.
     UnusualHours,
     /// Somebody has looked at far more patients on one day than ever lately.
@@ -24,9 +29,11 @@ pub enum Code {
     Denied,
     /// Numbers of a device's pictures are missing.
     SequenceGap,
+    /// A phone that was revoked tries to connect.
+    RevokedDevice,
     /// A log is not what it was.
     LogTrouble,
-    /// A picture is not what its device signed for, or cannot be verified.
+    /// A picture is not what its device signed for, cannot be verified, or was found damaged when somebody looked.
     StoreTrouble,
     /// A certificate ends soon.
     CertificateEnds,
@@ -36,14 +43,16 @@ pub enum Code {
 
 impl Code {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::LogInFailures,
         Self::EmergencyAccess,
+        Self::AccountReset,
         Self::UnusualHours,
         Self::UnusualPatients,
         Self::UnusualDownloads,
         Self::Denied,
         Self::SequenceGap,
+        Self::RevokedDevice,
         Self::LogTrouble,
         Self::StoreTrouble,
         Self::CertificateEnds,
@@ -56,11 +65,13 @@ impl Code {
         match self {
             Self::LogInFailures => "log-in-failures",
             Self::EmergencyAccess => "emergency-access",
+            Self::AccountReset => "account-reset",
             Self::UnusualHours => "unusual-hours",
             Self::UnusualPatients => "unusual-patients",
             Self::UnusualDownloads => "unusual-downloads",
             Self::Denied => "denied",
             Self::SequenceGap => "sequence-gap",
+            Self::RevokedDevice => "revoked-device",
             Self::LogTrouble => "log-trouble",
             Self::StoreTrouble => "store-trouble",
             Self::CertificateEnds => "certificate-ends",
@@ -100,6 +111,9 @@ pub struct AlertConfig {
     /// Where alerts are posted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookConfig>,
+    /// Where they are mailed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailConfig>,
 }
 
 impl Default for AlertConfig {
@@ -115,6 +129,7 @@ impl Default for AlertConfig {
             at_least: 20,
             certificate_days: 14,
             webhook: None,
+            mail: None,
         }
     }
 }
@@ -166,7 +181,7 @@ impl AlertConfig {
                 "alert.webhook.url: https://... is expected (http:// to this machine alone)",
             )?;
         }
-        Ok(())
+        self.mail.as_ref().map_or(Ok(()), MailConfig::check).map_err(ConfigError::Value)
     }
 }
 

@@ -4,6 +4,8 @@
 //! signed checkpoint, which must continue the one that was shown before; each row of the index that found an entry is compared with it. What fails is
 //! shown all the same, and said.
 
+use std::cmp::Reverse;
+
 use data_encoding::HEXLOWER;
 use safelight_core::ids::UnixMillis;
 use safelight_core::log::entry::Entry;
@@ -15,6 +17,7 @@ use super::permit::{Grant, ReadLog, ReportPatient, ReportPerson, ViewPicture};
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
 use crate::clinic::access_index::{self, Facets, Filter, Found, LOOKS};
+use crate::clinic::aliases::{self, Named};
 use crate::clinic::pictures::Handle;
 use crate::log::LogError;
 
@@ -78,7 +81,8 @@ pub(super) async fn page(
     filter: &Filter,
     before: Option<u64>,
 ) -> Result<View, ClinicError> {
-    view(console, filter, before, PAGE).await
+    let filters = of_record(console, filter).await?;
+    view(console, &filters, before, PAGE).await
 }
 
 /// Everybody who saw a patient, in a time.
@@ -90,7 +94,8 @@ pub(super) async fn of_patient(
 ) -> Result<View, ClinicError> {
     let patient: Handle = *grant.subject();
     let filter = Filter { patient: Some(patient), kinds: LOOKS.to_vec(), from, until, ..Filter::default() };
-    view(console, &filter, None, MAX_REPORTED).await
+    let filters = of_record(console, &filter).await?;
+    view(console, &filters, None, MAX_REPORTED).await
 }
 
 /// All that a person saw, in a time.
@@ -102,36 +107,57 @@ pub(super) async fn of_person(
 ) -> Result<View, ClinicError> {
     let actor = Some(format!("person:{}", grant.subject().id));
     let filter = Filter { actor, kinds: LOOKS.to_vec(), from, until, ..Filter::default() };
-    view(console, &filter, None, MAX_REPORTED).await
+    view(console, &[filter], None, MAX_REPORTED).await
 }
 
 /// Who has looked at a picture, for whoever may look at it.
 pub(super) async fn of_picture(console: &Console, grant: &Grant<ViewPicture>) -> Result<View, ClinicError> {
     let (picture, _) = grant.subject();
     let filter = Filter { picture: Some(picture.capture), kinds: LOOKS.to_vec(), ..Filter::default() };
-    view(console, &filter, None, OF_PICTURE).await
+    view(console, &[filter], None, OF_PICTURE).await
 }
 
 /// What is on record of whoever asks, and of nobody else: there is no right to ask for. Not on record itself, or it would show nothing but itself.
 pub(super) async fn own(console: &Console, who: &LoggedIn) -> Result<View, ClinicError> {
     let filter = Filter { actor: Some(format!("person:{}", who.person.id)), ..Filter::default() };
-    view(console, &filter, None, OWN).await
+    view(console, &[filter], None, OWN).await
 }
 
-async fn view(console: &Console, filter: &Filter, before: Option<u64>, limit: u32) -> Result<View, ClinicError> {
+/// The same of each number, and of each time, under which the log names the patient who is looked for.
+async fn of_record(console: &Console, filter: &Filter) -> Result<Vec<Filter>, ClinicError> {
+    let Some(patient) = &filter.patient else { return Ok(vec![filter.clone()]) };
+    let mut tx = console.desk.clinic().catalog.read().await?;
+    let record = aliases::standing(&mut tx, patient).await?;
+    let narrowed = |named: Named| Filter {
+        patient: Some(named.handle),
+        from: filter.from.max(named.from),
+        until: filter.until.into_iter().chain(named.until).min(),
+        ..filter.clone()
+    };
+    Ok(aliases::named(&mut tx, &record).await?.into_iter().map(narrowed).collect())
+}
+
+/// What one of the filters finds.
+async fn view(console: &Console, filters: &[Filter], before: Option<u64>, limit: u32) -> Result<View, ClinicError> {
     let shown_before = console.inner.verification.newest();
     let clinic = console.desk.clinic();
     let log = clinic.access.log();
     let mut tx = clinic.catalog.read().await?;
     let one_more = limit.saturating_add(1);
-    let mut found = if filter.is_everything() {
+    let mut found = if filters.iter().any(Filter::is_everything) {
         access_index::newest(&mut tx, log, before, one_more).await?
     } else {
         let before = match before {
             Some(index) => Some((time_of(console, &mut tx, index).await?.unwrap_or(UnixMillis(0)), index)),
             None => None,
         };
-        access_index::find(&mut tx, filter, before, one_more).await?
+        let mut found = Vec::new();
+        for filter in filters {
+            found.extend(access_index::find(&mut tx, filter, before, one_more).await?);
+        }
+        found.sort_by_key(|found| Reverse((found.row.at, found.index)));
+        found.dedup_by_key(|found| found.index);
+        found
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;

@@ -7,6 +7,7 @@
 //! | `own_certificate` | one that the clinic brings |
 //! | `guards` | what every answer carries and every request must: host, origin, headers |
 //! | `login`, `throttle` | passwords, authenticator codes, guesses |
+//! | `passkeys` | passkeys: what a browser is asked, and whether its answer holds |
 //! | `session` | who is asking: cookie, time-outs, the token of a form |
 //! | [`permit`] | the only place that says who may do what, and puts it on record |
 //! | `records` | patients and pictures, for whoever brings a `permit::Grant` |
@@ -33,6 +34,7 @@ mod looks;
 mod noise;
 mod own_certificate;
 mod pages;
+mod passkeys;
 pub mod permit;
 mod records;
 #[cfg(test)]
@@ -79,6 +81,7 @@ struct Inner {
     /// Where people are told that it is.
     address: String,
     passwords: login::Passwords,
+    passkeys: passkeys::Passkeys,
     throttle: throttle::Throttle,
     tickets: tickets::Tickets,
     /// The data folder, for whoever examines the gateway.
@@ -122,6 +125,7 @@ impl Console {
             enrol_addresses: config.enrol_addresses(),
             address: config.console_address().unwrap_or_default(),
             passwords: login::Passwords::default(),
+            passkeys: passkeys::Passkeys::new(own_certificate::host_of(config), listen.port(), &config.clinic_name),
             throttle: throttle::Throttle::default(),
             tickets: tickets::Tickets::default(),
             data,

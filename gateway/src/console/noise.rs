@@ -4,13 +4,14 @@
 //! most once a minute for each person and code; the next entry says how often it was asked in between. **A search** runs with every key, and its names
 //! are never shown without an entry: so one that shows nobody new within ten seconds of an entry belongs to that entry, and whoever goes through all
 //! of their patients makes as many entries as that takes. It is kept for each session, so that one browser's entry does not stand for another's.
+//! **A damaged picture** is on record once an hour, however often somebody wants to see it.
 //! Nothing is marked as on record before it is.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use safelight_core::ids::UnixMillis;
+use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 
 use crate::clinic::directory::Found;
@@ -23,6 +24,9 @@ const DENIED_EVERY: Duration = Duration::from_secs(60);
 /// How long a search's entry stands for further searches that show nobody else.
 const SEARCH: Duration = Duration::from_secs(10);
 
+/// A picture that was found damaged is on record at most so often.
+const DAMAGED_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// Kept at once. Beyond it everything is on record by itself.
 const MAX_KEPT: usize = 4096;
 
@@ -31,6 +35,7 @@ const MAX_KEPT: usize = 4096;
 pub(super) struct Noise {
     denied: Mutex<HashMap<(OperatorId, &'static str), Denied>>,
     searched: Mutex<HashMap<SessionId, Searched>>,
+    damaged: Mutex<HashMap<CaptureId, UnixMillis>>,
 }
 
 #[derive(Debug)]
@@ -92,6 +97,23 @@ impl Noise {
         let last = searched.entry(*session).or_insert_with(|| Searched { at: now, shown: HashSet::new() });
         last.shown.extend(found.iter().map(|found| found.handle));
     }
+
+    /// Whether it is on record, not long ago, that this picture is damaged.
+    pub(super) fn is_damage_on_record(&self, picture: CaptureId, now: UnixMillis) -> bool {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.get(&picture).is_some_and(|at| is_recent(*at, now, DAMAGED_EVERY))
+    }
+
+    /// It is.
+    pub(super) fn damage_on_record(&self, picture: CaptureId, now: UnixMillis) {
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if damaged.len() >= MAX_KEPT {
+            damaged.retain(|_, at| is_recent(*at, now, DAMAGED_EVERY));
+        }
+        if damaged.len() < MAX_KEPT {
+            damaged.insert(picture, now);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +150,16 @@ mod tests {
         assert_eq!(noise.denied(&one, "people", at(60)), Some(59));
         noise.denied_on_record(&one, "people", at(60));
         assert_eq!(noise.denied(&one, "people", at(30)), Some(0), "a clock that was set back");
+    }
+
+    #[test]
+    fn a_damaged_picture_is_on_record_once_an_hour() {
+        let (noise, one) = (Noise::default(), CaptureId::from_bytes([1; 16]));
+        assert!(!noise.is_damage_on_record(one, at(0)));
+        noise.damage_on_record(one, at(0));
+        assert!(noise.is_damage_on_record(one, at(3599)));
+        assert!(!noise.is_damage_on_record(one, at(3600)));
+        assert!(!noise.is_damage_on_record(CaptureId::from_bytes([2; 16]), at(1)), "another picture");
     }
 
     #[test]

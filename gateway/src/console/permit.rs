@@ -4,11 +4,13 @@
 //! the kind that it needs, and nothing else can make one: a handler that does not ask does not compile. Whoever may not is told what somebody is told
 //! who asks for what does not exist.
 
+mod merging;
 mod reported;
 
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 
+pub(super) use self::merging::{ChangeRecord, ListMerges, UndoMerge};
 pub(super) use self::reported::{CorrectAny, CorrectOwn, ReportPicture, ViewReported};
 use super::Console;
 use super::session::LoggedIn;
@@ -18,7 +20,7 @@ use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::people::{self, Person, Role, Roles};
 use crate::clinic::pictures::{self, Handle, Picture, State};
-use crate::clinic::{care, downloads, emergency, first_run};
+use crate::clinic::{aliases, care, downloads, emergency, first_run};
 use crate::config::alert::Code;
 use crate::store::catalog::Catalog;
 
@@ -77,8 +79,13 @@ pub const RIGHTS: &[Listed] = &[
     listed::<ComparePictures>("see two to four such pictures side by side"),
     listed::<ReportPicture>("put such a picture out of sight, as another patient's or as not wanted"),
     listed::<DownloadPicture>("download such a picture with a mark in it, if an admin has allowed it to this person"),
-    listed::<ChangeTeam>("add colleagues to the care team of a patient whom one treats, and end what one added"),
-    listed::<ListOwnReported>("list the pictures that one took and that were reported"),
+    listed::<ChangeTeam>(
+        "add colleagues and teams to the care team of a patient whom one treats, and end what one added",
+    ),
+    listed::<ChangeRecord>(
+        "merge two records of one patient whom one treats by both numbers, and give a record that one treats another number",
+    ),
+    listed::<ListOwnReported>("list the pictures that one took and that were reported, and what became of them"),
     listed::<ViewReported>("see such a picture once more, so as to decide"),
     listed::<CorrectOwn>(
         "decide about it: show it again, give it to a patient whom one treats, or keep it out of sight",
@@ -86,12 +93,17 @@ pub const RIGHTS: &[Listed] = &[
     listed::<AskEmergency>("take emergency access to a patient whom one does not treat"),
     listed::<ManageDevices>("invite, approve and revoke phones"),
     listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
+    listed::<ManageTeams>("make, rename and dissolve teams, and put clinicians in and out"),
     listed::<RunVault>("unlock and lock the vault"),
     listed::<RunFirst>("be led through the first run, until it is finished"),
     listed::<ReviewEmergencies>("see emergency accesses with their reasons, and judge them"),
-    listed::<ReviewCare>("see additions to care teams of which somebody was not sure, and decide"),
-    listed::<ListReported>("list reported pictures with the words, without picture or name"),
+    listed::<ReviewCare>(
+        "see additions to care teams of which somebody was not sure, and to teams that treat patients, and decide",
+    ),
+    listed::<ListReported>("list reported pictures and what became of them, with the words, without picture or name"),
     listed::<CorrectAny>("decide about any of them"),
+    listed::<ListMerges>("list merged and renumbered records with their reasons, without names"),
+    listed::<UndoMerge>("undo one of them"),
     listed::<SeeAlerts>("see alerts: an admin those about the machine, the privacy officer all"),
     listed::<HandleAlert>("take and close such an alert"),
     listed::<ReadLog>("read the access log"),
@@ -148,6 +160,11 @@ pub(super) async fn ask<R: Right>(console: &Console, who: &LoggedIn, right: R) -
     Ok(Grant { by: who.actor(), at: console.desk.now(), subject })
 }
 
+/// The record that stands for a handle: every right to a patient is one to that.
+async fn standing(console: &Console, handle: &Handle) -> Result<Handle, ClinicError> {
+    aliases::standing(&mut *console.desk.clinic().catalog.read().await?, handle).await
+}
+
 /// Whoever treats a patient, or has emergency access.
 pub(super) async fn may_see(
     catalog: &Catalog,
@@ -202,8 +219,8 @@ impl Right for ViewPatient {
     const ROLE: Role = Role::Clinician;
 
     async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
-        let catalog = &console.desk.clinic().catalog;
-        Ok(may_see(catalog, &self.0, who, console.desk.now()).await?.then_some(self.0))
+        let (catalog, record) = (&console.desk.clinic().catalog, standing(console, &self.0).await?);
+        Ok(may_see(catalog, &record, who, console.desk.now()).await?.then_some(record))
     }
 
     fn event(subject: &Handle) -> Option<Event<'_>> {
@@ -249,8 +266,8 @@ impl Right for ChangeTeam {
 
     /// Emergency access is not enough: it would last for four hours and bring others in for good.
     async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
-        let catalog = &console.desk.clinic().catalog;
-        Ok(care::is_on(catalog, &self.0, &who.person.id, console.desk.now()).await?.then_some(self.0))
+        let (catalog, record) = (&console.desk.clinic().catalog, standing(console, &self.0).await?);
+        Ok(care::is_on(catalog, &record, &who.person.id, console.desk.now()).await?.then_some(record))
     }
 
     fn event(_: &Handle) -> Option<Event<'_>> {
@@ -290,8 +307,8 @@ impl Right for ReportPatient {
     const CODE: &'static str = "patient-report";
     const ROLE: Role = Role::PrivacyOfficer;
 
-    async fn subject(self, _: &Console, _: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
-        Ok(Some(self.0))
+    async fn subject(self, console: &Console, _: &LoggedIn) -> Result<Option<Handle>, ClinicError> {
+        standing(console, &self.0).await.map(Some)
     }
 
     fn event(subject: &Handle) -> Option<Event<'_>> {
@@ -414,6 +431,8 @@ by_role! {
     ManageDevices, "devices", Admin, None;
     /// To see and change people and their roles. What is changed is on record by itself.
     ManagePeople, "people", Admin, None;
+    /// To see and change teams and who is in them. What is changed is on record by itself.
+    ManageTeams, "teams", Admin, None;
     /// To unlock and lock the vault, which is on record by itself.
     RunVault, "vault", Admin, None;
     /// To compare pictures, each of which is asked for by itself.

@@ -9,18 +9,19 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::permit::{
-    DownloadPicture, Grant, ListReported, ReviewEmergencies, SearchPatients, SeeAlerts, Treated, ViewPatient,
-    ViewPicture, ViewReported,
+    ChangeRecord, DownloadPicture, Grant, ListMerges, ListOwnReported, ListReported, ReviewEmergencies, SearchPatients,
+    SeeAlerts, Treated, ViewPatient, ViewPicture, ViewReported,
 };
 use super::tickets::{MayShowPicture, MayShowThumbnail};
-use crate::clinic::access::Event;
+use crate::clinic::access::{Actor, Event};
 use crate::clinic::directory::Found;
 use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::pictures::{self, Picture};
+use crate::clinic::merges::{self, Because, Outcome};
+use crate::clinic::pictures::{self, Handle, Picture};
 use crate::clinic::sealed::MarkError;
 use crate::clinic::sessions::SessionId;
-use crate::clinic::{ClinicError, care, sealed};
+use crate::clinic::{ClinicError, aliases, care, sealed};
 use crate::vault::Unlocked;
 
 /// Patients that one search shows.
@@ -37,6 +38,8 @@ pub(super) const TIMELINE_PAGE: u32 = 60;
 pub(super) enum Unreadable {
     /// The vault is locked: nobody can read anything.
     Locked,
+    /// What is stored of it is damaged or gone. That is on record.
+    Damaged,
     /// The stores.
     Failed(ClinicError),
 }
@@ -49,6 +52,22 @@ impl<E: Into<ClinicError>> From<E> for Unreadable {
 
 fn vault(console: &Console) -> Result<Arc<Unlocked>, Unreadable> {
     console.desk.vault().ok_or(Unreadable::Locked)
+}
+
+/// What was opened of a picture. Where what is stored of it is damaged, that is put on record, from where an alert follows.
+async fn opened_of<T>(console: &Console, picture: CaptureId, opened: Result<T, ClinicError>) -> Result<T, Unreadable> {
+    let error = match opened {
+        Ok(opened) => return Ok(opened),
+        Err(error) => error,
+    };
+    let Some(damage) = error.damage() else { return Err(Unreadable::Failed(error)) };
+    let now = console.desk.now();
+    if !console.inner.noise.is_damage_on_record(picture, now) {
+        tracing::error!(code = "picture-damaged", capture = %picture, %error, "a picture cannot be shown: what is stored of it is damaged");
+        console.desk.record(&Actor::Gateway, &[Event::PictureDamaged(picture, damage)]).await?;
+        console.inner.noise.damage_on_record(picture, now);
+    }
+    Err(Unreadable::Damaged)
 }
 
 /// Patients by name, number or birth date, among those whom the person treats, and whether there are more. On record before they are shown, by an entry of
@@ -114,6 +133,44 @@ pub(super) async fn identity(console: &Console, grant: &Grant<ViewPatient>) -> R
     identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))
 }
 
+/// The other numbers of a patient, as they were typed. One that does not open is left out, and said in the log.
+pub(super) async fn other_numbers(console: &Console, grant: &Grant<ViewPatient>) -> Result<Vec<String>, Unreadable> {
+    let (vault, clinic) = (vault(console)?, console.desk.clinic());
+    let handles = aliases::handles(&mut *clinic.catalog.read().await?, grant.subject()).await?;
+    let mut numbers = Vec::new();
+    for alias in handles.iter().skip(1) {
+        match sealed::identity(clinic, &vault, alias).await {
+            Ok(Some(identity)) => numbers.push(identity.record_number.clone()),
+            Ok(None) => {}
+            Err(error) => tracing::error!(code = "identity-unreadable", %error, "a further number does not open"),
+        }
+    }
+    Ok(numbers)
+}
+
+/// How many pictures a patient has, and when the last was taken.
+pub(super) async fn summary(console: &Console, grant: &Grant<ViewPatient>) -> Result<pictures::Summary, Unreadable> {
+    let found = pictures::summaries(&console.desk.clinic().catalog, &[*grant.subject()]).await?;
+    found.into_iter().next().ok_or(Unreadable::Failed(ClinicError::CatalogDamaged))
+}
+
+/// Gives a record a number that nobody has, of an issuer; both must be what a label may have.
+pub(super) async fn renumber(
+    console: &Console,
+    grant: &Grant<ChangeRecord>,
+    number: &Handle,
+    typed: (&str, &str),
+    why: Because<'_>,
+) -> Result<Outcome, Unreadable> {
+    let (vault, (issuer, text)) = (vault(console)?, typed);
+    Ok(merges::renumber(console.desk.clinic(), &vault, grant.subject(), (number, issuer, text), why).await?)
+}
+
+/// Nothing, while the vault is unlocked: two records are merged by somebody who can look at them.
+pub(super) fn must_be_readable(console: &Console) -> Result<(), Unreadable> {
+    vault(console).map(drop)
+}
+
 /// A picture of a timeline, with its label.
 #[derive(Debug)]
 pub(super) struct Shown {
@@ -122,7 +179,7 @@ pub(super) struct Shown {
 }
 
 /// A patient's newest pictures, or those before one of them, each with its label, and whether there are older ones. One that cannot be opened is left out,
-/// and said in the log. `None` if `before` is not one of this patient's.
+/// and is on record as damaged. `None` if `before` is not one of this patient's.
 pub(super) async fn timeline(
     console: &Console,
     grant: &Grant<ViewPatient>,
@@ -145,9 +202,12 @@ pub(super) async fn timeline(
     let is_full = u32::try_from(page.len()).is_ok_and(|len| len == TIMELINE_PAGE);
     let last = page.last().map(|picture| picture.capture).filter(|_| is_full);
     for picture in page {
-        match sealed::label(clinic, &vault, &picture).await {
+        let label = sealed::label(clinic, &vault, &picture).await;
+        match opened_of(console, picture.capture, label).await {
             Ok(label) => shown.push(Shown { picture, label }),
-            Err(error) => tracing::error!(capture = %picture.capture, %error, "a label does not open"),
+            // It is said in the log.
+            Err(Unreadable::Damaged) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(Some((shown, last)))
@@ -156,7 +216,19 @@ pub(super) async fn timeline(
 /// A picture's label.
 pub(super) async fn label(console: &Console, grant: &Grant<ViewPicture>) -> Result<Label, Unreadable> {
     let (picture, _) = grant.subject();
-    Ok(sealed::label(console.desk.clinic(), &*vault(console)?, picture).await?)
+    let label = sealed::label(console.desk.clinic(), &*vault(console)?, picture).await;
+    opened_of(console, picture.capture, label).await
+}
+
+/// Whether what is stored of a picture is what its device signed for, before a page says so.
+pub(super) async fn is_sound(console: &Console, grant: &Grant<ViewPicture>) -> Result<bool, Unreadable> {
+    let (picture, _) = grant.subject();
+    let checked = sealed::check(console.desk.clinic(), picture).await;
+    match opened_of(console, picture.capture, checked).await {
+        Ok(()) => Ok(true),
+        Err(Unreadable::Damaged) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Who the patient of a picture is.
@@ -181,8 +253,18 @@ pub(super) fn open_note(console: &Console, _: &Grant<SeeAlerts>, sealed: &[u8]) 
     opened(console, sealed)
 }
 
+/// Why records were merged, likewise.
+pub(super) fn merge_words(console: &Console, _: &Grant<ListMerges>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
 /// What was said of a reported picture, likewise.
 pub(super) fn reported_words(console: &Console, _: &Grant<ListReported>, sealed: &[u8]) -> Option<String> {
+    opened(console, sealed)
+}
+
+/// The same of a picture of one's own.
+pub(super) fn own_reported_words(console: &Console, _: &Grant<ListOwnReported>, sealed: &[u8]) -> Option<String> {
     opened(console, sealed)
 }
 
@@ -202,8 +284,10 @@ pub(super) async fn reported(
 ) -> Result<(Label, PatientIdentity, Option<String>), Unreadable> {
     let vault = vault(console)?;
     let (report, picture) = grant.subject();
-    let label = sealed::label(console.desk.clinic(), &vault, picture).await?;
-    let identity = sealed::identity(console.desk.clinic(), &vault, &report.patient).await?;
+    let label = sealed::label(console.desk.clinic(), &vault, picture).await;
+    let label = opened_of(console, picture.capture, label).await?;
+    let patient = picture.patient.unwrap_or(report.filed);
+    let identity = sealed::identity(console.desk.clinic(), &vault, &patient).await?;
     let identity = identity.ok_or(Unreadable::Failed(ClinicError::Destroyed))?;
     Ok((label, identity, opened(console, &report.words)))
 }
@@ -229,15 +313,6 @@ impl From<ClinicError> for Unmarked {
     }
 }
 
-impl From<MarkError> for Unmarked {
-    fn from(error: MarkError) -> Self {
-        match error {
-            MarkError::Clinic(error) => error.into(),
-            MarkError::TooLarge => Self::TooLarge,
-        }
-    }
-}
-
 /// A picture as a JPEG with `mark` in its pixels. Whoever takes it out is on record before, under these sealed words.
 pub(super) async fn marked(
     console: &Console,
@@ -249,12 +324,17 @@ pub(super) async fn marked(
     let (picture, patient) = grant.subject();
     let event = Event::PictureDownloaded(picture.capture, *patient, purpose.name(), words);
     console.desk.record(grant.by(), &[event]).await?;
-    Ok(sealed::marked(console.desk.clinic(), &vault, picture, mark).await?)
+    match sealed::marked(console.desk.clinic(), &vault, picture, mark).await {
+        Ok(marked) => Ok(marked),
+        Err(MarkError::TooLarge) => Err(Unmarked::TooLarge),
+        Err(MarkError::Clinic(error)) => Ok(opened_of(console, picture.capture, Err(error)).await?),
+    }
 }
 
 /// A picture, whole and verified to its last chunk, or not at all.
 pub(super) async fn photograph(console: &Console, may: &MayShowPicture) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    Ok(sealed::photograph(console.desk.clinic(), &*vault(console)?, may.picture()).await?)
+    let opened = sealed::photograph(console.desk.clinic(), &*vault(console)?, may.picture()).await;
+    opened_of(console, may.picture().capture, opened).await
 }
 
 /// Its thumbnail, if it has one.
@@ -262,5 +342,6 @@ pub(super) async fn thumbnail(
     console: &Console,
     may: &MayShowThumbnail,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Unreadable> {
-    Ok(sealed::thumbnail(console.desk.clinic(), &*vault(console)?, may.picture()).await?)
+    let opened = sealed::thumbnail(console.desk.clinic(), &*vault(console)?, may.picture()).await;
+    opened_of(console, may.picture().capture, opened).await
 }

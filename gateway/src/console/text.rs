@@ -23,6 +23,46 @@ pub(super) const LOGIN_CODE_HINT: &str = "Six digits. A recovery code works once
 pub(super) const LOGIN_SUBMIT: &str = "Log in";
 pub(super) const LOGIN_WRONG: &str = "That did not fit together. Compare id, password and code, and try again. A code works once: wait for the next one.";
 pub(super) const LOGIN_WAIT: &str = "Too many wrong tries. Wait a moment, then try again.";
+pub(super) const LOGIN_PASSKEY: &str = "Log in with a passkey";
+pub(super) const LOGIN_OR: &str = "or with password and authenticator";
+pub(super) const LOGIN_PASSKEY_WRONG: &str =
+    "That passkey did not work here. Try again, or log in with password and code.";
+pub(super) const PASSKEY_STOPPED: &str = "Nothing was done: the browser made no passkey, or used none. Try again.";
+pub(super) const PASSKEY_EXPIRED: &str = "That took too long, or was answered before. Try again.";
+pub(super) const PASSKEY_REFUSED: &str =
+    "This passkey cannot be used here. It must be able to check that it is you, by finger, face or PIN.";
+pub(super) const PASSKEY_NO_NAME: &str =
+    "Passkeys need the console's name in the browser's address. Open it by its name, or use password and code.";
+pub(super) const PASSKEY_NOT_FRESH: &str =
+    "Log out and in again first: a passkey is added within ten minutes of a log-in.";
+pub(super) const PASSKEY_MANY: &str = "You have ten passkeys. Remove one first.";
+pub(super) const PASSKEY_TAKEN: &str = "This passkey is in use already.";
+pub(super) const PASSKEY_LAST: &str = "This is the only way in that you have. Add another passkey first.";
+pub(super) const PASSKEY_BAD_NAME: &str =
+    "Give the passkey a name of 1 to 64 characters, such as the name of the device that has it.";
+pub(super) const PASSKEYS_TITLE: &str = "Your passkeys";
+pub(super) const PASSKEYS_NONE: &str =
+    "None yet. With a passkey you log in by finger, face or PIN, without password and code.";
+pub(super) const PASSKEYS_FIRST: &str = "First passkey";
+pub(super) const PASSKEYS_NAME: &str = "Name of a new one";
+pub(super) const PASSKEYS_NAME_HINT: &str =
+    "Such as the name of the device that has it. Have two, so that a lost device shuts nobody out.";
+pub(super) const PASSKEYS_ADD: &str = "Add a passkey";
+pub(super) const PASSKEYS_REMOVE: &str = "Remove";
+pub(super) const PASSKEYS_ADDED: &str = "added";
+pub(super) const PASSKEYS_USED: &str = "last used";
+pub(super) const PASSKEYS_UNUSED: &str = "never used";
+pub(super) const JOIN_PASSKEY: &str = "With a passkey";
+pub(super) const JOIN_PASSKEY_HINT: &str = "This device, or a key that you plug in, checks that it is you by finger, face or PIN. Nothing to remember, and nothing that a false page could ask you for.";
+pub(super) const JOIN_PASSKEY_BUTTON: &str = "Make the account with a passkey";
+pub(super) const JOIN_PASSWORD_WAY: &str = "Or with a password and an authenticator";
+pub(super) const RESET_NOTICE: &str = "An admin has made a code with which your account could be set up anew:";
+pub(super) const RESET_ASK: &str = "If you did not ask for it, tell the privacy officer.";
+pub(super) const RESET_READ: &str = "I know of it";
+pub(super) const PERSON_WAYS: &str = "Logs in with";
+pub(super) const PERSON_WAY_PASSWORD: &str = "password and authenticator";
+pub(super) const PERSON_WAY_PASSKEYS: &str = "passkeys:";
+pub(super) const PERSON_NO_WAY: &str = "nothing yet";
 pub(super) const LOGIN_JOIN: &str = "You have a code to begin with?";
 
 pub(super) const DEMO_TITLE: &str = "Demo";
@@ -97,6 +137,9 @@ pub(super) const PICTURE_NOTE: &str = "Note";
 pub(super) const PICTURE_STORED: &str = "Stored";
 pub(super) const PICTURE_STATE: &str = "Checked";
 pub(super) const PICTURE_VERIFIED: &str = "signature, digest and seal";
+pub(super) const PICTURE_WAS_VERIFIED: &str = "signature, digest and seal when it came; not any more";
+pub(super) const DAMAGED_TITLE: &str = "This picture is damaged";
+pub(super) const DAMAGED: &str = "This picture cannot be shown: what is stored of it is damaged or gone. Nothing of it is shown, so that nobody takes a part for the whole. Whoever runs the gateway has been told. If you need it today, take it again.";
 pub(super) const PICTURE_ENTRY: &str = "Entry of the intake log";
 pub(super) const PICTURE_LOOK: &str = "Look at this";
 pub(super) const PICTURE_ALT: &str = "Photograph";
@@ -285,6 +328,10 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("emergency-begun", "took emergency access"),
     ("emergency-missed", "asked for emergency access to a number that nobody has"),
     ("emergency-reviewed", "reviewed an emergency access"),
+    ("account-reset", "made a code to set somebody's account up anew"),
+    ("account-reset-read", "read that their account could be set up anew"),
+    ("passkey-added", "added a passkey"),
+    ("passkey-removed", "removed a passkey"),
     ("denied", "asked for what is not theirs"),
     ("alert-raised", "raised an alert"),
     ("alert-taken", "saw to an alert"),
@@ -304,6 +351,20 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("download-withdrawn", "forbade a person to download"),
     ("care-added", "added a colleague to a care team"),
     ("care-confirmed", "confirmed a colleague on a care team"),
+    ("care-team-added", "added a team to a care team"),
+    ("care-team-confirmed", "confirmed a team on a care team"),
+    ("care-team-ended", "ended a team's place on a care team"),
+    ("team-made", "made a team"),
+    ("team-renamed", "renamed a team"),
+    ("team-dissolved", "dissolved a team"),
+    ("team-joined", "put a person into a team"),
+    ("team-confirmed", "confirmed a person in a team"),
+    ("team-left", "took a person out of a team"),
+    ("records-merged", "merged two records of one patient"),
+    ("record-renumbered", "gave a record another number"),
+    ("records-parted", "undid a merge, or another number"),
+    ("record-missed", "wanted to merge or give a number that is not theirs to use"),
+    ("merges-read", "looked at merged records"),
     ("further-role", "said why one person holds several roles"),
     ("sessions-ended", "ended what a person was logged in to"),
     ("person-renamed", "changed a person's name"),
@@ -336,6 +397,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("device-pending", "a phone waits for approval"),
     ("device-approved", "approved a phone"),
     ("device-revoked", "revoked a phone"),
+    ("revoked-device-knocked", "turned a revoked phone away"),
     ("revocation-in-force", "a revocation came into force"),
     ("revocation-learned", "learned of a revocation after a restore"),
     ("device-forgotten", "shut out a phone that is not known after a restore"),
@@ -346,6 +408,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("pulled", "took a picture over"),
     ("verified", "checked a picture and found it sound"),
     ("flagged", "a picture needs a look"),
+    ("picture-damaged", "found a stored picture damaged or gone"),
     ("quarantined", "set a picture aside"),
     ("vault-unlocked", "unlocked the vault"),
     ("vault-stayed-locked", "gave a passphrase that did not unlock the vault"),
@@ -526,8 +589,6 @@ pub(super) const ALERTS_ALL: &str = "All";
 pub(super) const ALERTS_OPEN: &str = "Open";
 pub(super) const ALERTS_TAKEN: &str = "Taken";
 pub(super) const ALERTS_CLOSED: &str = "Closed";
-pub(super) const ALERTS_HIGH: &str = "urgent";
-pub(super) const ALERTS_MEDIUM: &str = "today";
 pub(super) const ALERTS_SEEN: &str = "times seen:";
 pub(super) const ALERTS_LAST: &str = "last";
 pub(super) const ALERTS_TAKE: &str = "Take";
@@ -536,17 +597,6 @@ pub(super) const ALERTS_NOTE: &str = "Note";
 pub(super) const ALERTS_UNDELIVERED: &str = "Alerts that were not sent by";
 pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
 pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
-pub(super) const ALERT_LOG_IN_FAILURES: &str = "Many failed log-ins";
-pub(super) const ALERT_EMERGENCY_ACCESS: &str = "Emergency access";
-pub(super) const ALERT_UNUSUAL_HOURS: &str = "Pictures seen outside usual hours";
-pub(super) const ALERT_UNUSUAL_PATIENTS: &str = "Unusually many patients seen in a day";
-pub(super) const ALERT_UNUSUAL_DOWNLOADS: &str = "Unusually many pictures taken out in a day";
-pub(super) const ALERT_DENIED: &str = "Many requests for what is not theirs";
-pub(super) const ALERT_SEQUENCE_GAP: &str = "A phone's pictures have gaps in their numbers";
-pub(super) const ALERT_LOG_TROUBLE: &str = "A log is not what it was";
-pub(super) const ALERT_STORE_TROUBLE: &str = "A picture could not be verified";
-pub(super) const ALERT_CERTIFICATE_ENDS: &str = "A certificate ends soon";
-pub(super) const ALERT_DISK_LOW: &str = "The disk is nearly full";
 pub(super) const REFUSED_TITLE: &str = "Not done";
 
 pub(super) const REPORT: &str = "Something is wrong with this picture";
@@ -573,6 +623,21 @@ pub(super) const REPORTED_TAKEN_BY: &str = "taken by";
 pub(super) const REPORTED_OPEN: &str = "Open it and decide";
 pub(super) const REPORTED_UNDER: &str = "It was put under";
 
+pub(super) const DECIDE_WORDS: &str = "Why, in your own words, if you like";
+pub(super) const DECIDE_WORDS_HINT: &str = "Kept sealed: the privacy officer and whoever took the picture read it.";
+pub(super) const DECIDE_WORDS_LONG: &str = "These words are too long. Go back and say it in fewer.";
+pub(super) const DECIDED_LINK: &str = "Decided";
+pub(super) const DECIDED_TITLE: &str = "Decided reports";
+pub(super) const DECIDED_LEAD: &str = "What became of reported pictures, the newest decision first.";
+pub(super) const DECIDED_NONE: &str = "Nothing was decided yet.";
+pub(super) const DECIDED_BACK: &str = "What waits";
+pub(super) const DECIDED_BY: &str = "decided by";
+pub(super) const DECIDED_OLDER: &str = "Older";
+pub(super) const DECIDED_REPORT: &str = "The report:";
+pub(super) const DECIDED_WHY: &str = "The decision:";
+pub(super) const DECIDED_RESTORED: &str = "It was right, and is shown again";
+pub(super) const DECIDED_MOVED: &str = "It was given to another patient";
+pub(super) const DECIDED_WITHDRAWN: &str = "It stays hidden for good";
 pub(super) const DECIDE_RESTORE: &str = "It was right: show it again";
 pub(super) const DECIDE_WITHDRAW: &str = "Keep it hidden for good";
 pub(super) const DECIDE_NUMBER: &str = "The right patient's exact record number";
@@ -612,13 +677,118 @@ pub(super) const CARE_END: &str = "Remove";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
     "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
+pub(super) const CARE_SELF: &str = "Nobody adds themselves. Go back and enter a colleague's id.";
+pub(super) const CARE_TERM_NONE: &str = "Go back and choose for how long.";
+pub(super) const CARE_DAY: &str = "Or until this day, included (UTC)";
+pub(super) const CARE_DAY_HINT: &str = "A day that is given counts, whatever is chosen above. At most a year ahead.";
+pub(super) const CARE_DAY_NONE: &str = "There is no such day. Go back and write it as 2026-02-03.";
+pub(super) const CARE_DAY_PAST: &str = "This day is past. Go back and give today or a later one.";
+pub(super) const CARE_DAY_FAR: &str = "This day is more than a year ahead. Go back and give an earlier one.";
+pub(super) const CARE_COLLEAGUE: &str = "A colleague";
+pub(super) const CARE_TEAM: &str = "A team";
+pub(super) const CARE_TEAM_NAME: &str = "Team";
+pub(super) const CARE_TEAM_HINT: &str =
+    "Whoever is in the team treats this patient until then, also whoever joins it later. Whoever leaves it is out.";
+pub(super) const CARE_TEAM_ADD: &str = "Add the team, on record";
+pub(super) const CARE_TEAM_EMPTY: &str = "nobody yet";
+pub(super) const CARE_TEAM_GONE: &str = "There is no such team any more. Go back and choose another.";
+pub(super) const CARE_TEAM_LONGER: &str = "You are in this team yourself, and it would treat this patient for longer than you do. Go back and give an end that is not after yours, or ask a colleague.";
 pub(super) const NAV_CARE_REVIEW: &str = "Care teams";
 pub(super) const CARE_REVIEW_TITLE: &str = "Care teams";
 pub(super) const CARE_REVIEW_LEAD: &str =
-    "Whoever added these colleagues was not sure. They see the patient until you end it.";
+    "Whoever added these colleagues or teams was not sure. They see the patient until you end it.";
+pub(super) const CARE_REVIEW_JOINED: &str = "New in a team";
+pub(super) const CARE_REVIEW_JOINED_LEAD: &str =
+    "These people were put into a team that treats patients, and see them until you take them out.";
+pub(super) const CARE_REVIEW_JOINED_NONE: &str = "Nobody new.";
+pub(super) const CARE_REVIEW_OUT: &str = "Take out";
+pub(super) const TEAM_PUT_BY: &str = "put there by";
+pub(super) const NAV_TEAMS: &str = "Teams";
+pub(super) const TEAMS_TITLE: &str = "Teams";
+pub(super) const TEAMS_LEAD: &str = "Clinicians add a whole team to a patient's care team. Whoever is in the team then sees that patient. Where a team treats patients already, the privacy officer is asked about whoever is new in it.";
+pub(super) const TEAMS_NONE: &str = "No teams yet.";
+pub(super) const TEAMS_MAKE: &str = "Make a team";
+pub(super) const TEAMS_NAME: &str = "Name";
+pub(super) const TEAMS_NAME_HINT: &str = "Such as Wound care. Everybody here sees it.";
+pub(super) const TEAMS_MAKE_SUBMIT: &str = "Make it";
+pub(super) const TEAMS_MEMBERS: &str = "members:";
+pub(super) const TEAMS_PATIENTS: &str = "patients:";
+pub(super) const TEAMS_BAD_NAME: &str = "Not done: a team's name is one line of 1 to 64 bytes.";
+pub(super) const TEAMS_EXISTS: &str = "Not done: there is a team of this name.";
+pub(super) const TEAMS_TOO_MANY: &str = "Not made: there are 200 teams. Dissolve one that is not needed any more.";
+pub(super) const TEAM_BACK: &str = "All teams";
+pub(super) const TEAM_MEMBERS: &str = "Members";
+pub(super) const TEAM_NOBODY: &str = "Nobody is in this team.";
+pub(super) const TEAM_PUT: &str = "Put somebody in";
+pub(super) const TEAM_PERSON: &str = "Clinician";
+pub(super) const TEAM_PUT_SUBMIT: &str = "Put in, on record";
+pub(super) const TEAM_ALL_IN: &str = "Every clinician is in it.";
+pub(super) const TEAM_OUT: &str = "Take out";
+pub(super) const TEAM_DISSOLVE: &str = "Dissolve this team";
+pub(super) const TEAM_DISSOLVE_HINT: &str =
+    "Nobody sees a patient through it any more, at once and for good. Who is on a care team by themselves stays there.";
+pub(super) const TEAM_DISSOLVE_YES: &str = "Dissolve it";
+pub(super) const TEAM_FULL: &str = "Not done: there are 500 people in this team.";
+pub(super) const TEAM_NO_CLINICIAN: &str = "Not done: only an active clinician can be in a team.";
+pub(super) const TEAM_OWN: &str = "Not done: another admin puts you into a team.";
+pub(super) const REVIEW_TEAMS: &str = "teams:";
+pub(super) const SETUP_TEAM: &str = "Put them into a first team of this name";
+pub(super) const SETUP_TEAM_HINT: &str =
+    "Colleagues of a team can be added to a patient together. Leave it empty for none.";
+pub(super) const SETUP_TEAM_DEFAULT: &str = "Clinicians";
 pub(super) const CARE_REVIEW_NONE: &str = "Nobody has asked.";
 pub(super) const CARE_CONFIRM: &str = "They may stay";
 pub(super) const CARE_END_NOW: &str = "End it";
+
+pub(super) const PATIENT_ALSO: &str = "also";
+pub(super) const PICTURE_LABELLED: &str = "Its label has another number of this patient:";
+pub(super) const RECORD_LINK: &str = "Merge records, or change the number";
+pub(super) const RECORD_TITLE: &str = "Record numbers";
+pub(super) const RECORD_BACK: &str = "Back to the patient";
+pub(super) const RECORD_LEAD: &str = "What phones have signed stays as it is, and they may go on with every number: what they send is shown here. The privacy officer sees what you do, and your reason, and can undo it.";
+pub(super) const RECORD_MERGE: &str = "This patient has a second record";
+pub(super) const RECORD_MERGE_HINT: &str = "You treat the patient by both numbers. Name and number that stand here stay; the second record's pictures and care team come to them.";
+pub(super) const RECORD_OTHER: &str = "The second record's exact number";
+pub(super) const RECORD_COMPARE: &str = "Look at both, on record";
+pub(super) const RECORD_NUMBER: &str = "This patient has a new number";
+pub(super) const RECORD_NUMBER_HINT: &str =
+    "No record has the new number yet. The record is shown under it, and found by the former one too.";
+pub(super) const RECORD_NEW: &str = "The new record number";
+pub(super) const RECORD_GIVE: &str = "Give the record this number, on record";
+pub(super) const RECORD_COMPARE_TITLE: &str = "Are these one patient?";
+pub(super) const RECORD_STAYS: &str = "This record stays";
+pub(super) const RECORD_COMES: &str = "This one is shown there from now on";
+pub(super) const RECORD_DIFFER: &str =
+    "Name or birth date differ. Merge the two only if you are sure that they are one patient.";
+pub(super) const RECORD_SUBMIT: &str = "Merge, on record";
+pub(super) const RECORD_DUPLICATE: &str = "The patient was taken in twice";
+pub(super) const RECORD_TEMPORARY: &str = "The number was for a while";
+pub(super) const RECORD_MISTYPED: &str = "A number was mistyped or misread";
+pub(super) const RECORD_INCOMPLETE: &str =
+    "Go back, enter the exact record number, choose a reason, and say in at least ten characters why.";
+pub(super) const RECORD_NOT_TREATED: &str =
+    "You treat no patient of this number, so nothing is changed. That you asked is on record.";
+pub(super) const RECORD_SAME: &str = "This number leads to this record already, so nothing is changed.";
+pub(super) const RECORD_MERGE_INSTEAD: &str =
+    "You treat a patient of this number. If the two are one patient, go back and merge their records.";
+pub(super) const RECORD_TAKEN: &str = "This number cannot be given to this record, so nothing is changed. Compare it with the patient's papers. That you asked is on record.";
+pub(super) const RECORD_TOO_MANY: &str =
+    "A record has sixteen numbers at most, so nothing is changed. Tell the privacy officer.";
+pub(super) const RECORD_CHANGED: &str =
+    "Somebody has changed one of these records at this moment, so nothing is changed here. Look at them again.";
+pub(super) const NAV_MERGES: &str = "Records";
+pub(super) const MERGES_TITLE: &str = "Merged and renumbered records";
+pub(super) const MERGES_LEAD: &str = "Undo what was not right: each picture goes back to the record of its own number, and both care teams are as they were.";
+pub(super) const MERGES_NONE: &str = "No record was merged or renumbered.";
+pub(super) const MERGES_MERGED: &str = "Merged";
+pub(super) const MERGES_RENUMBERED: &str = "New number";
+pub(super) const MERGES_INTO: &str = "is shown as";
+pub(super) const MERGES_BY: &str = "by";
+pub(super) const MERGES_UNDO: &str = "Undo, on record";
+pub(super) const MERGES_UNDONE: &str = "Undone by";
+pub(super) const MERGES_OLDER: &str = "Older";
+pub(super) const MERGES_LATER_FIRST: &str =
+    "This record has been merged, or has got another number, since. Undo that first.";
 
 #[cfg(test)]
 mod tests {

@@ -30,6 +30,9 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming, place:
     let device_id = presented.device_id();
     if let Err(refused) = welcome(&ingest, &presented) {
         place.linger();
+        if matches!(refused, Refused::Revoked) {
+            ingest.knocks.note(device_id);
+        }
         turn_out(&ingest, &connection, device_id, close_reason(refused)).await;
         return;
     }

@@ -62,9 +62,9 @@ async fn answer_all(
 
 async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
     match ask {
-        Ask::Poll { relay_after, wait_ms, unlocked } => {
+        Ask::Poll { relay_after, wait_ms, unlocked, knocks_after } => {
             ingest.clinic_seen(unlocked);
-            poll(ingest, relay_after, wait_ms).await
+            poll(ingest, relay_after, wait_ms, knocks_after).await
         }
         Ask::Settled(captures) => {
             ingest.inbox.settle(&captures).await.map_err(|_| Failure::Store)?;
@@ -141,7 +141,7 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
     }
 }
 
-async fn poll(ingest: &Ingest, relay_after: u64, wait_ms: u32) -> Result<Answer, Failure> {
+async fn poll(ingest: &Ingest, relay_after: u64, wait_ms: u32, knocks_after: u64) -> Result<Answer, Failure> {
     let deadline = Instant::now() + Duration::from_millis(wait_ms.min(MAX_POLL_WAIT_MS).into());
     loop {
         // Registered before looking, so that news between the look and the wait is not missed.
@@ -152,7 +152,7 @@ async fn poll(ingest: &Ingest, relay_after: u64, wait_ms: u32) -> Result<Answer,
         let relay = ingest.relay.after(relay_after);
         let late = Instant::now() >= deadline;
         if late || !inbox.is_empty() || !relay.is_empty() {
-            return Ok(Answer::Events { inbox, relay });
+            return Ok(Answer::Events { inbox, relay, knocks: ingest.knocks.after(knocks_after) });
         }
         let _ = timeout_at(deadline, news).await;
     }

@@ -15,7 +15,7 @@
 //! | `sweep` | removes what was never acknowledged, names what is lost |
 //! | `timekeeping` | whether the clock can be right |
 //! | `receipt_keys` | the key that signs receipts, and how it is changed |
-//! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals` | what is in force and what is live |
+//! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals`, `knocks` | what is in force and what is live |
 
 pub mod authenticate;
 mod connection;
@@ -25,6 +25,7 @@ mod handshakes;
 pub mod inbox;
 mod key_set;
 pub mod keys;
+mod knocks;
 mod link_server;
 mod listener;
 mod live;
@@ -134,6 +135,7 @@ pub(crate) struct Ingest {
     handshakes: handshakes::Handshakes,
     relay: relay::Relay,
     refusals: refusals::Refusals,
+    knocks: knocks::Knocks,
     /// Something new for the clinic process.
     news: Arc<Notify>,
     /// The certificate has changed.
@@ -295,6 +297,7 @@ pub async fn run(
         handshakes: handshakes::Handshakes::default(),
         relay: relay::Relay::new(news.clone()),
         refusals: refusals::Refusals::default(),
+        knocks: knocks::Knocks::default(),
         news,
         reconfigured: Notify::new(),
         stop: watch::Sender::new(false),

@@ -8,8 +8,8 @@ use safelight_core::wire::limits::{MAX_CERTIFICATE_LEN, MAX_KEY_SET_LEN, MAX_PRO
 
 use super::record::{bytes_value, each, list};
 use super::{
-    DeviceRecord, Failure, InboxEntry, IngestStatus, LinkError, MAX_ANSWER_LEN, MAX_DEVICES, MAX_INBOX_ENTRIES,
-    MAX_INVITATIONS, MAX_LINK_FRAME, MAX_RELAY_MESSAGES, OpenInvitation, RelayMessage,
+    DeviceRecord, Failure, InboxEntry, IngestStatus, Knock, LinkError, MAX_ANSWER_LEN, MAX_DEVICES, MAX_INBOX_ENTRIES,
+    MAX_INVITATIONS, MAX_KNOCKS, MAX_LINK_FRAME, MAX_RELAY_MESSAGES, OpenInvitation, RelayMessage,
 };
 
 /// Longest signed checkpoint.
@@ -26,6 +26,8 @@ pub enum Ask {
         wait_ms: u32,
         /// Whether the vault is unlocked, for `health`.
         unlocked: bool,
+        /// Knocks up to this one are known; 0 if none is.
+        knocks_after: u64,
     },
     /// Captures that the clinic process holds durably.
     Settled(Vec<CaptureId>),
@@ -100,6 +102,8 @@ pub enum Answer {
         inbox: Vec<InboxEntry>,
         /// Messages of phones.
         relay: Vec<RelayMessage>,
+        /// Revoked devices that have tried to connect; empty in what was written before it was told.
+        knocks: Vec<Knock>,
     },
     /// The newest signed checkpoint.
     Checkpoint {
@@ -130,9 +134,12 @@ impl Ask {
     pub fn to_bytes(&self) -> Vec<u8> {
         let map = MapWriter::new();
         match self {
-            Self::Poll { relay_after, wait_ms, unlocked } => {
-                map.uint(1, 1).uint(2, *relay_after).uint(3, u64::from(*wait_ms)).bool(4, *unlocked)
-            }
+            Self::Poll { relay_after, wait_ms, unlocked, knocks_after } => map
+                .uint(1, 1)
+                .uint(2, *relay_after)
+                .uint(3, u64::from(*wait_ms))
+                .bool(4, *unlocked)
+                .optional(Some(*knocks_after).filter(|after| *after > 0), |map, after| map.uint(5, after)),
             Self::Settled(ids) => map.uint(1, 2).array(2, list(ids, |id| bytes_value(id.as_bytes()))),
             Self::Devices { generation, devices } => {
                 map.uint(1, 3).uint(2, *generation).array(3, list(devices, DeviceRecord::to_value))
@@ -168,6 +175,7 @@ impl Ask {
                 relay_after: fields.take(2)?.uint()?,
                 wait_ms: fields.take(3)?.uint32()?,
                 unlocked: fields.take(4)?.bool()?,
+                knocks_after: fields.take_optional(5).map_or(Ok(0), |after| after.uint())?,
             },
             2 => {
                 let ids = fields.take(2)?.array(0..=MAX_INBOX_ENTRIES)?;
@@ -219,9 +227,13 @@ impl Answer {
         match self {
             Self::Done => map.uint(1, 1),
             Self::Failed(failure) => map.uint(1, 2).uint(2, failure.number()),
-            Self::Events { inbox, relay } => {
-                map.uint(1, 3).array(2, list(inbox, InboxEntry::to_value)).array(3, list(relay, RelayMessage::to_value))
-            }
+            Self::Events { inbox, relay, knocks } => map
+                .uint(1, 3)
+                .array(2, list(inbox, InboxEntry::to_value))
+                .array(3, list(relay, RelayMessage::to_value))
+                .optional(Some(knocks).filter(|knocks| !knocks.is_empty()), |map, knocks| {
+                    map.array(4, list(knocks, Knock::to_value))
+                }),
             Self::Checkpoint { checkpoint, consistency } => {
                 map.uint(1, 4).bytes(2, checkpoint).array(3, list(consistency, |hash| bytes_value(hash)))
             }
@@ -246,6 +258,10 @@ impl Answer {
             3 => Self::Events {
                 inbox: each(fields.take(2)?.array(0..=MAX_INBOX_ENTRIES)?, InboxEntry::from_item)?,
                 relay: each(fields.take(3)?.array(0..=MAX_RELAY_MESSAGES)?, RelayMessage::from_item)?,
+                knocks: match fields.take_optional(4) {
+                    Some(knocks) => each(knocks.array(1..=MAX_KNOCKS)?, Knock::from_item)?,
+                    None => Vec::new(),
+                },
             },
             4 => Self::Checkpoint {
                 checkpoint: fields.take(2)?.bytes(1..=MAX_CHECKPOINT_LEN)?,

@@ -80,6 +80,17 @@ pub struct RelayMessage {
     pub message: Vec<u8>,
 }
 
+/// A revoked device that has tried to connect, as ingest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// Place among the knocks, ascending.
+    pub seq: u64,
+    /// Which device.
+    pub device: DeviceId,
+    /// How often, since the clinic process was told of it.
+    pub count: u64,
+}
+
 /// Counts and ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestStatus {
@@ -206,6 +217,23 @@ impl RelayMessage {
         };
         fields.finish()?;
         Ok(message)
+    }
+}
+
+impl Knock {
+    pub(super) fn to_value(&self) -> Value {
+        MapWriter::new().uint(1, self.seq).bytes(2, self.device.as_bytes()).uint(3, self.count).into_value()
+    }
+
+    pub(super) fn from_item(item: Item) -> Result<Self, CborError> {
+        let mut fields = item.fields()?;
+        let knock = Self {
+            seq: fields.take(1)?.uint()?,
+            device: DeviceId::from_bytes(fields.take(2)?.bytes16()?),
+            count: fields.take(3)?.uint()?,
+        };
+        fields.finish()?;
+        Ok(knock)
     }
 }
 

@@ -1,6 +1,13 @@
 //! Care teams: who lets whom in, and for how long.
 
+use std::time::Duration;
+
+use safelight_tests::gateway::damage::run_in;
+
 use super::stage::Clinic;
+use super::teams::day;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[test]
 fn a_member_adds_a_colleague_on_record_and_ends_it_and_nobody_else_does() {
@@ -58,4 +65,37 @@ fn whoever_is_not_sure_asks_the_privacy_officer_who_ends_it_or_lets_it_be() {
     for kind in ["care-ended", "care-confirmed"] {
         assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
     }
+}
+
+#[test]
+fn a_colleague_is_added_until_a_day_that_is_neither_past_nor_more_than_a_year_ahead() {
+    let mut clinic = Clinic::open();
+    let patient = clinic.patient.clone();
+    let team = format!("{patient}/team");
+    let page = clinic.author.browser.get(&patient).text();
+    let bounds = format!("type=\"date\" min=\"{}\" max=\"{}\"", day(Duration::ZERO), day(365 * DAY));
+    assert!(page.contains(&bounds), "{bounds}: {page}");
+    let add = |clinic: &mut Clinic, until: &str| {
+        let form = [("person", "clinician2"), ("term", "open"), ("until", until)];
+        clinic.author.posts(&team, &form)
+    };
+    let far = day(367 * DAY);
+    for (until, words) in [
+        ("2020-02-29", "This day is past"),
+        (&far, "more than a year ahead"),
+        ("9999-12-31", "more than a year ahead"),
+        ("2026-02-30", "There is no such day"),
+        ("soon", "There is no such day"),
+        ("' OR 1=1 --", "There is no such day"),
+    ] {
+        let page = add(&mut clinic, until);
+        assert!(page.status == 422 && page.text().contains(words), "{until}: {}", page.text());
+    }
+    assert_eq!(clinic.other.browser.get(&patient).status, 404, "nothing of this has let anybody in");
+    let page = add(&mut clinic, &day(Duration::ZERO));
+    assert!(page.text().contains(&format!("clinician2 (until {} 00:00 UTC)", day(DAY))), "{}", page.text());
+    assert_eq!(clinic.other.browser.get(&patient).status, 200);
+    let database = clinic.gateway.data().join("clinic/clinic.db");
+    assert_eq!(run_in(&database, "UPDATE care SET until = 1 WHERE person = 'clinician2'"), 1);
+    assert_eq!(clinic.other.browser.get(&patient).status, 404, "the day is over");
 }

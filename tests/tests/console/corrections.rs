@@ -1,6 +1,7 @@
 //! Pictures that should not be where they are.
 
 use safelight_tests::browser::Browser;
+use safelight_tests::gateway::damage::run_in;
 use safelight_tests::gateway::phone::LABEL;
 use safelight_tests::gateway::program::{command, finish, safelight};
 use safelight_tests::gateway::text;
@@ -180,4 +181,70 @@ fn an_author_gives_a_picture_to_patients_whom_they_treat_and_comes_by_nobody_els
     // The privacy officer may, and its author treats the patient then.
     assert_eq!(clinic.officer.posts(&format!("/corrections/{id}"), &to("MRN-77812-04")).status, 200);
     assert_eq!(clinic.other.browser.get(&clinic.patient).status, 200);
+}
+
+#[test]
+fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first() {
+    const WHY: &str = "Zoë Quittländer confirms that it is her forearm";
+    let mut clinic = Clinic::open();
+    let (all, own) = ("/decided", "/decided/own");
+    assert!(clinic.officer.browser.get(all).text().contains("Nothing was decided yet"));
+    let id = report(&mut clinic, "wrong-patient");
+    let decide = format!("/corrections/{id}");
+    let long = "x".repeat(1025);
+    let refused = clinic.officer.posts(&decide, &[("decision", "restore"), ("words", &long)]);
+    assert!(refused.status == 422 && refused.text().contains("too long"), "{}", refused.text());
+    assert!(clinic.officer.browser.get(all).text().contains("Nothing was decided yet"), "it waits still");
+    assert_eq!(clinic.officer.posts(&decide, &[("decision", "restore"), ("words", WHY)]).status, 200);
+    let catalog = std::fs::read(clinic.gateway.data().join("clinic/clinic.db")).expect("the catalog");
+    assert!(!catalog.windows(WHY.len()).any(|window| window == WHY.as_bytes()), "the words are sealed");
+
+    // Both read what was said of it, and of the decision; nobody else does.
+    for page in [clinic.officer.browser.get(all), clinic.author.browser.get(own)] {
+        let page = page.text();
+        for words in ["It was right, and is shown again", WORDS, WHY, "decided by officer", "reported by clinician1"] {
+            assert!(page.contains(words), "{words}: {page}");
+        }
+        assert!(!page.contains("MRN-77812") && !page.contains("/images/"), "{page}");
+    }
+    assert!(clinic.other.browser.get(own).text().contains("Nothing was decided yet"), "another's picture");
+    for (member, path) in [(&mut clinic.author, all), (&mut clinic.officer, own), (&mut clinic.admin, all)] {
+        assert_eq!(member.browser.get(path).status, 404, "{path}");
+    }
+    // A further decision stands before it; without words it has none.
+    let second = report(&mut clinic, "not-wanted");
+    assert_eq!(clinic.author.posts(&format!("/corrections/own/{second}"), &[("decision", "withdraw")]).status, 200);
+    let page = clinic.officer.browser.get(all).text();
+    let (newest, oldest) = (page.find("It stays hidden for good"), page.find("It was right"));
+    assert!(newest.expect("the second") < oldest.expect("the first"), "{page}");
+    assert_eq!(page.matches("The decision:").count(), 1, "{page}");
+
+    // Many: a page at a time, each once, none left out. A page of others' begins nowhere.
+    let database = clinic.gateway.data().join("clinic/clinic.db");
+    let more = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+        INSERT INTO correction SELECT randomblob(16), capture, kind, patient, words, 'officer', reported_at, outcome,
+            moved_to, decided_by, decided_at - i / 2, author, decided_words FROM correction, n WHERE outcome = 'restored'";
+    assert_eq!(run_in(&database, more), 60);
+    let mut pages = Vec::new();
+    let mut next = Some(all.to_owned());
+    while let Some(path) = next {
+        let page = clinic.officer.browser.get(&path);
+        assert_eq!(page.status, 200);
+        next = page.all_between("href=\"/decided?before=", "\"").pop();
+        next = next.map(|before| format!("{all}?before={before}"));
+        pages.push(page.text().matches("decided by").count());
+    }
+    assert_eq!(pages, [50, 12]);
+    for before in ["", "00", "00000000000000000000000000000000", "' OR 1=1 --"] {
+        assert!(
+            [400, 404]
+                .contains(&clinic.officer.browser.get(&format!("{all}?before={before}").replace(' ', "%20")).status)
+        );
+    }
+    assert_eq!(clinic.author.browser.get(&format!("{own}?before={id}")).status, 200, "the control");
+    assert_eq!(clinic.other.browser.get(&format!("{own}?before={id}")).status, 404);
+    // While the vault is locked the list says so, and shows no words.
+    clinic.admin.posts("/vault/lock", &[]);
+    let page = clinic.officer.browser.get(all).text();
+    assert!(page.contains("The words are sealed") && !page.contains(WHY), "{page}");
 }

@@ -82,8 +82,18 @@ fn the_first_run_leads_from_the_first_admin_to_a_picture_and_cannot_be_shortened
     assert!(record.iter().all(|(_, fields)| !fields.contains("AGE-SECRET")), "{record:?}");
 
     assert_eq!(now(&mut admin), "First clinician");
-    let page = admin.posts("/setup/clinician", &[("id", "clinician1"), ("name", "Carla Clinician")]);
+    assert!(admin.browser.get("/setup").text().contains("name=\"team\" maxlength=\"64\" value=\"Clinicians\""));
+    let clinician = |team: &'static str| [("id", "clinician1"), ("name", "Carla Clinician"), ("team", team)];
+    assert_eq!(admin.posts("/setup/clinician", &clinician("a\u{202e}b")).status, 422, "a team's name that hides text");
+    assert_eq!(now(&mut admin), "First clinician", "nobody is added without the team that was asked for");
+    let page = admin.posts("/setup/clinician", &clinician("Wound care"));
     assert_eq!(page.all_between("<p class=\"words\">", "</p>").len(), 1, "no code: {}", page.text());
+
+    assert!(admin.browser.get("/teams").text().contains("<strong>Wound care</strong>"));
+    let record = log(&gateway);
+    for kind in ["team-made", "team-joined"] {
+        assert!(record.iter().any(|(is, _)| is == kind), "{kind}: {record:?}");
+    }
 
     assert_eq!(now(&mut admin), "First phone");
     let page = admin.posts("/setup/phone", &[("name", ""), ("person", "clinician1")]);

@@ -8,15 +8,22 @@
 
 mod access;
 mod alerts;
+mod authenticator;
 mod care;
 mod corrections;
 mod demo;
 mod download;
 mod first_run;
+mod mail;
+mod mailbox;
 mod officer;
+mod passkeys;
 mod people;
 mod receivers;
+mod records;
 mod requests;
 mod sessions;
 mod stage;
+mod teams;
 mod timeline;
+mod trouble;

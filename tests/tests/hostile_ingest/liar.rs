@@ -18,7 +18,9 @@ use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::manifest::{ContentType, Manifest, PayloadDigest, SignedManifest};
 use safelight_core::seal::{self, Recipient, Stanza};
 use safelight_gateway::clock::Clock;
-use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, IngestStatus, RelayMessage};
+use safelight_gateway::link::{
+    self, Answer, Ask, ConversationKind, Failure, InboxEntry, IngestStatus, Knock, RelayMessage,
+};
 use safelight_gateway::store::blobs::payload_key;
 use safelight_tests::gateway::program::{Service, until};
 use safelight_tests::gateway::{Gateway, PATIENCE, phone};
@@ -29,6 +31,8 @@ use safelight_tests::pictures::small;
 pub(super) struct Script {
     inbox: VecDeque<InboxEntry>,
     relay: VecDeque<RelayMessage>,
+    /// Devices that are said to knock, in every answer.
+    pub(super) knocks: Vec<Knock>,
     pub(super) heard: Vec<(u64, Vec<u8>, bool)>,
     /// What it says when it is asked for a receipt key, and how often it was.
     pub(super) offers: VecDeque<Answer>,
@@ -193,7 +197,7 @@ fn lie(script: &mut Script, ask: Ask) -> Answer {
                 return unasked;
             }
             let inbox = script.inbox.drain(..).collect();
-            Answer::Events { inbox, relay: script.relay.drain(..).collect() }
+            Answer::Events { inbox, relay: script.relay.drain(..).collect(), knocks: script.knocks.clone() }
         }
         Ask::Answer { conversation, message, last } => {
             script.heard.push((conversation, message, last));

@@ -32,7 +32,7 @@ use safelight_core::seal::Identity;
 use safelight_core::wire::{Request, Response, renewal_message};
 use safelight_gateway::ingest::inbox;
 use safelight_gateway::ingest::keys::IngestKeys;
-use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure};
+use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure, Knock, MAX_KNOCKS};
 use safelight_tests::gateway::phone::Phone;
 use safelight_tests::gateway::{Gateway, array, text};
 use safelight_tests::pictures::{bombs, small};
@@ -288,6 +288,35 @@ fn x46_phones_take_no_key_set_that_the_clinic_has_not_signed() {
             .iter()
             .all(|picture| text(picture, "state") == "verified")
     );
+}
+
+#[test]
+fn x93_an_ingest_that_says_that_phones_knock_makes_one_entry_of_those_that_are_revoked() {
+    let mut gateway = Gateway::serving();
+    let [welcome, revoked] = ["welcome", "revoked"].map(|name| gateway.enrol(name));
+    gateway.run(&["device", "revoke", &revoked.device, "--data", "D"]).ok();
+    assert!(gateway.stop());
+    let liar = Liar::beside(&gateway);
+    let knocked = || {
+        let log = gateway.log("access").into_iter().filter(|entry| text(entry, "kind") == "revoked-device-knocked");
+        log.map(|entry| entry["fields"][0].as_str().expect("a device").to_owned()).collect::<Vec<_>>()
+    };
+    // As many as fit, in every answer: phones that there are not, one that is welcome, and one that is revoked.
+    let say = |seq: u64, last: &[&Phone]| {
+        let nobody = (0..).take(MAX_KNOCKS - last.len()).map(|one| DeviceId::from_bytes([one; 16]));
+        let devices = nobody.chain(last.iter().map(|phone| DeviceId::from_bytes(id(&phone.device))));
+        liar.script().knocks = devices.map(|device| Knock { seq, device, count: u64::MAX >> 12 }).collect();
+    };
+    say(1, &[&welcome]);
+    liar.polled(5);
+    assert!(knocked().is_empty());
+    say(2, &[&welcome, &revoked, &revoked]);
+    liar.polled(20);
+    // It breaks the link, and begins anew.
+    liar.script().unasked = Some(Answer::Done);
+    say(u64::MAX >> 12, &[&revoked]);
+    liar.polled(20);
+    assert_eq!(knocked(), [revoked.device]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Sending alerts to people who do not look at the console. What is to be sent lies in the catalog, so that a restart loses nothing; each way is tried by
 //! itself, and nothing waits for it. What goes out names no person and no patient.
 
+mod mail;
 mod trust;
 mod webhook;
 
@@ -17,7 +18,7 @@ use crate::clinic::ClinicError;
 use crate::clinic::desk::Desk;
 use crate::clock::calendar::rfc3339;
 use crate::config::Config;
-use crate::config::alert::AlertConfig;
+use crate::config::alert::{AlertConfig, Code};
 use crate::keyfile::KeyFileError;
 
 /// Between two looks at what is to be sent.
@@ -37,16 +38,19 @@ const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
 pub enum Way {
     /// Posted over HTTPS.
     Webhook,
+    /// Mailed.
+    Mail,
 }
 
 impl Way {
-    const ALL: [Self; 1] = [Self::Webhook];
+    const ALL: [Self; 2] = [Self::Webhook, Self::Mail];
 
     /// As the catalog and the command line have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Mail => "mail",
         }
     }
 
@@ -54,6 +58,7 @@ impl Way {
     pub fn configured(config: &AlertConfig) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |way| match way {
             Self::Webhook => config.webhook.is_some(),
+            Self::Mail => config.mail.is_some(),
         })
     }
 }
@@ -76,9 +81,21 @@ pub enum DeliverError {
     /// Nobody is there.
     #[error("it cannot be reached: {0}")]
     Unreachable(#[source] std::io::Error),
+    /// Its certificate is not one of those that are trusted, or not for this name, or not for this day.
+    #[error("its certificate is not to be trusted for this name: look at the name, at `ca_file` and at the clock")]
+    Certificate,
     /// It speaks no HTTP.
     #[error("it does not answer as an HTTP server does")]
     NotHttp,
+    /// It speaks no SMTP.
+    #[error("it does not answer as a mail server does: look at the port and at `tls`")]
+    NotSmtp,
+    /// It offers no TLS, and got nothing.
+    #[error("it offers no STARTTLS, so it was sent nothing: set `tls = \"tls\"` and its port, or name another server")]
+    NoStartTls,
+    /// It takes no user name and password.
+    #[error("it offers no log-in with a password: leave out `user` and `password_file`, or look at the port")]
+    NoLogIn,
     /// It answered, and not with success.
     #[error("it answered with status {0}, where one of 200 to 299 is expected")]
     Status(u16),
@@ -99,7 +116,11 @@ impl DeliverError {
             Self::Trust => "ca-file",
             Self::Address => "address",
             Self::Unreachable(_) => "unreachable",
+            Self::Certificate => "certificate",
             Self::NotHttp => "not-http",
+            Self::NotSmtp => "not-smtp",
+            Self::NoStartTls => "no-starttls",
+            Self::NoLogIn => "no-log-in",
             Self::Status(_) => "status",
             Self::TimedOut => "timed-out",
             Self::NotConfigured => "not-configured",
@@ -115,13 +136,19 @@ pub struct Message {
     /// The rule.
     code: &'static str,
     /// `high` or `medium`.
-    severity: &'static str,
+    severity: Severity,
     /// When it was raised, RFC 3339.
     raised_at: String,
     /// How often the same was seen until now.
     count: u64,
     /// Where it is handled.
     console: String,
+    /// When it was raised.
+    #[serde(skip)]
+    at: UnixMillis,
+    /// The rule; none for a test.
+    #[serde(skip)]
+    what: Option<Code>,
 }
 
 impl Message {
@@ -129,10 +156,12 @@ impl Message {
         Self {
             id: HEXLOWER.encode(&alert.id),
             code: alert.code.name(),
-            severity: Severity::of(alert.code).name(),
+            severity: Severity::of(alert.code),
             raised_at: rfc3339(alert.first_at),
             count: alert.count,
             console: console(config),
+            at: alert.first_at,
+            what: Some(alert.code),
         }
     }
 
@@ -142,10 +171,12 @@ impl Message {
         Self {
             id: HEXLOWER.encode(&[0; 16]),
             code: "test",
-            severity: Severity::Medium.name(),
+            severity: Severity::Medium,
             raised_at: rfc3339(now),
             count: 1,
             console: console(config),
+            at: now,
+            what: None,
         }
     }
 }
@@ -160,9 +191,10 @@ fn console(config: &Config) -> String {
 /// [`DeliverError`].
 pub async fn send(config: &Config, way: Way, message: &Message, now: UnixMillis) -> Result<(), DeliverError> {
     let sending = async {
-        match (way, &config.alert.webhook) {
-            (Way::Webhook, Some(webhook)) => webhook::post(webhook, message, now).await,
-            (Way::Webhook, None) => Err(DeliverError::NotConfigured),
+        match (way, &config.alert) {
+            (Way::Webhook, AlertConfig { webhook: Some(webhook), .. }) => webhook::post(webhook, message, now).await,
+            (Way::Mail, AlertConfig { mail: Some(mail), .. }) => mail::send(config, mail, message).await,
+            (Way::Webhook | Way::Mail, _) => Err(DeliverError::NotConfigured),
         }
     };
     timeout(DEADLINE, sending).await.map_err(|_| DeliverError::TimedOut)?
@@ -170,7 +202,7 @@ pub async fn send(config: &Config, way: Way, message: &Message, now: UnixMillis)
 
 /// Sends what is to be sent, for ever.
 pub(super) async fn run(desk: Desk, config: &Config) {
-    by(&desk, config, Way::Webhook).await;
+    tokio::join!(by(&desk, config, Way::Webhook), by(&desk, config, Way::Mail));
 }
 
 async fn by(desk: &Desk, config: &Config, way: Way) {

@@ -3,8 +3,6 @@
 //! Attacker: somebody who can post to the receiver, and has seen a message. They cannot sign another, and an old one is known by its time and its id. A
 //! receiver that has been taken over: of its answer the status alone is read, it is followed nowhere, and the head of it may be so long.
 
-use std::sync::Arc;
-
 use axum::http::uri::Scheme;
 use axum::http::{Request, StatusCode, Uri, header};
 use data_encoding::BASE64;
@@ -14,11 +12,9 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use safelight_core::ids::UnixMillis;
 use sha2::Sha256;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::{DeliverError, Message, secret, trust};
 use crate::config::alert::WebhookConfig;
@@ -35,27 +31,16 @@ pub(super) async fn post(webhook: &WebhookConfig, message: &Message, now: UnixMi
     let host = uri.host().ok_or(DeliverError::Address)?.trim_start_matches('[').trim_end_matches(']').to_owned();
     let is_tls = uri.scheme() == Some(&Scheme::HTTPS);
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let connector = if is_tls { Some(connector(webhook)?) } else { None };
+    let connector = if is_tls { Some(trust::connector(webhook.ca_file.as_deref())?) } else { None };
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(DeliverError::Unreachable)?;
     let status = match connector {
         Some(connector) => {
             let name = ServerName::try_from(host).map_err(|_| DeliverError::Address)?;
-            talk(connector.connect(name, stream).await.map_err(DeliverError::Unreachable)?, request).await?
+            talk(connector.connect(name, stream).await.map_err(trust::broken)?, request).await?
         }
         None => talk(stream, request).await?,
     };
     if status.is_success() { Ok(()) } else { Err(DeliverError::Status(status.as_u16())) }
-}
-
-fn connector(webhook: &WebhookConfig) -> Result<TlsConnector, DeliverError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(trust::anchors(webhook.ca_file.as_deref())?);
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| DeliverError::Trust)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn request(uri: &Uri, key: &[u8], message: &Message, now: UnixMillis) -> Result<Request<Full<Bytes>>, DeliverError> {

@@ -1,6 +1,7 @@
 //! The rules on a real log, with the time as an argument.
 
 use ed25519_dalek::SigningKey;
+use safelight_core::ids::DeviceId;
 use safelight_core::manifest::OperatorId;
 use tempfile::TempDir;
 
@@ -237,4 +238,37 @@ async fn what_is_to_be_sent_is_kept_and_given_up_in_the_end() {
     assert_eq!(due(u64::MAX >> 2).await, []);
     book::tried(catalog, &id, Way::Webhook, None, "").await.unwrap();
     assert_eq!(book::undelivered(catalog).await.unwrap(), [], "sent");
+}
+
+#[tokio::test]
+async fn a_revoked_phone_that_knocks_all_day_is_one_alert_with_a_count() {
+    let (place, config) = (Place::new().await, AlertConfig::default());
+    let (one, other) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+    for hour in 0..20 {
+        place.did("a", NOON + hour * HOUR, Event::RevokedDeviceKnocked(one, 3)).await;
+        place.follow(&config, NOON + hour * HOUR).await;
+    }
+    place.did("a", NOON + 20 * HOUR, Event::RevokedDeviceKnocked(other, 1)).await;
+    place.follow(&config, NOON + 20 * HOUR).await;
+    let said = |device: DeviceId, count| (Code::RevokedDevice, format!("device:{device}"), count);
+    assert_eq!(place.said().await, [said(one, 20), said(other, 1)]);
+}
+
+#[tokio::test]
+async fn each_way_is_tried_by_itself() {
+    use crate::alert::deliver::Way;
+    let webhook = WebhookConfig { url: "https://hooks.example/".to_owned(), key_file: "k".into(), ca_file: None };
+    let mail = toml::from_str("server = 'm.example'\nfrom = 'a@b.example'\nto = ['c@d.example']").unwrap();
+    let config = AlertConfig { webhook: Some(webhook), mail: Some(mail), ..AlertConfig::default() };
+    let place = Place::new().await;
+    let catalog = place.access.log().catalog();
+    place.did("a", NOON, Event::EmergencyBegun([1; 16], [2; 32], "acute")).await;
+    place.follow(&config, NOON).await;
+    let id = place.open().await.remove(0).id;
+    let due = async |way| book::due(catalog, way, UnixMillis(NOON)).await.unwrap();
+    assert_eq!((due(Way::Webhook).await, due(Way::Mail).await), (vec![(id, 0)], vec![(id, 0)]));
+    book::tried(catalog, &id, Way::Mail, None, "").await.unwrap();
+    assert_eq!((due(Way::Webhook).await, due(Way::Mail).await), (vec![(id, 0)], vec![]));
+    book::abandon(catalog, Way::Webhook).await.unwrap();
+    assert_eq!(due(Way::Webhook).await, []);
 }

@@ -1,4 +1,6 @@
 //! Names, numbers and birth dates in memory, in two orders: by name, for whoever reads a list, and by word, for whoever types the beginning of one.
+//!
+//! An alias stands aside: it is in neither order, and lends its words to the record that stands for it.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
@@ -44,8 +46,14 @@ pub(super) struct Names {
     entries: HashMap<Handle, Entry>,
     by_name: BTreeSet<Place>,
     by_word: BTreeSet<Place>,
+    /// Aliases, each with its record, and with who it is once that is read.
+    aside: HashMap<Handle, (Handle, Option<PatientIdentity>)>,
+    /// Records with their aliases.
+    by_record: BTreeSet<(Handle, Handle)>,
     /// The last patient's number in the catalog.
     pub(super) last: u64,
+    /// The number of the last change of aliases.
+    pub(super) changed: u64,
 }
 
 struct Entry {
@@ -61,25 +69,67 @@ impl Names {
     }
 
     pub(super) fn get(&self, handle: &Handle) -> Option<&PatientIdentity> {
-        self.entries.get(handle).map(|entry| &entry.identity)
+        let aside = || self.aside.get(handle).and_then(|(_, identity)| identity.as_ref());
+        self.entries.get(handle).map(|entry| &entry.identity).or_else(aside)
     }
 
     /// Adds a patient, or puts another identity in the place of the one before.
     pub(super) fn learn(&mut self, handle: Handle, identity: PatientIdentity) {
-        self.forget(&handle);
-        let words = words(&identity);
+        if let Some((record, known)) = self.aside.get_mut(&handle) {
+            let record = *record;
+            *known = Some(identity);
+            self.refresh(&record);
+            return;
+        }
+        self.take(&handle);
+        let mut words = words(&identity);
+        for (_, alias) in self.by_record.range((handle, [0; 32])..=(handle, [u8::MAX; 32])) {
+            words.extend(self.get(alias).into_iter().flat_map(self::words));
+        }
+        words.sort();
+        words.dedup();
         self.by_name.insert(place(handle, &identity));
         self.by_word.extend(words.iter().map(|word| (word.clone(), handle)));
         self.entries.insert(handle, Entry { identity, words });
     }
 
-    /// Removes a patient.
+    /// Has `record` stand for `handle`; the handle itself, for one that stands.
+    pub(super) fn point(&mut self, handle: Handle, record: Handle) {
+        let identity = match self.aside.remove(&handle) {
+            Some((former, identity)) => {
+                self.by_record.remove(&(former, handle));
+                self.refresh(&former);
+                identity
+            }
+            None => self.take(&handle),
+        };
+        if handle == record {
+            identity.into_iter().for_each(|identity| self.learn(handle, identity));
+        } else {
+            self.aside.insert(handle, (record, identity));
+            self.by_record.insert((record, handle));
+            self.refresh(&record);
+        }
+    }
+
+    /// Removes a patient who stands.
     pub(super) fn forget(&mut self, handle: &Handle) {
-        let Some(entry) = self.entries.remove(handle) else { return };
+        drop(self.take(handle));
+    }
+
+    fn take(&mut self, handle: &Handle) -> Option<PatientIdentity> {
+        let entry = self.entries.remove(handle)?;
         self.by_name.remove(&place(*handle, &entry.identity));
         for word in entry.words {
             self.by_word.remove(&(word, *handle));
         }
+        Some(entry.identity)
+    }
+
+    /// A record's aliases are others than before.
+    fn refresh(&mut self, record: &Handle) {
+        let identity = self.take(record);
+        identity.into_iter().for_each(|identity| self.learn(*record, identity));
     }
 
     /// Those of `among` whom `query` fits, by name: at most `limit`.
@@ -138,7 +188,7 @@ impl Names {
     }
 
     fn found(&self, handle: Handle) -> Option<Found> {
-        self.get(&handle).map(|identity| Found { handle, identity: identity.clone() })
+        self.entries.get(&handle).map(|entry| Found { handle, identity: entry.identity.clone() })
     }
 }
 
@@ -234,6 +284,33 @@ mod tests {
             last = Some(end.clone());
         }
         assert_eq!(all, 3000);
+    }
+
+    #[test]
+    fn a_record_is_found_by_the_words_of_its_aliases_and_shown_as_itself() {
+        let mut names = names();
+        names.point([1; 32], [3; 32]);
+        for (query, expected) in [("qui", vec![3, 2]), ("mrn778", vec![3]), ("osei", vec![3]), ("1961-02-03", vec![3])]
+        {
+            assert_eq!(who(&names.matches(query, None, 9)), expected, "{query}");
+        }
+        assert_eq!(names.matches("778", None, 9)[0].identity.name, "Osei, Kwame");
+        assert_eq!(names.get(&[1; 32]).unwrap().record_number, "MRN 778", "who the alias is stays known");
+        // Read late, read anew, pointed elsewhere, and back.
+        names.point([9; 32], [2; 32]);
+        names.learn([9; 32], identity("Later, Read", "9", "1999-09-09"));
+        assert_eq!(who(&names.matches("later", None, 9)), [2]);
+        names.learn([3; 32], identity("Osei, Kofi", "4712", "1961-02-09"));
+        assert_eq!(who(&names.matches("quitt", None, 9)), [3]);
+        names.point([1; 32], [2; 32]);
+        assert_eq!((who(&names.matches("quitt", None, 9)), who(&names.matches("4712", None, 9))), (vec![2], vec![3]));
+        for alias in [1, 9] {
+            names.point([alias; 32], [alias; 32]);
+        }
+        assert_eq!(who(&names.matches("", None, 9)), [9, 3, 2, 1]);
+        assert_eq!((who(&names.matches("quitt", None, 9)), names.aside.len(), names.by_record.len()), (vec![1], 0, 0));
+        let words: usize = names.entries.values().map(|entry| entry.words.len()).sum();
+        assert_eq!(names.by_word.len(), words, "something was left");
     }
 
     #[test]

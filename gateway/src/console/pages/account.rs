@@ -7,9 +7,11 @@ use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
 use super::entries::{self, Names};
+use super::login::Nothing;
 use super::{Failure, Frame, Page, html, phones, roles_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::sessions::{self, SessionId};
+use crate::clinic::{passkeys, resets};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, looks, text};
 
@@ -20,6 +22,13 @@ struct Row {
     seen: String,
 }
 
+struct Passkey {
+    id: String,
+    name: String,
+    added: String,
+    used: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "account.html")]
 struct Account {
@@ -28,6 +37,8 @@ struct Account {
     roles: String,
     sessions: Vec<Row>,
     phones: Vec<phones::Own>,
+    passkeys: Vec<Passkey>,
+    site: String,
     entries: Vec<entries::Row>,
     linked: bool,
     sound: bool,
@@ -42,6 +53,13 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         since: shown::time(session.created_at),
         seen: shown::time(session.seen_at),
     };
+    let passkey = |one: passkeys::Held| Passkey {
+        id: HEXLOWER.encode(&one.credential),
+        name: one.name,
+        added: shown::time(one.added_at),
+        used: one.used_at.map(shown::time),
+    };
+    let passkeys = passkeys::of(&console.desk.clinic().catalog, &who.person.id).await?;
     let own = looks::own(&console, &who).await?;
     let names = Names::read(&console).await?;
     html(&Account {
@@ -49,6 +67,8 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         id: who.person.id.to_string(),
         roles: roles_words(who.person.roles),
         sessions: held.into_iter().map(row).collect(),
+        passkeys: passkeys.into_iter().map(passkey).collect(),
+        site: console.inner.passkeys.name(),
         phones: phones::own(&console, &who).await?,
         entries: own.seen.iter().map(|seen| entries::row(seen, &names)).collect(),
         linked: false,
@@ -75,5 +95,17 @@ pub(super) async fn end(State(console): State<Console>, posted: Posted<End>) -> 
     sessions::end(&mut tx, &id).await?;
     clinic.access.record(&mut tx, &posted.by.actor(), console.desk.now(), &[Event::LoggedOut]).await?;
     tx.commit().await?;
+    Ok(Redirect::to("/account"))
+}
+
+/// A person has read that an admin could set their account up anew.
+pub(super) async fn reset_read(State(console): State<Console>, posted: Posted<Nothing>) -> Result<Redirect, Failure> {
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if resets::read(&mut tx, &posted.by.person.id).await? {
+        let event = [Event::AccountResetRead];
+        clinic.access.record(&mut tx, &posted.by.actor(), console.desk.now(), &event).await?;
+        tx.commit().await?;
+    }
     Ok(Redirect::to("/account"))
 }

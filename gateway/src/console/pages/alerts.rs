@@ -13,8 +13,8 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::alert::book::{self, Alert, State as Stage, Undelivered};
 use crate::alert::rules::Severity;
+use crate::alert::words;
 use crate::clinic::access::Event;
-use crate::config::alert::Code;
 use crate::console::permit::{self, Grant, HandleAlert, SeeAlerts};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
@@ -105,11 +105,8 @@ fn row(console: &Console, grant: &Grant<SeeAlerts>, alert: Alert) -> Row {
     let note = alert.note.as_deref().and_then(|sealed| records::open_note(console, grant, sealed));
     Row {
         id: HEXLOWER.encode(&alert.id),
-        what: code_words(alert.code),
-        severity: match severity {
-            Severity::High => text::ALERTS_HIGH,
-            Severity::Medium => text::ALERTS_MEDIUM,
-        },
+        what: words::of(alert.code),
+        severity: words::how_soon(severity),
         high: severity == Severity::High,
         subject: alert.subject,
         first: shown::time(alert.first_at),
@@ -172,21 +169,5 @@ const fn stage_words(stage: Stage) -> &'static str {
         Stage::Open => text::ALERTS_OPEN,
         Stage::Taken => text::ALERTS_TAKEN,
         Stage::Closed => text::ALERTS_CLOSED,
-    }
-}
-
-const fn code_words(code: Code) -> &'static str {
-    match code {
-        Code::LogInFailures => text::ALERT_LOG_IN_FAILURES,
-        Code::EmergencyAccess => text::ALERT_EMERGENCY_ACCESS,
-        Code::UnusualHours => text::ALERT_UNUSUAL_HOURS,
-        Code::UnusualPatients => text::ALERT_UNUSUAL_PATIENTS,
-        Code::UnusualDownloads => text::ALERT_UNUSUAL_DOWNLOADS,
-        Code::Denied => text::ALERT_DENIED,
-        Code::SequenceGap => text::ALERT_SEQUENCE_GAP,
-        Code::LogTrouble => text::ALERT_LOG_TROUBLE,
-        Code::StoreTrouble => text::ALERT_STORE_TROUBLE,
-        Code::CertificateEnds => text::ALERT_CERTIFICATE_ENDS,
-        Code::DiskLow => text::ALERT_DISK_LOW,
     }
 }

@@ -12,6 +12,7 @@ use crate::keyfile;
 const FILES: &[(&str, &str, &str)] = &[
     ("console.css", "text/css; charset=utf-8", include_str!("../../../static/console.css")),
     ("console.js", "text/javascript; charset=utf-8", include_str!("../../../static/console.js")),
+    ("passkey.js", "text/javascript; charset=utf-8", include_str!("../../../static/passkey.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../../static/icon.svg")),
     ("htmx.min.js", "text/javascript; charset=utf-8", include_str!("../../../static/htmx.min.js")),
 ];

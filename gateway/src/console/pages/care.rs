@@ -1,37 +1,26 @@
-//! Care teams: members add colleagues, for a time or for good, and end what they have added; whoever is not sure asks the privacy officer.
+//! Care teams: members add colleagues and whole teams, for a time or for good, and end what they have added; whoever is not sure asks the privacy officer.
 //!
 //! Attackers: a member of staff who has a colleague let them in, and a member who lets in whom they like. Who added whom, to whom and until when is on
-//! record before it holds; nobody adds themselves, nobody with emergency access adds anybody, and nobody ends what they did not add.
+//! record before it holds; nobody adds themselves, nobody adds a team that they are in for longer than they treat the patient themselves, nobody with
+//! emergency access adds anybody, and nobody ends what they did not add. A team is named by its random id, and one that is none, or is dissolved, adds nobody.
 
-use std::time::Duration;
-
-use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Redirect;
+use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, shown, teams as pages, terms};
 use crate::clinic::access::Event;
-use crate::clinic::care::{self, Member};
+use crate::clinic::care::{self, Member, Stay};
 use crate::clinic::people::{self, Role};
 use crate::clinic::pictures::Handle;
-use crate::console::permit::{self, ChangeTeam, ReviewCare};
-use crate::console::session::{LoggedIn, Posted};
+use crate::clinic::{care_teams, teams};
+use crate::console::permit::{self, ChangeTeam};
+use crate::console::session::Posted;
 use crate::console::{Console, text};
-
-const DAY: u64 = 24 * 60 * 60;
-
-/// For how long somebody is added, as forms and pages have it. Longer than a year is for good.
-pub(super) const TERMS: [(&str, u64, &str); 5] = [
-    ("week", 7, text::CARE_WEEK),
-    ("month", 30, text::CARE_MONTH),
-    ("quarter", 91, text::CARE_QUARTER),
-    ("year", 365, text::CARE_YEAR),
-    ("open", 0, text::CARE_OPEN),
-];
 
 #[derive(Deserialize)]
 pub(super) struct Added {
@@ -40,7 +29,17 @@ pub(super) struct Added {
     #[serde(default)]
     term: String,
     #[serde(default)]
+    until: String,
+    #[serde(default)]
     unsure: String,
+}
+
+const fn refused(words: &'static str) -> Failure {
+    Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, words)
+}
+
+fn back_to(patient: &Handle) -> Redirect {
+    Redirect::to(&format!("/patients/{}", shown::reference(patient)))
 }
 
 pub(super) async fn add(
@@ -50,25 +49,28 @@ pub(super) async fn add(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
-    let form = &posted.form;
-    let incomplete = || Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::CARE_INCOMPLETE);
-    let person: OperatorId = form.person.trim().parse().map_err(|_| incomplete())?;
-    let (_, days, _) = TERMS.into_iter().find(|(name, ..)| *name == form.term).ok_or_else(incomplete)?;
-    let until = (days > 0).then(|| grant.at().plus(Duration::from_secs(days * DAY)));
+    let handle = *grant.subject();
+    let (form, by) = (&posted.form, &posted.by.person.id);
+    let person: OperatorId = form.person.trim().parse().map_err(|_| refused(text::CARE_INCOMPLETE))?;
+    // Whoever is here through a team could stay when the team's time is over.
+    if person == *by {
+        return Err(refused(text::CARE_SELF));
+    }
+    let until = terms::end(&form.term, &form.until, grant.at())?;
     let asks = form.unsure == "yes";
-    let member = Member { patient: handle, person, until, added_by: Some(posted.by.person.id.clone()) };
+    let member = Member { patient: handle, person, until, added_by: Some(by.clone()) };
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let known = people::find_in(&mut tx, &member.person).await?;
     if !known.is_some_and(|person| person.is_active() && person.roles.has(Role::Clinician)) {
-        return Err(incomplete());
+        return Err(refused(text::CARE_INCOMPLETE));
     }
     if care::add(&mut tx, &member, asks, grant.at()).await? {
         let event = Event::CareAdded(handle, &member.person, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))))
+    Ok(back_to(&handle))
 }
 
 pub(super) async fn end(
@@ -78,6 +80,7 @@ pub(super) async fn end(
 ) -> Result<Redirect, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -86,62 +89,90 @@ pub(super) async fn end(
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareEnded(handle, &person)]).await?;
     tx.commit().await?;
-    Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))))
-}
-
-struct Row {
-    reference: String,
-    patient: String,
-    person: String,
-    added_by: String,
-    until: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "care_review.html")]
-struct List {
-    frame: Frame,
-    rows: Vec<Row>,
-}
-
-pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
-    let grant = permit::ask(&console, &who, ReviewCare).await?;
-    let row = |member: Member| Row {
-        reference: shown::reference(&member.patient),
-        patient: shown::reference(&member.patient).chars().take(8).collect(),
-        until: member.until.map(shown::time),
-        person: member.person.to_string(),
-        added_by: member.added_by.map(|by| by.to_string()).unwrap_or_default(),
-    };
-    let rows = care::asked(&console.desk.clinic().catalog, grant.at()).await?.into_iter().map(row).collect();
-    html(&List { frame: Frame::new(&console, &who, "/care-review").await?, rows })
+    Ok(back_to(&handle))
 }
 
 #[derive(Deserialize)]
-pub(super) struct Reviewed {
+pub(super) struct AddedTeam {
     #[serde(default)]
-    verdict: String,
+    team: String,
+    #[serde(default)]
+    term: String,
+    #[serde(default)]
+    until: String,
+    #[serde(default)]
+    unsure: String,
 }
 
-pub(super) async fn review(
+pub(super) async fn add_team(
     State(console): State<Console>,
-    Path((reference, person)): Path<(String, String)>,
-    posted: Posted<Reviewed>,
+    Path(reference): Path<String>,
+    posted: Posted<AddedTeam>,
 ) -> Result<Redirect, Failure> {
-    let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
-    let handle: Handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
-    let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
-    let (stays, event) = match posted.form.verdict.as_str() {
-        "confirm" => (true, Event::CareConfirmed(handle, &person)),
-        "end" => (false, Event::CareEnded(handle, &person)),
-        _ => return Err(Failure::NotFound),
-    };
+    let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
+    let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
+    let (form, by, now) = (&posted.form, &posted.by.person.id, grant.at());
+    let team = pages::id(&form.team).ok_or(refused(text::CARE_TEAM_GONE))?;
+    let until = terms::end(&form.term, &form.until, now)?;
+    let asks = form.unsure == "yes";
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if !care::review(&mut tx, &handle, &person, stays).await? {
+    if !teams::stands(&mut tx, &team).await? {
+        return Err(refused(text::CARE_TEAM_GONE));
+    }
+    if teams::is_in(&mut tx, &team, by).await? && is_after(until, care::stay(&mut tx, &handle, by, now).await?) {
+        return Err(refused(text::CARE_TEAM_LONGER));
+    }
+    let added = care_teams::Added { patient: &handle, team: &team, until, by, asks };
+    if care_teams::add(&mut tx, &added, now).await? {
+        let event = Event::CareTeamAdded(handle, team, until.map_or(0, |until| until.0), asks);
+        clinic.access.record(&mut tx, grant.by(), now, &[event]).await?;
+        tx.commit().await?;
+    }
+    Ok(back_to(&handle))
+}
+
+/// Whether an end lies after somebody's own.
+const fn is_after(until: Option<UnixMillis>, stay: Stay) -> bool {
+    match (stay, until) {
+        (Stay::ForGood, _) => false,
+        (Stay::Not, _) | (Stay::Until(_), None) => true,
+        (Stay::Until(own), Some(until)) => until.0 > own.0,
+    }
+}
+
+pub(super) async fn end_team(
+    State(console): State<Console>,
+    Path((reference, team)): Path<(String, String)>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
+    let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
+    let handle = *grant.subject();
+    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !care_teams::end(&mut tx, &handle, &team, &posted.by.person.id).await? {
         return Err(Failure::NotFound);
     }
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareTeamEnded(handle, team)]).await?;
     tx.commit().await?;
-    Ok(Redirect::to("/care-review"))
+    Ok(back_to(&handle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x97_a_team_of_one_s_own_stays_no_longer_than_oneself() {
+        let at = |millis| Some(UnixMillis(millis));
+        for until in [None, at(1), at(u64::MAX)] {
+            assert!(!is_after(until, Stay::ForGood));
+            assert!(is_after(until, Stay::Not), "whoever has left meanwhile");
+        }
+        let stay = Stay::Until(UnixMillis(1000));
+        assert!(!is_after(at(1000), stay) && is_after(at(1001), stay) && is_after(None, stay));
+    }
 }

@@ -20,6 +20,7 @@ const MAX_COMPARED: usize = 4;
 struct Compared {
     id: String,
     ticket: String,
+    sound: bool,
     taken: String,
     by: String,
 }
@@ -31,6 +32,8 @@ struct Compare {
     patient: PatientIdentity,
     reference: String,
     site: String,
+    /// Whether one can be laid over the other.
+    overlay: bool,
     pictures: Vec<Compared>,
 }
 
@@ -50,6 +53,7 @@ pub(super) async fn page(
         let compared = Compared {
             id: picture.capture.to_string(),
             ticket: console.inner.tickets.for_picture(&who, &grant)?,
+            sound: records::is_sound(&console, &grant).await?,
             taken: shown::time(picture.captured_at),
             by: picture.operator.clone(),
         };
@@ -69,6 +73,7 @@ pub(super) async fn page(
         patient,
         reference: shown::reference(&handle),
         site,
+        overlay: pictures.len() == 2 && pictures.iter().all(|(_, compared)| compared.sound),
         pictures: pictures.into_iter().map(|(_, compared)| compared).collect(),
     })?;
     Ok(page.into_response())

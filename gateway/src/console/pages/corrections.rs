@@ -50,7 +50,7 @@ pub(super) async fn report(
     let words = posted.form.words.trim();
     let kind = Kind::parse(&posted.form.kind).filter(|_| words.len() <= words::MAX_LEN);
     let kind = kind.ok_or(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORT_INCOMPLETE))?;
-    let words = if words.is_empty() { Vec::new() } else { records::seal_words(&console, words)? };
+    let words = sealed(&console, words)?;
     let (picture, patient) = grant.subject();
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -75,15 +75,16 @@ struct Deciding {
     issuer: &'static str,
 }
 
-struct Row {
-    picture: String,
-    author: String,
-    device: String,
-    taken: String,
-    kind: &'static str,
-    reported_by: String,
-    reported: String,
-    words: Option<String>,
+/// A report, as lists show it.
+pub(super) struct Row {
+    pub(super) picture: String,
+    pub(super) author: String,
+    pub(super) device: String,
+    pub(super) taken: String,
+    pub(super) kind: &'static str,
+    pub(super) reported_by: String,
+    pub(super) reported: String,
+    pub(super) words: Option<String>,
     /// The author opens the picture first.
     opens: Option<String>,
     deciding: Option<Deciding>,
@@ -96,6 +97,8 @@ struct List {
     title: &'static str,
     lead: &'static str,
     sealed: bool,
+    /// Where decided ones are.
+    decided: &'static str,
     rows: Vec<Row>,
 }
 
@@ -112,7 +115,7 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
         rows.push(row);
     }
     let sealed = rows.iter().any(|row| row.words.is_none());
-    html(&List { frame, title: text::REPORTED_TITLE, lead: text::REPORTED_LEAD, sealed, rows })
+    html(&List { frame, title: text::REPORTED_TITLE, lead: text::REPORTED_LEAD, sealed, decided: "/decided", rows })
 }
 
 /// One's own.
@@ -125,10 +128,17 @@ pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
         row.opens = Some(format!("/corrections/own/{}", HEXLOWER.encode(&report.id)));
         rows.push(row);
     }
-    html(&List { frame, title: text::OWN_REPORTED_TITLE, lead: text::OWN_REPORTED_LEAD, sealed: false, rows })
+    html(&List {
+        frame,
+        title: text::OWN_REPORTED_TITLE,
+        lead: text::OWN_REPORTED_LEAD,
+        sealed: false,
+        decided: "/decided/own",
+        rows,
+    })
 }
 
-async fn row(console: &Console, report: &Report) -> Result<Row, ClinicError> {
+pub(super) async fn row(console: &Console, report: &Report) -> Result<Row, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let picture = pictures::find(catalog, report.capture).await?.ok_or(ClinicError::CatalogDamaged)?;
     let device = devices::find(catalog, picture.device).await?;
@@ -194,6 +204,8 @@ pub(super) struct Decided {
     number: String,
     #[serde(default)]
     issuer: String,
+    #[serde(default)]
+    words: String,
 }
 
 pub(super) async fn decide_own(
@@ -229,6 +241,11 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let (report, picture) = grant.subject();
     let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_INCOMPLETE);
     let form = &posted.form;
+    let words = form.words.trim();
+    // Before a number is tried: what is refused for its words says nothing of whose it is.
+    if words.len() > words::MAX_LEN {
+        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_WORDS_LONG));
+    }
     let decision = match form.decision.as_str() {
         "restore" => Decision::Restored,
         "withdraw" => Decision::Withdrawn,
@@ -238,7 +255,7 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
             match numbers::find(console, who, (&form.issuer, &form.number), among, Event::CorrectionMissed).await? {
                 // Whoever typed the number of the patient whose it was anyway is not told so.
                 Looked::Found(to) => Decision::Moved(to),
-                Looked::Nobody if among == Among::Seen => {
+                Looked::Nobody if among != Among::All => {
                     return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
                 }
                 Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE)),
@@ -247,25 +264,31 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
         }
         _ => return Err(incomplete),
     };
+    let words = sealed(console, words)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let by = &posted.by.person.id;
-    let decided = corrections::decide(&mut tx, report, picture, decision, by, grant.at()).await?;
+    let decided = corrections::decide(&mut tx, (report, picture), (decision, &words), by, grant.at()).await?;
     let decided = decided.ok_or(Failure::NotFound)?;
     let mut events = vec![match decision {
         Decision::Restored => Event::PictureRestored(report.id, report.capture),
-        Decision::Moved(to) => Event::PictureMoved(report.id, report.capture, report.patient, to),
+        Decision::Moved(to) => Event::PictureMoved(report.id, report.capture, report.filed, to.number),
         Decision::Withdrawn => Event::PictureWithdrawn(report.id, report.capture),
     }];
     let author: Option<OperatorId> = picture.operator.parse().ok();
     if let (true, Some(author)) = (decided.left, &author) {
-        events.push(Event::CareEnded(report.patient, author));
+        events.push(Event::CareEnded(report.filed, author));
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
     Ok(tx.commit().await?)
 }
 
-fn name(id: &str) -> Result<[u8; 16], Failure> {
+/// Words that somebody has said, if they have.
+fn sealed(console: &Console, words: &str) -> Result<Vec<u8>, ClinicError> {
+    if words.is_empty() { Ok(Vec::new()) } else { records::seal_words(console, words) }
+}
+
+pub(super) fn name(id: &str) -> Result<[u8; 16], Failure> {
     HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| id.try_into().ok()).ok_or(Failure::NotFound)
 }
 

@@ -88,7 +88,7 @@ pub(super) async fn begin(
     let who = (&posted.by, from);
     let handle =
         match numbers::find(&console, who, (&wanted.issuer, number), Among::All, Event::EmergencyMissed).await? {
-            Looked::Found(handle) => handle,
+            Looked::Found(found) => found.record,
             Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
             Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
         };

@@ -8,18 +8,20 @@ use safelight_core::log::entry::{Entry, Field};
 
 use super::shown;
 use crate::clinic::access_index::Facets;
-use crate::clinic::{ClinicError, devices, people};
+use crate::clinic::teams::TeamId;
+use crate::clinic::{ClinicError, devices, people, teams};
 use crate::console::looks::{Proof, Seen};
 use crate::console::{Console, text};
 
 /// Characters of a patient's reference that tell one from another on a screen.
 const SHORT: usize = 8;
 
-/// What people and phones are called.
+/// What people, phones and teams are called.
 #[derive(Debug)]
 pub(super) struct Names {
     people: HashMap<String, String>,
     devices: HashMap<DeviceId, String>,
+    teams: HashMap<TeamId, String>,
 }
 
 impl Names {
@@ -28,7 +30,8 @@ impl Names {
         let catalog = &console.desk.clinic().catalog;
         let people = people::list(catalog).await?.into_iter().map(|person| (person.id.to_string(), person.name));
         let devices = devices::list(catalog).await?.into_iter().map(|device| (device.id, device.name));
-        Ok(Self { people: people.collect(), devices: devices.collect() })
+        let teams = teams::names(catalog).await?;
+        Ok(Self { people: people.collect(), devices: devices.collect(), teams })
     }
 
     /// A person by id; the id if there is nobody.
@@ -95,7 +98,7 @@ pub(super) fn row(seen: &Seen, names: &Names) -> Row {
         words: text::kind_words(&facets.kind).to_owned(),
         kind: facets.kind.clone(),
         about: about(facets, names),
-        details: seen.entry.as_ref().map(|entry| details(entry, facets)).unwrap_or_default(),
+        details: seen.entry.as_ref().map(|entry| details(entry, facets, names)).unwrap_or_default(),
         faults: faults(seen),
     }
 }
@@ -139,7 +142,7 @@ pub(super) fn short(reference: &str) -> String {
 }
 
 /// What an entry says besides who, when and whom.
-fn details(entry: &Entry, facets: &Facets) -> String {
+fn details(entry: &Entry, facets: &Facets, names: &Names) -> String {
     let named = |field: &&Field| match field {
         Field::Bytes(bytes) => {
             let ids = [
@@ -156,16 +159,16 @@ fn details(entry: &Entry, facets: &Facets) -> String {
         [fields @ .., Field::Code(_), Field::Number(_)] => fields,
         all => all,
     };
-    fields.iter().filter(named).map(field).collect::<Vec<_>>().join(" ")
+    fields.iter().filter(named).map(|each| field(each, names)).collect::<Vec<_>>().join(" ")
 }
 
-fn field(field: &Field) -> String {
+fn field(field: &Field, names: &Names) -> String {
     match field {
         Field::Number(number) => number.to_string(),
         Field::Code(code) => code.clone(),
         Field::Absent => "-".to_owned(),
         Field::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_slice()) {
-            Ok(id) => uuid::Uuid::from_bytes(id).to_string(),
+            Ok(id) => names.teams.get(&id).cloned().unwrap_or_else(|| uuid::Uuid::from_bytes(id).to_string()),
             // A handle, a digest, or a reason that is sealed: its beginning tells them apart.
             Err(_) => format!("{}…", HEXLOWER.encode(bytes.get(..8).unwrap_or(bytes))),
         },

@@ -1,4 +1,4 @@
-//! How somebody begins: a code, a password, an authenticator, recovery codes.
+//! How somebody begins: a code, and then a passkey, or a password with an authenticator and recovery codes.
 //!
 //! Attacker: has no code and guesses (80 bits), has one that was used or is old, changes what a form carries from one step to the next. Nothing of the
 //! first step is believed in the second: the code is looked up again, and the authenticator's secret is whoever's account it is.
@@ -9,22 +9,25 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::BASE32_NOPAD;
 use safelight_core::manifest::OperatorId;
 use safelight_core::text::is_one_line;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+mod making;
+
+use self::making::{Made, Way, make};
+use super::passkeys::{self, told, untold};
 use super::{Failure, Page, html};
-use crate::clinic::access::{Actor, Event};
-use crate::clinic::credentials;
 use crate::clinic::joining::{self, For, JoinCode};
-use crate::clinic::people::{self, Changed, Role};
-use crate::clinic::sessions;
+use crate::clinic::passkeys::random_handle;
+use crate::clinic::people;
 use crate::console::login::{self, NewCredentials, WeakPassword};
+use crate::console::passkeys::Owner;
 use crate::console::server::Peer;
-use crate::console::session::{Open, Secret};
+use crate::console::session::Open;
 use crate::console::{Console, text};
 use crate::enrol::qr;
 
@@ -52,6 +55,7 @@ struct Account<'a> {
     name: &'a str,
     qr: &'a str,
     key: &'a str,
+    site: String,
 }
 
 #[derive(Template)]
@@ -141,6 +145,7 @@ fn account_page(
         name: &given.name,
         qr: &picture,
         key: &groups.collect::<Vec<_>>().join(" "),
+        site: console.inner.passkeys.name(),
     })
 }
 
@@ -172,13 +177,9 @@ pub(super) async fn account(
         let page = account_page(&console, &code, &whom, &new.totp, &given, Some(problem))?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
-    let id = match &whom {
-        For::Person(id) => id.clone(),
-        For::FirstAdmin if !is_name(&given.name) => return again(text::JOIN_BAD_NAME),
-        For::FirstAdmin => match given.id.parse() {
-            Ok(id) => id,
-            Err(_) => return again(text::JOIN_BAD_ID),
-        },
+    let id = match whose(&whom, &given) {
+        Ok(id) => id,
+        Err(words) => return again(words),
     };
     if let Err(weak) = login::check_password(&password, &[id.as_str(), &given.name, &console.inner.clinic_name]) {
         return again(weak_words(weak));
@@ -187,34 +188,92 @@ pub(super) async fn account(
     let Some(step) = login::step_of(&new.totp, &form.digits, now) else { return again(text::JOIN_BAD_CODE) };
     let hash = console.inner.passwords.hash(password).await?;
 
-    let clinic = console.desk.clinic();
-    let mut tx = clinic.catalog.write().await?;
-    // In the transaction that uses it up: of two at once, one has it.
-    if joining::find(&mut tx, &code, now).await?.as_ref() != Some(&whom) {
-        drop(tx);
-        return wrong(&console);
-    }
-    let mut events = Vec::new();
-    if whom == For::FirstAdmin {
-        if people::add(&mut tx, &id, &given.name, now).await? != Changed::Done {
-            drop(tx);
-            return again(text::JOIN_BAD_ID);
-        }
-        let _ = people::grant(&mut tx, &id, Role::Admin, now).await?;
-        events.extend([Event::FirstAdmin(&id), Event::RoleGranted(&id, Role::Admin)]);
-    }
-    credentials::set(&mut tx, &id, &login::kept(hash, &new), &new.recovery_hashes(), now).await?;
-    credentials::use_step(&mut tx, &id, step).await?;
-    joining::used(&mut tx, &code).await?;
-    // Whoever had the account before, on another browser, has it no more.
-    sessions::end_all(&mut tx, &id).await?;
-    let session = Secret::generate()?;
-    sessions::begin(&mut tx, &session.session(), &id, now).await?;
-    events.extend([Event::CredentialsSet(&id), Event::LoggedIn("join-code")]);
-    clinic.access.record(&mut tx, &Actor::Person(id.clone()), now, &events).await?;
-    tx.commit().await?;
-
+    let way = Way::Password(hash, &new, step);
+    let session = match make(&console, (&code, &whom), (&id, &given.name), way).await? {
+        Made::Session(session) => session,
+        Made::Taken => return again(text::JOIN_BAD_ID),
+        Made::NoCode => return wrong(&console),
+    };
     let mut answer = html(&Codes { clinic: &console.inner.clinic_name, codes: &new.recovery })?.into_response();
+    answer.headers_mut().insert(header::SET_COOKIE, session.cookie());
+    Ok(answer)
+}
+
+/// Whose account it is to be, or why it cannot be.
+fn whose(whom: &For, given: &Given) -> Result<OperatorId, &'static str> {
+    match whom {
+        For::Person(id) => Ok(id.clone()),
+        For::FirstAdmin if !is_name(&given.name) => Err(text::JOIN_BAD_NAME),
+        For::FirstAdmin => given.id.parse().map_err(|_| text::JOIN_BAD_ID),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct PasskeyForm {
+    code: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    question: String,
+    #[serde(default)]
+    answer: String,
+}
+
+impl PasskeyForm {
+    fn given(&self) -> Given {
+        Given { id: self.id.trim().to_owned(), name: self.name.trim().to_owned() }
+    }
+}
+
+/// Asks for the passkey of somebody who begins.
+pub(super) async fn ask_passkey(
+    State(console): State<Console>,
+    Extension(Peer(from)): Extension<Peer>,
+    Open(form): Open<PasskeyForm>,
+) -> Result<Response, Failure> {
+    let Some((_, whom)) = held(&console, from, &form.code).await? else { return Ok(untold(text::JOIN_WRONG)) };
+    let given = form.given();
+    let id = match whose(&whom, &given) {
+        Ok(id) => id,
+        Err(words) => return Ok(untold(words)),
+    };
+    let known = people::find(&console.desk.clinic().catalog, &id).await?;
+    let name = known.map_or(given.name, |person| person.name);
+    let (handle, owner) = (random_handle()?, Owner::Beginner(id.clone()));
+    told(console.inner.passkeys.ask_new(owner, handle, (&id, &name), Vec::new(), (from, console.desk.now())))
+}
+
+/// Somebody begins with a passkey. What was given with the question is given again, and compared.
+pub(super) async fn passkey(
+    State(console): State<Console>,
+    Extension(Peer(from)): Extension<Peer>,
+    Open(form): Open<PasskeyForm>,
+) -> Result<Response, Failure> {
+    let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
+    let (given, new) = (form.given(), NewCredentials::generate()?);
+    let again = |problem: &'static str| {
+        let page = account_page(&console, &code, &whom, &new.totp, &given, Some(problem))?;
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    };
+    let id = match whose(&whom, &given) {
+        Ok(id) => id,
+        Err(words) => return again(words),
+    };
+    let owner = Owner::Beginner(id.clone());
+    let answered = console.inner.passkeys.answered_new(&form.question, &owner, &form.answer, console.desk.now());
+    let (passkey, handle) = match answered {
+        Ok(answered) => answered,
+        Err(error) => return again(passkeys::words(error)?),
+    };
+    let way = Way::Passkey(&passkey, handle, text::PASSKEYS_FIRST);
+    let session = match make(&console, (&code, &whom), (&id, &given.name), way).await? {
+        Made::Session(session) => session,
+        Made::Taken => return again(text::JOIN_BAD_ID),
+        Made::NoCode => return wrong(&console),
+    };
+    let mut answer = Redirect::to("/").into_response();
     answer.headers_mut().insert(header::SET_COOKIE, session.cookie());
     Ok(answer)
 }

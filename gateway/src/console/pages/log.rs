@@ -17,6 +17,7 @@ use super::entries::{Names, Row, proof_words, row};
 use super::login::Nothing;
 use super::{Failure, Frame, Message, Page, html, shown};
 use crate::clinic::access_index::Filter;
+use crate::clinic::aliases;
 use crate::clock::calendar::midnight;
 use crate::console::permit::{self, Grant, ReadLog, VerifyLog};
 use crate::console::session::{LoggedIn, Posted};
@@ -127,7 +128,7 @@ pub(super) async fn look(State(console): State<Console>, posted: Posted<Typed>) 
         typed.patient
     } else {
         let clinic = console.desk.clinic();
-        shown::reference(&clinic.keys.handle().of_number(typed.issuer.trim(), number, &clinic.record_numbers))
+        shown::reference(&aliases::of_number(clinic, &typed.issuer, number).await?.number)
     };
     let asked = Asked {
         by: typed.by,

@@ -21,10 +21,17 @@ use crate::console::{Console, text};
 struct Login<'a> {
     clinic: &'a str,
     problem: Option<&'static str>,
+    /// The name that passkeys are for.
+    site: String,
+}
+
+/// The page again, and what was wrong.
+pub(super) fn refused(console: &Console, status: StatusCode, problem: &'static str) -> Result<Response, Failure> {
+    Ok((status, page_with(console, Some(problem))?).into_response())
 }
 
 fn page_with(console: &Console, problem: Option<&'static str>) -> Page {
-    html(&Login { clinic: &console.inner.clinic_name, problem })
+    html(&Login { clinic: &console.inner.clinic_name, problem, site: console.inner.passkeys.name() })
 }
 
 /// While nobody could log in as an admin, the way leads to where the first one begins.
@@ -50,16 +57,15 @@ pub(super) async fn log_in(
 ) -> Result<Response, Failure> {
     let now = console.desk.now();
     let throttle = &console.inner.throttle;
-    let refused = |status: StatusCode, problem| Ok((status, page_with(&console, Some(problem))?).into_response());
     if throttle.wait(&form.name, from, now).is_some() {
-        return refused(StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
+        return refused(&console, StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
     }
     // Before the answer is known: of many tries at once, each counts.
     throttle.wrong(&form.name, from, now);
     let name = form.name.clone();
     let attempt = Attempt { name: form.name, password: Zeroizing::new(form.password), code: Zeroizing::new(form.code) };
     let Some(secret) = check(&console, attempt).await? else {
-        return refused(StatusCode::UNAUTHORIZED, text::LOGIN_WRONG);
+        return refused(&console, StatusCode::UNAUTHORIZED, text::LOGIN_WRONG);
     };
     throttle.right(&name);
     let mut answer = Redirect::to("/").into_response();

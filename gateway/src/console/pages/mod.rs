@@ -4,8 +4,10 @@ mod account;
 mod alerts;
 mod assets;
 mod care;
+mod care_review;
 mod compare;
 mod corrections;
+mod decided;
 mod demo;
 mod devices;
 mod download;
@@ -14,7 +16,9 @@ mod entries;
 mod join;
 mod log;
 mod login;
+mod merges;
 mod numbers;
+mod passkeys;
 mod patients;
 mod people;
 mod person;
@@ -25,6 +29,8 @@ mod review;
 mod setup;
 mod shown;
 mod system;
+mod teams;
+mod terms;
 mod trust;
 mod vault;
 
@@ -41,7 +47,7 @@ use super::session::LoggedIn;
 use super::{Console, guards, text};
 use crate::alert::book;
 use crate::clinic::people::{Role, Roles};
-use crate::clinic::{ClinicError, first_run};
+use crate::clinic::{ClinicError, care_teams, first_run};
 
 /// Largest body of a request. Forms are limited further where they are read.
 const MAX_BODY_LEN: usize = 64 * 1024;
@@ -84,13 +90,21 @@ routes! {
     get "/authority" assets::authority, Who::Anybody;
     get "/login" login::page, Who::Anybody;
     post "/login" login::log_in, Who::Anybody;
+    post "/login/passkey/begin" passkeys::ask_log_in, Who::Anybody;
+    post "/login/passkey" passkeys::log_in, Who::Anybody;
     post "/logout" login::log_out, Who::LoggedIn;
     get "/join" join::page, Who::Anybody;
     post "/join" join::code, Who::Anybody;
     post "/join/account" join::account, Who::Anybody;
+    post "/join/passkey/begin" join::ask_passkey, Who::Anybody;
+    post "/join/passkey" join::passkey, Who::Anybody;
     get "/" home, Who::LoggedIn;
     get "/account" account::page, Who::LoggedIn;
     post "/account/end" account::end, Who::LoggedIn;
+    post "/account/passkeys/begin" passkeys::ask_new, Who::LoggedIn;
+    post "/account/passkeys" passkeys::add, Who::LoggedIn;
+    post "/account/passkeys/remove" passkeys::remove, Who::LoggedIn;
+    post "/account/reset-read" account::reset_read, Who::LoggedIn;
     post "/account/phones/{device}/lost" phones::lost, Who::LoggedIn;
     get "/patients" patients::page, Who::Has(Role::Clinician);
     post "/patients" patients::searched, Who::Has(Role::Clinician);
@@ -98,8 +112,18 @@ routes! {
     get "/patients/{patient}" patients::patient, Who::Has(Role::Clinician);
     post "/patients/{patient}/team" care::add, Who::Has(Role::Clinician);
     post "/patients/{patient}/team/{person}/end" care::end, Who::Has(Role::Clinician);
-    get "/care-review" care::list, Who::Has(Role::PrivacyOfficer);
-    post "/care-review/{patient}/{person}" care::review, Who::Has(Role::PrivacyOfficer);
+    post "/patients/{patient}/teams" care::add_team, Who::Has(Role::Clinician);
+    post "/patients/{patient}/teams/{team}/end" care::end_team, Who::Has(Role::Clinician);
+    get "/care-review" care_review::list, Who::Has(Role::PrivacyOfficer);
+    post "/care-review/{patient}/{person}" care_review::colleague, Who::Has(Role::PrivacyOfficer);
+    post "/care-review/{patient}/teams/{team}" care_review::team, Who::Has(Role::PrivacyOfficer);
+    post "/team-review/{team}/{person}" care_review::joined, Who::Has(Role::PrivacyOfficer);
+    get "/patients/{patient}/record" merges::page, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/compare" merges::compare, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/merge" merges::merge, Who::Has(Role::Clinician);
+    post "/patients/{patient}/record/number" merges::renumber, Who::Has(Role::Clinician);
+    get "/merges" merges::list, Who::Has(Role::PrivacyOfficer);
+    post "/merges/{merge}/undo" merges::undo, Who::Has(Role::PrivacyOfficer);
     get "/pictures/{picture}" pictures::page, Who::Has(Role::Clinician);
     post "/pictures/{picture}/report" corrections::report, Who::Has(Role::Clinician);
     post "/pictures/{picture}/download" download::picture, Who::Has(Role::Clinician);
@@ -108,6 +132,8 @@ routes! {
     post "/corrections/own/{correction}" corrections::decide_own, Who::Has(Role::Clinician);
     get "/corrections" corrections::list, Who::Has(Role::PrivacyOfficer);
     post "/corrections/{correction}" corrections::decide_any, Who::Has(Role::PrivacyOfficer);
+    get "/decided" decided::list, Who::Has(Role::PrivacyOfficer);
+    get "/decided/own" decided::own, Who::Has(Role::Clinician);
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
@@ -131,6 +157,13 @@ routes! {
     post "/people/{person}/grant" person::grant, Who::Has(Role::Admin);
     post "/people/{person}/withdraw" person::withdraw, Who::Has(Role::Admin);
     post "/people/{person}/sessions" person::end_sessions, Who::Has(Role::Admin);
+    get "/teams" teams::list, Who::Has(Role::Admin);
+    post "/teams" teams::make, Who::Has(Role::Admin);
+    get "/teams/{team}" teams::page, Who::Has(Role::Admin);
+    post "/teams/{team}/name" teams::rename, Who::Has(Role::Admin);
+    post "/teams/{team}/dissolve" teams::dissolve, Who::Has(Role::Admin);
+    post "/teams/{team}/members" teams::join, Who::Has(Role::Admin);
+    post "/teams/{team}/members/{person}/end" teams::leave, Who::Has(Role::Admin);
     get "/review" review::page, Who::Has(Role::Admin);
     post "/review/{person}" review::confirm, Who::Has(Role::Admin);
     get "/system" system::page, Who::Has(Role::Admin);
@@ -200,6 +233,10 @@ pub(super) struct Frame {
     emergency: Option<String>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
+    /// Who has made a code for this account, and when, until this person has read it.
+    reset: Option<(String, String)>,
+    /// Additions to care teams and teams that wait for this person.
+    asked: u64,
 }
 
 /// A place in the navigation.
@@ -214,8 +251,13 @@ impl Frame {
         let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
+        let reset = crate::clinic::resets::of(catalog, &who.person.id).await?;
+        let reviews = who.person.roles.has(Role::PrivacyOfficer);
+        let asked = if reviews { care_teams::asked_count(catalog, console.desk.now()).await? } else { 0 };
         Ok(Self {
             alerts,
+            asked,
+            reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,
@@ -232,23 +274,25 @@ impl Frame {
             (Some(Role::Clinician), "/corrections/own", text::NAV_OWN_REPORTED),
             (Some(Role::Admin), "/devices", text::NAV_DEVICES),
             (Some(Role::Admin), "/people", text::NAV_PEOPLE),
+            (Some(Role::Admin), "/teams", text::NAV_TEAMS),
             (Some(Role::Admin), "/vault", text::NAV_VAULT),
             (Some(Role::Admin), "/system", text::NAV_SYSTEM),
             (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
             (Some(Role::PrivacyOfficer), "/care-review", text::NAV_CARE_REVIEW),
             (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
+            (Some(Role::PrivacyOfficer), "/merges", text::NAV_MERGES),
             (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
             (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
             (None, "/account", text::NAV_ACCOUNT),
         ];
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
-        let item = |(_, href, name): (_, &'static str, &str)| Item { href, name: name.to_owned() };
+        let item = |(_, href, name): (_, &'static str, &str)| Item {
+            href,
+            name: if href == "/care-review" { counted(name, self.asked) } else { name.to_owned() },
+        };
         let mut items: Vec<Item> = all.into_iter().filter(|(role, ..)| is_for(*role)).map(item).collect();
         if !permit::alert_codes(self.roles).is_empty() {
-            let name = match self.alerts {
-                0 => text::NAV_ALERTS.to_owned(),
-                open => format!("{} ({open})", text::NAV_ALERTS),
-            };
+            let name = counted(text::NAV_ALERTS, self.alerts);
             items.insert(items.len().saturating_sub(1), Item { href: "/alerts", name });
         }
         if self.first_run {
@@ -256,6 +300,11 @@ impl Frame {
         }
         items
     }
+}
+
+/// With how much waits there, if anything does.
+fn counted(name: &str, waiting: u64) -> String {
+    if waiting == 0 { name.to_owned() } else { format!("{name} ({waiting})") }
 }
 
 /// Why there is no page.
@@ -269,6 +318,8 @@ pub(super) enum Failure {
     Refused(StatusCode, &'static str),
     /// The vault is locked.
     Locked,
+    /// What is stored of a picture is damaged or gone.
+    Damaged,
     /// The stores.
     Clinic(ClinicError),
     /// A template: a fault of this program.
@@ -294,6 +345,7 @@ impl From<Unreadable> for Failure {
     fn from(error: Unreadable) -> Self {
         match error {
             Unreadable::Locked => Self::Locked,
+            Unreadable::Damaged => Self::Damaged,
             Unreadable::Failed(error) => Self::Clinic(error),
         }
     }
@@ -331,6 +383,7 @@ impl IntoResponse for Failure {
             Self::NoLink => (StatusCode::NOT_FOUND, text::DEMO_NO_LINK_TITLE, text::DEMO_NO_LINK),
             Self::Refused(status, words) => (status, text::REFUSED_TITLE, words),
             Self::Locked => (StatusCode::SERVICE_UNAVAILABLE, text::LOCKED_TITLE, text::LOCKED),
+            Self::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, text::DAMAGED_TITLE, text::DAMAGED),
             Self::Clinic(error) => {
                 tracing::error!(code = "console-page", %error, "a page could not be made");
                 (StatusCode::INTERNAL_SERVER_ERROR, text::FAILED_TITLE, text::FAILED)

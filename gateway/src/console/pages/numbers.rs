@@ -5,9 +5,9 @@
 
 use std::net::IpAddr;
 
-use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
-use crate::clinic::pictures::{self, Handle};
+use crate::clinic::aliases::{self, Numbered};
+use crate::clinic::{ClinicError, care, pictures};
 use crate::console::session::LoggedIn;
 use crate::console::{Console, permit};
 
@@ -18,12 +18,14 @@ pub(super) enum Among {
     All,
     /// Those whom whoever asks may see. Anybody else is nobody, in answer, record and waiting.
     Seen,
+    /// Those on whose care team whoever asks is: emergency access is not enough. Anybody else is nobody, likewise.
+    Treated,
 }
 
 /// What came of it.
 pub(super) enum Looked {
-    /// This patient.
-    Found(Handle),
+    /// This number, and the patient who has it.
+    Found(Numbered),
     /// Nobody has this number, which is on record.
     Nobody,
     /// Too many were tried.
@@ -38,21 +40,38 @@ pub(super) async fn find(
     among: Among,
     missed: Event<'_>,
 ) -> Result<Looked, ClinicError> {
-    let (throttle, now) = (&console.inner.throttle, console.desk.now());
-    let tries = format!("emergency {}", who.person.id);
-    if throttle.wait(&tries, from, now).is_some() {
+    if must_wait(console, (who, from)) {
         return Ok(Looked::Wait);
     }
-    let clinic = console.desk.clinic();
-    let handle = clinic.keys.handle().of_number(issuer.trim(), number.trim(), &clinic.record_numbers);
+    let (clinic, now) = (console.desk.clinic(), console.desk.now());
+    let found = aliases::of_number(clinic, issuer, number).await?;
     let is_known = match among {
-        Among::All => pictures::identity(&clinic.catalog, &handle).await?.is_some(),
-        Among::Seen => permit::may_see(&clinic.catalog, &handle, who, now).await?,
+        Among::All => pictures::identity(&clinic.catalog, &found.record).await?.is_some(),
+        Among::Seen => permit::may_see(&clinic.catalog, &found.record, who, now).await?,
+        Among::Treated => care::is_on(&clinic.catalog, &found.record, &who.person.id, now).await?,
     };
     if is_known {
-        return Ok(Looked::Found(handle));
+        return Ok(Looked::Found(found));
     }
-    throttle.wrong(&tries, from, now);
-    console.desk.record(&who.actor(), &[missed]).await?;
+    miss(console, (who, from), missed).await?;
     Ok(Looked::Nobody)
+}
+
+/// Whether this person has tried too many.
+pub(super) fn must_wait(console: &Console, (who, from): (&LoggedIn, IpAddr)) -> bool {
+    console.inner.throttle.wait(&tries(who), from, console.desk.now()).is_some()
+}
+
+/// A number that is nobody's, or must seem so, was tried: on record, and slows down.
+pub(super) async fn miss(
+    console: &Console,
+    (who, from): (&LoggedIn, IpAddr),
+    missed: Event<'_>,
+) -> Result<(), ClinicError> {
+    console.inner.throttle.wrong(&tries(who), from, console.desk.now());
+    console.desk.record(&who.actor(), &[missed]).await
+}
+
+fn tries(who: &LoggedIn) -> String {
+    format!("emergency {}", who.person.id)
 }

@@ -2,15 +2,19 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use data_encoding::HEXLOWER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
-use super::care::TERMS;
+use super::terms::{self, Offered};
 use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::ClinicError;
 use crate::clinic::care::{self, Member};
+use crate::clinic::care_teams::{self, CareTeam};
 use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::Summary;
+use crate::clinic::teams;
 use crate::console::permit::{self, SearchPatients, ViewPatient};
 use crate::console::records::{self, Shown};
 use crate::console::session::{LoggedIn, Posted};
@@ -84,7 +88,7 @@ fn row((Found { handle, identity }, pictures): (&Found, &Summary)) -> Row {
 }
 
 /// `4 pictures, the last from 2026-02-03`.
-fn pictures_words(pictures: &Summary) -> String {
+pub(super) fn pictures_words(pictures: &Summary) -> String {
     let Some(last) = pictures.last else { return text::PATIENT_NO_PICTURES.to_owned() };
     let words = if pictures.count == 1 { text::PATIENTS_PICTURE } else { text::PATIENTS_PICTURES };
     format!("{} {words} {}", pictures.count, shown::day(last))
@@ -110,15 +114,36 @@ struct Colleague {
     added: bool,
 }
 
+/// A team that treats the patient.
+struct Whole {
+    id: String,
+    name: String,
+    until: Option<String>,
+    /// Who is in it now: name and id.
+    members: Vec<(String, String)>,
+    /// By whoever looks at the page, who may end it.
+    added: bool,
+}
+
+/// What whoever is on the team may add.
+struct Adding {
+    offered: Offered,
+    /// Teams that do not treat the patient yet: id and name.
+    teams: Vec<(String, String)>,
+}
+
 #[derive(Template)]
 #[template(path = "patient.html")]
 struct Patient {
     frame: Frame,
     patient: PatientIdentity,
+    /// Under which the patient was known as well.
+    other_numbers: Vec<String>,
     reference: String,
     team: Vec<Colleague>,
-    /// For how long a colleague may be added; nothing for whoever is not on the team.
-    terms: Vec<(&'static str, &'static str)>,
+    whole: Vec<Whole>,
+    /// Nothing for whoever is not on the team.
+    adding: Option<Adding>,
     ticket: String,
     sites: Vec<Site>,
     /// The last picture here, if there are older ones.
@@ -140,16 +165,30 @@ pub(super) async fn patient(
     let before = query.before.map(|before| before.parse().map_err(|_| Failure::NotFound)).transpose()?;
     let grant = permit::ask(&console, &who, ViewPatient(handle)).await?;
     let patient = records::identity(&console, &grant).await?;
+    let other_numbers = records::other_numbers(&console, &grant).await?;
     let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
-    let team = care::team_of(&console.desk.clinic().catalog, grant.subject(), grant.at()).await?;
-    let me = &who.person.id;
-    let on_team = team.iter().any(|member| member.person == *me);
+    let catalog = &console.desk.clinic().catalog;
+    let (me, now) = (&who.person.id, grant.at());
+    let team = care::team_of(catalog, grant.subject(), now).await?;
+    let mut whole = Vec::new();
+    for one in care_teams::of_patient(catalog, grant.subject(), now).await? {
+        whole.push(Whole::of(one, &console, me).await?);
+    }
+    let adding = if care::is_on(catalog, grant.subject(), me, now).await? {
+        let all = teams::list(catalog, now).await?.into_iter().map(|team| (HEXLOWER.encode(&team.id), team.name));
+        let teams = all.filter(|(id, _)| !whole.iter().any(|one| one.id == *id)).collect();
+        Some(Adding { offered: terms::offered(now), teams })
+    } else {
+        None
+    };
     html(&Patient {
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
-        reference,
-        terms: if on_team { TERMS.into_iter().map(|(name, _, words)| (name, words)).collect() } else { Vec::new() },
+        other_numbers,
+        reference: shown::reference(grant.subject()),
         team: team.into_iter().map(|member| colleague(member, me)).collect(),
+        whole,
+        adding,
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
         sites: by_site(pictures),
         last: last.map(|last| last.to_string()),
@@ -161,6 +200,19 @@ fn colleague(member: Member, me: &OperatorId) -> Colleague {
         until: member.until.map(shown::time),
         added: member.added_by.as_ref() == Some(me),
         id: member.person.to_string(),
+    }
+}
+
+impl Whole {
+    async fn of(one: CareTeam, console: &Console, me: &OperatorId) -> Result<Self, ClinicError> {
+        let members = teams::members(&console.desk.clinic().catalog, &one.team).await?;
+        Ok(Self {
+            id: HEXLOWER.encode(&one.team),
+            name: one.name,
+            until: one.until.map(shown::time),
+            members: members.into_iter().map(|member| (member.name, member.person.to_string())).collect(),
+            added: one.added_by == *me,
+        })
     }
 }
 

@@ -12,10 +12,11 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
-use crate::clinic::{downloads, joining, sessions};
+use crate::clinic::{credentials, downloads, joining, passkeys, resets, sessions, teams};
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
+use crate::store::catalog::WriteTx;
 
 struct Row {
     id: String,
@@ -94,19 +95,30 @@ pub(super) async fn added(
     grant: &Grant<ManagePeople>,
     form: &Add,
 ) -> Result<Option<NewCode>, Failure> {
+    let mut tx = console.desk.clinic().catalog.write().await?;
+    let Some((_, code)) = added_in(&mut tx, console, grant, form).await? else { return Ok(None) };
+    tx.commit().await?;
+    Ok(Some(code))
+}
+
+/// The same in the caller's transaction, with who it is.
+pub(super) async fn added_in(
+    tx: &mut WriteTx,
+    console: &Console,
+    grant: &Grant<ManagePeople>,
+    form: &Add,
+) -> Result<Option<(OperatorId, NewCode)>, Failure> {
     let (id, name, role) = (form.id.trim().parse::<OperatorId>(), form.name.trim(), Role::parse(&form.role));
     let (Ok(id), true, Some(role)) = (id, is_name(name), role) else { return Ok(None) };
-    let clinic = console.desk.clinic();
-    let mut tx = clinic.catalog.write().await?;
-    if people::add(&mut tx, &id, name, grant.at()).await? != Changed::Done {
+    if people::add(tx, &id, name, grant.at()).await? != Changed::Done {
         return Ok(None);
     }
-    let _ = people::grant(&mut tx, &id, role, grant.at()).await?;
-    let code = joining::for_person(&mut tx, &id, grant.at()).await?;
+    let _ = people::grant(tx, &id, role, grant.at()).await?;
+    let code = joining::for_person(tx, &id, grant.at()).await?;
     let events = [Event::PersonAdded(&id), Event::RoleGranted(&id, role), Event::JoinCodeMade(&id)];
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
-    tx.commit().await?;
-    Ok(Some(new_code(console, &id, code.text())))
+    console.desk.clinic().access.record(tx, grant.by(), grant.at(), &events).await?;
+    let code = new_code(console, &id, code.text());
+    Ok(Some((id, code)))
 }
 
 fn new_code(console: &Console, id: &OperatorId, text: Zeroizing<String>) -> NewCode {
@@ -122,7 +134,15 @@ pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>,
         return Err(Failure::NotFound);
     }
     let code = joining::for_person(&mut tx, &id, grant.at()).await?;
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::JoinCodeMade(&id)]).await?;
+    // Whoever has an account is told: with the code it is whoever's the code is given to.
+    let has_account = credentials::has_password(&mut tx, &id).await? || passkeys::how_many(&mut tx, &id).await? > 0;
+    let event = if has_account {
+        resets::note(&mut tx, &id, &posted.by.person.id, grant.at()).await?;
+        Event::AccountReset(&id)
+    } else {
+        Event::JoinCodeMade(&id)
+    };
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
     tx.commit().await?;
     let code = new_code(&console, &id, code.text());
     shown(&console, &posted.by, &grant, None, Some(code)).await
@@ -146,7 +166,10 @@ pub(super) async fn disable(
         Changed::Nothing => {}
         Changed::Done => {
             sessions::end_all(&mut tx, &id).await?;
-            clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonDisabled(&id)]).await?;
+            let left = teams::leave_all(&mut tx, &id).await?;
+            let mut events = vec![Event::PersonDisabled(&id)];
+            events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &id)));
+            clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
             tx.commit().await?;
         }
     }

@@ -16,11 +16,12 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, role_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
-use crate::clinic::{devices, sessions};
+use crate::clinic::{credentials, devices, passkeys, sessions, teams};
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::words::Reason;
 use crate::console::{Console, records, text};
+use crate::store::catalog::Catalog;
 
 struct RoleRow {
     name: &'static str,
@@ -45,6 +46,7 @@ struct PersonPage {
     came: String,
     logged_in: Option<String>,
     confirmed: Option<(String, String)>,
+    ways: String,
     roles: Vec<RoleRow>,
     /// Whether a further role is one beside others.
     has_role: bool,
@@ -72,6 +74,7 @@ async fn shown_with(
 ) -> Page {
     let catalog = &console.desk.clinic().catalog;
     let phones = devices::of_person(catalog, &person.id).await?;
+    let ways = ways(catalog, &person.id).await?;
     let sessions = sessions::of_person(catalog, &person.id).await?.len();
     let phone = |device: devices::Device| Phone {
         state: device.status.name(),
@@ -87,6 +90,7 @@ async fn shown_with(
         came: shown::time(person.created_at),
         logged_in: time(person.logged_in_at),
         confirmed: time(person.confirmed_at).zip(person.confirmed_by),
+        ways,
         roles: Role::ALL
             .into_iter()
             .map(|role| RoleRow { name: role.name(), words: role_words(role), held: person.roles.has(role) })
@@ -96,6 +100,20 @@ async fn shown_with(
         sessions,
         phones: phones.into_iter().map(phone).collect(),
     })
+}
+
+/// With what somebody logs in.
+async fn ways(catalog: &Catalog, id: &OperatorId) -> Result<String, Failure> {
+    let mut tx = catalog.read().await?;
+    let mut ways = Vec::new();
+    if credentials::has_password(&mut tx, id).await? {
+        ways.push(text::PERSON_WAY_PASSWORD.to_owned());
+    }
+    match passkeys::how_many(&mut tx, id).await? {
+        0 => {}
+        some => ways.push(format!("{} {some}", text::PERSON_WAY_PASSKEYS)),
+    }
+    Ok(if ways.is_empty() { text::PERSON_NO_WAY.to_owned() } else { ways.join(", ") })
 }
 
 #[derive(Deserialize)]
@@ -177,8 +195,12 @@ pub(super) async fn withdraw(
         Changed::Nothing => {}
         Changed::Done => {
             sessions::end_all(&mut tx, &person.id).await?;
-            let event = Event::RoleWithdrawn(&person.id, role);
-            clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+            let mut events = vec![Event::RoleWithdrawn(&person.id, role)];
+            if role == Role::Clinician {
+                let left = teams::leave_all(&mut tx, &person.id).await?;
+                events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &person.id)));
+            }
+            clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
             tx.commit().await?;
         }
     }

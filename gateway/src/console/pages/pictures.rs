@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use safelight_core::ids::CaptureId;
+use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::{Consent, Label};
 use safelight_core::manifest::SignedManifest;
 use zeroize::Zeroizing;
@@ -31,11 +31,15 @@ struct PicturePage {
     reference: String,
     ticket: String,
     id: String,
+    /// Whether what is stored of it is what its device signed for; else nothing of it is shown.
+    sound: bool,
     site: String,
     taken: String,
     flags: Vec<String>,
     facts: Vec<(&'static str, String)>,
     corrected: Option<String>,
+    /// The number of its label, where that is another one of the patient's.
+    labelled: Option<String>,
     kinds: Vec<(&'static str, &'static str)>,
     /// Why it may be taken out; nothing for whoever may not.
     purposes: Vec<(&'static str, &'static str)>,
@@ -55,6 +59,7 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
     let label = records::label(&console, &grant).await?;
     let patient = records::patient_of(&console, &grant).await?;
+    let sound = records::is_sound(&console, &grant).await?;
     let (picture, handle) = grant.subject();
     let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
     let look = |seen: &looks::Seen| Look {
@@ -65,26 +70,31 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let catalog = &console.desk.clinic().catalog;
     let device = devices::find(catalog, picture.device).await?;
     let corrected = corrections::of_picture(catalog, picture.capture).await?;
-    let may_download = downloads::may(catalog, &who.person.id).await?;
+    let may_download = sound && downloads::may(catalog, &who.person.id).await?;
+    // The label of one that was given to the patient names somebody else.
+    let is_alias = picture.filed != picture.patient && corrected.is_none();
+    let labelled = is_alias.then(|| format!("{} {}", text::PICTURE_LABELLED, label.record_number));
     html(&PicturePage {
+        labelled,
         frame: Frame::new(&console, &who, "/patients").await?,
         patient,
         reference: shown::reference(handle),
         ticket: console.inner.tickets.for_picture(&who, &grant)?,
         id: picture.capture.to_string(),
+        sound,
         site: site_words(&label),
         taken: shown::time(picture.captured_at),
         flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
         corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
         kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
         purposes: if may_download { download::purposes() } else { Vec::new() },
-        facts: facts(picture, &label, device.map(|device| device.name)),
+        facts: facts(picture, &label, device.map(|device| device.name), sound),
         building: !looked.is_built,
         looked: looked.seen.iter().map(look).collect(),
     })
 }
 
-fn facts(picture: &Picture, label: &Label, device: Option<String>) -> Vec<(&'static str, String)> {
+fn facts(picture: &Picture, label: &Label, device: Option<String>, sound: bool) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         (text::PICTURE_TAKEN, shown::time(picture.captured_at)),
         (text::PICTURE_BY, picture.operator.clone()),
@@ -95,7 +105,8 @@ fn facts(picture: &Picture, label: &Label, device: Option<String>) -> Vec<(&'sta
     facts.extend(label.note.clone().map(|note| (text::PICTURE_NOTE, note)));
     facts.push((text::PICTURE_STORED, shown::time(picture.stored_at)));
     // Only what is verified has a page.
-    facts.push((text::PICTURE_STATE, text::PICTURE_VERIFIED.to_owned()));
+    let state = if sound { text::PICTURE_VERIFIED } else { text::PICTURE_WAS_VERIFIED };
+    facts.push((text::PICTURE_STATE, state.to_owned()));
     facts.push((text::PICTURE_ENTRY, picture.log_index.to_string()));
     facts
 }
@@ -115,8 +126,8 @@ pub(super) async fn image(
     Path((ticket, id)): Path<(String, String)>,
     who: LoggedIn,
 ) -> Result<Response, Failure> {
-    let picture = find(&console, &id).await?;
     let now = console.desk.now();
+    let picture = find(&console, &who, &id, now).await?;
     let may = console.inner.tickets.picture(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
     let manifest = SignedManifest::parse(&may.picture().manifest).map_err(|_| ClinicError::CatalogDamaged)?;
     let kind = manifest.claimed().content_type.as_str();
@@ -129,16 +140,22 @@ pub(super) async fn thumbnail(
     Path((ticket, id)): Path<(String, String)>,
     who: LoggedIn,
 ) -> Result<Response, Failure> {
-    let picture = find(&console, &id).await?;
     let now = console.desk.now();
+    let picture = find(&console, &who, &id, now).await?;
     let may = console.inner.tickets.thumbnail(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
     let thumbnail = records::thumbnail(&console, &may).await?.ok_or(Failure::NotFound)?;
     Ok(sent(thumbnail, "image/jpeg"))
 }
 
-async fn find(console: &Console, id: &str) -> Result<Picture, Failure> {
+/// A picture, unless it is of somebody whom `who` does not treat any more: a ticket outlives a place on a care team by minutes.
+async fn find(console: &Console, who: &LoggedIn, id: &str, now: UnixMillis) -> Result<Picture, Failure> {
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
-    pictures::find(&console.desk.clinic().catalog, id).await?.ok_or(Failure::NotFound)
+    let catalog = &console.desk.clinic().catalog;
+    let picture = pictures::find(catalog, id).await?.ok_or(Failure::NotFound)?;
+    match picture.patient.filter(|_| picture.state == pictures::State::Verified) {
+        Some(patient) if !permit::may_see(catalog, &patient, who, now).await? => Err(Failure::NotFound),
+        _ => Ok(picture),
+    }
 }
 
 /// Whole, whatever range was asked for. The copy that goes to the network is not wiped: nor is the browser's.

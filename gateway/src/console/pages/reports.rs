@@ -18,7 +18,7 @@ use super::entries::{Names, faults, proof_words, short};
 use super::log::period;
 use super::{Failure, Frame, Message, Page, html, shown};
 use crate::clinic::pictures::{self, Handle};
-use crate::clinic::{ClinicError, access_index};
+use crate::clinic::{ClinicError, access_index, aliases};
 use crate::clock::calendar::rfc3339;
 use crate::console::csv::Table;
 use crate::console::looks::{self, View};
@@ -151,14 +151,15 @@ async fn of_patient(
     let clinic = console.desk.clinic();
     let handle = match asked.number.trim() {
         "" => shown::handle(&asked.patient),
-        number => Some(clinic.keys.handle().of_number(asked.issuer.trim(), number, &clinic.record_numbers)),
+        number => Some(aliases::of_number(clinic, &asked.issuer, number).await?.number),
     };
     let (Some(handle), Some((from, until))) = (handle, period(asked.from.trim(), asked.to.trim())) else {
         let _: Grant<ChooseReport> = permit::ask(console, who, ChooseReport).await?;
         return refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORTS_ASKED_BADLY).map(Err);
     };
     let grant = permit::ask(console, who, ReportPatient(handle)).await?;
-    if pictures::identity(&clinic.catalog, grant.subject()).await?.is_none() {
+    let handle = *grant.subject();
+    if pictures::identity(&clinic.catalog, &handle).await?.is_none() {
         return refused(StatusCode::NOT_FOUND, text::REPORTS_NO_PATIENT).map(Err);
     }
     let view = looks::of_patient(console, &grant, from, until).await?;

@@ -15,6 +15,7 @@ use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::devices::{self, Status};
 use crate::clinic::people::{self, Person, Role};
+use crate::clinic::teams;
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
@@ -29,6 +30,8 @@ struct Row {
     phones: usize,
     logged_in: Option<String>,
     confirmed: Option<(String, String)>,
+    /// Their names.
+    teams: String,
     due: bool,
     /// Nobody confirms their own, unless there is nobody else.
     own: bool,
@@ -57,9 +60,11 @@ async fn shown_with(
     let catalog = &console.desk.clinic().catalog;
     let devices = devices::list(catalog).await?;
     let all = people::list(catalog).await?;
+    let teams = teams::of_everybody(catalog).await?;
     let alone = is_only_admin(&all, &who.person.id);
     let row = |person: Person| Row {
         phones: devices.iter().filter(|device| device.person == person.id && device.status == Status::Active).count(),
+        teams: teams.get(person.id.as_str()).map(|names| names.join(", ")).unwrap_or_default(),
         due: is_due(&person, grant.at()),
         own: person.id == who.person.id && !alone,
         roles: roles_words(person.roles),
@@ -85,7 +90,8 @@ fn is_due(person: &Person, now: UnixMillis) -> bool {
     now.since(person.confirmed_at.unwrap_or(person.created_at)) >= EVERY
 }
 
-fn is_only_admin(all: &[Person], id: &OperatorId) -> bool {
+/// Whether nobody else could do it.
+pub(super) fn is_only_admin(all: &[Person], id: &OperatorId) -> bool {
     !all.iter().any(|person| person.is_active() && person.roles.has(Role::Admin) && person.id != *id)
 }
 

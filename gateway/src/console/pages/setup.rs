@@ -19,6 +19,7 @@ use crate::clinic::devices::Status;
 use crate::clinic::first_run::FirstRun;
 use crate::clinic::people::{self, Person, Role};
 use crate::clinic::pictures::{self, Arrived};
+use crate::clinic::teams;
 use crate::console::permit::{self, Grant, ManageDevices, RunFirst};
 use crate::console::session::LoggedIn;
 use crate::console::{Console, text};
@@ -105,6 +106,8 @@ struct Setup {
     locked: bool,
     kit_tested: bool,
     clinicians: Vec<(String, String)>,
+    /// What the first team is called unless somebody says otherwise; empty once there is a team.
+    team: &'static str,
     token: String,
     base: &'static str,
     devices: Vec<Row>,
@@ -160,6 +163,7 @@ async fn shown(console: &Console, who: &LoggedIn, grant: &Grant<RunFirst>, outco
         locked: console.desk.vault().is_none(),
         kit_tested: grant.subject().kit_tested.or(state.kit_tested).is_some(),
         clinicians: clinicians.map(|person| (person.id.to_string(), person.name)).collect(),
+        team: if teams::names(catalog).await?.is_empty() { text::SETUP_TEAM_DEFAULT } else { "" },
         token: who.token.clone(),
         base: PHONES,
         devices: if step == Step::Phone { devices::listed(console, &phones).await? } else { Vec::new() },

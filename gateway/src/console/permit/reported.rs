@@ -61,7 +61,7 @@ impl Right for ViewReported {
     }
 
     fn event((report, picture): &(Report, Picture)) -> Option<Event<'_>> {
-        Some(Event::PictureViewed(picture.capture, report.patient))
+        Some(Event::PictureViewed(picture.capture, picture.patient.unwrap_or(report.filed)))
     }
 }
 

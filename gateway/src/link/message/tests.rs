@@ -12,7 +12,8 @@ fn asks() -> Vec<Ask> {
     let open = OpenInvitation { id: InvitationId::from_bytes([3; 16]), token_hash: [4; 32], expires_at: UnixMillis(5) };
     let key = safelight_core::device_key::SoftwareKey::generate(&mut getrandom::SysRng).unwrap().verifying();
     vec![
-        Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true },
+        Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true, knocks_after: 0 },
+        Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true, knocks_after: 4 },
         Ask::Settled(vec![CaptureId::from_bytes([5; 16])]),
         Ask::Devices { generation: 9, devices: vec![device] },
         Ask::Invitations(vec![open]),
@@ -41,6 +42,7 @@ fn answers() -> Vec<Answer> {
     let enrol = RelayMessage { seq: 1, conversation: 2, kind: ConversationKind::Enrol, shown: None, message: vec![3] };
     let kind = ConversationKind::Renew(DeviceId::from_bytes([4; 16]));
     let renew = RelayMessage { kind, shown: Some(vec![5; 400]), ..enrol.clone() };
+    let knock = Knock { seq: 3, device: DeviceId::from_bytes([6; 16]), count: 7 };
     let status = IngestStatus {
         port: 4433,
         enrol_port: 4434,
@@ -57,7 +59,8 @@ fn answers() -> Vec<Answer> {
     vec![
         Answer::Done,
         Answer::Failed(Failure::NoConversation),
-        Answer::Events { inbox: vec![entry], relay: vec![enrol, renew] },
+        Answer::Events { inbox: vec![entry], relay: vec![enrol, renew], knocks: Vec::new() },
+        Answer::Events { inbox: Vec::new(), relay: Vec::new(), knocks: vec![knock] },
         Answer::Checkpoint { checkpoint: vec![1], consistency: vec![[2; 32]] },
         Answer::PublicKey(vec![4; 65]),
         Answer::Inclusion(vec![[9; 32]; 3]),
@@ -83,7 +86,7 @@ fn messages_round_trip_and_no_cut_of_them_is_a_message() {
 #[test]
 fn a_full_answer_fits_in_a_frame() {
     let entry = MAX_MANIFEST_LEN + MAX_HEADER_LEN + MAX_LABEL_LEN + 128;
-    let largest = MAX_INBOX_ENTRIES * entry + MAX_RELAY_MESSAGES * (MAX_RELAYED_LEN + 64) + 64;
+    let largest = MAX_INBOX_ENTRIES * entry + MAX_RELAY_MESSAGES * (MAX_RELAYED_LEN + 64) + MAX_KNOCKS * 64 + 64;
     assert!(largest < MAX_LINK_FRAME, "{largest}");
     const { assert!(MAX_ANSWER_LEN + 64 < MAX_LINK_FRAME) };
     let devices = MAX_DEVICES * (16 + 8 + MAX_SERIALS * 17 + 8);

@@ -9,12 +9,14 @@ use zeroize::Zeroizing;
 use super::{Outcome, Step, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::Role;
+use crate::clinic::teams::{self as clinic_teams, Joined};
 use crate::clinic::{ClinicError, first_run};
 use crate::console::pages::Failure;
 use crate::console::pages::devices::{self, Invite};
 use crate::console::pages::login::Nothing;
 use crate::console::pages::people::{self, Add};
-use crate::console::permit::{self, Grant, ManageDevices, ManagePeople, RunFirst, RunVault};
+use crate::console::pages::teams;
+use crate::console::permit::{self, Grant, ManageDevices, ManagePeople, ManageTeams, RunFirst, RunVault};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
 use crate::vault::Passphrase;
@@ -108,6 +110,9 @@ const fn kit_words(why: KitError) -> &'static str {
 pub(in crate::console::pages) struct Clinician {
     id: String,
     name: String,
+    /// Of a first team that they come into; none if it is empty.
+    #[serde(default)]
+    team: String,
 }
 
 pub(in crate::console::pages) async fn clinician(
@@ -116,15 +121,35 @@ pub(in crate::console::pages) async fn clinician(
 ) -> Result<Response, Failure> {
     let first = permit::ask(&console, &posted.by, RunFirst).await?;
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
+    let teams_grant = permit::ask(&console, &posted.by, ManageTeams).await?;
     let Posted { by, form } = posted;
     let role = Role::Clinician.name().to_owned();
-    match people::added(&console, &grant, &Add { id: form.id, name: form.name, role }).await? {
-        Some(code) => {
-            let outcome = Outcome { code: Some(code), ..Outcome::default() };
-            Ok(shown(&console, &by, &first, outcome).await?.into_response())
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    let added = people::added_in(&mut tx, &console, &grant, &Add { id: form.id, name: form.name, role }).await?;
+    let Some((person, code)) = added else {
+        drop(tx);
+        return refused(&console, &by, &first, text::PEOPLE_EXISTS).await;
+    };
+    if !form.team.trim().is_empty() {
+        match teams::made(&mut tx, &teams_grant, &form.team).await? {
+            Ok(team) => {
+                let mut events = vec![Event::TeamMade(team)];
+                let joined = clinic_teams::join(&mut tx, &team, &person, &by.person.id, teams_grant.at()).await?;
+                if let Joined::Done { asks } = joined {
+                    events.push(Event::TeamJoined(team, &person, asks));
+                }
+                clinic.access.record(&mut tx, teams_grant.by(), teams_grant.at(), &events).await?;
+            }
+            Err(problem) => {
+                drop(tx);
+                return refused(&console, &by, &first, problem).await;
+            }
         }
-        None => refused(&console, &by, &first, text::PEOPLE_EXISTS).await,
     }
+    tx.commit().await?;
+    let outcome = Outcome { code: Some(code), ..Outcome::default() };
+    Ok(shown(&console, &by, &first, outcome).await?.into_response())
 }
 
 pub(in crate::console::pages) async fn phone(

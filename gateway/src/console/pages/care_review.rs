@@ -1,0 +1,165 @@
+//! Additions that the privacy officer is asked about: to care teams, where somebody was not sure, and to teams that treat patients, always.
+//!
+//! Attacker: an admin who puts somebody into a team to let them see its patients. They cannot keep it from this page, which shows who, by whom and how many
+//! patients it reaches; nobody but the officer takes it off it, on record, and ends it here at once. No page of it names a patient.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use data_encoding::HEXLOWER;
+use safelight_core::ids::UnixMillis;
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+
+use super::{Failure, Frame, Page, html, shown, teams as pages};
+use crate::clinic::access::Event;
+use crate::clinic::pictures::Handle;
+use crate::clinic::{care, care_teams, teams};
+use crate::console::permit::{self, ReviewCare};
+use crate::console::session::{LoggedIn, Posted};
+use crate::console::{Console, text};
+
+/// Somebody, or a team, on a patient's care team.
+struct Row {
+    action: String,
+    who: String,
+    patient: String,
+    added_by: String,
+    until: Option<String>,
+}
+
+/// Somebody who is new in a team.
+struct Joined {
+    action: String,
+    person: String,
+    team: String,
+    patients: u64,
+    added_by: String,
+    since: String,
+}
+
+#[derive(Template)]
+#[template(path = "care_review.html")]
+struct List {
+    frame: Frame,
+    rows: Vec<Row>,
+    joined: Vec<Joined>,
+}
+
+pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ReviewCare).await?;
+    let catalog = &console.desk.clinic().catalog;
+    let colleagues = care::asked(catalog, grant.at()).await?.into_iter().map(|member| {
+        let added_by = member.added_by.map(|by| by.to_string()).unwrap_or_default();
+        row(&member.patient, member.person.as_str(), member.person.to_string(), added_by, member.until)
+    });
+    let whole = care_teams::asked(catalog, grant.at()).await?.into_iter().map(|one| {
+        let place = format!("teams/{}", HEXLOWER.encode(&one.team));
+        row(&one.patient, &place, one.name, one.added_by.to_string(), one.until)
+    });
+    let joined = teams::asked(catalog, grant.at()).await?.into_iter().map(|one| Joined {
+        action: format!("/team-review/{}/{}", HEXLOWER.encode(&one.team), one.member.person),
+        person: format!("{} ({})", one.member.name, one.member.person),
+        team: one.team_name,
+        patients: one.patients,
+        added_by: one.member.added_by.to_string(),
+        since: shown::time(one.member.since),
+    });
+    let (rows, joined) = (colleagues.chain(whole).collect(), joined.collect());
+    html(&List { frame: Frame::new(&console, &who, "/care-review").await?, rows, joined })
+}
+
+fn row(patient: &Handle, place: &str, who: String, added_by: String, until: Option<UnixMillis>) -> Row {
+    let reference = shown::reference(patient);
+    Row {
+        action: format!("/care-review/{reference}/{place}"),
+        who,
+        patient: reference.chars().take(8).collect(),
+        added_by,
+        until: until.map(shown::time),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Reviewed {
+    #[serde(default)]
+    verdict: String,
+}
+
+impl Reviewed {
+    /// Whether they may stay.
+    fn stays(&self) -> Result<bool, Failure> {
+        match self.verdict.as_str() {
+            "confirm" => Ok(true),
+            "end" => Ok(false),
+            _ => Err(Failure::NotFound),
+        }
+    }
+}
+
+fn here() -> Redirect {
+    Redirect::to("/care-review")
+}
+
+/// A colleague on a care team.
+pub(super) async fn colleague(
+    State(console): State<Console>,
+    Path((reference, person)): Path<(String, String)>,
+    posted: Posted<Reviewed>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
+    let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
+    let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
+    let stays = posted.form.stays()?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !care::review(&mut tx, &handle, &person, stays).await? {
+        return Err(Failure::NotFound);
+    }
+    let event = if stays { Event::CareConfirmed(handle, &person) } else { Event::CareEnded(handle, &person) };
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    Ok(here())
+}
+
+/// A team on a care team.
+pub(super) async fn team(
+    State(console): State<Console>,
+    Path((reference, team)): Path<(String, String)>,
+    posted: Posted<Reviewed>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
+    let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
+    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let stays = posted.form.stays()?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !care_teams::review(&mut tx, &handle, &team, stays).await? {
+        return Err(Failure::NotFound);
+    }
+    let event = if stays { Event::CareTeamConfirmed(handle, team) } else { Event::CareTeamEnded(handle, team) };
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    Ok(here())
+}
+
+/// Somebody who is new in a team.
+pub(super) async fn joined(
+    State(console): State<Console>,
+    Path((team, person)): Path<(String, String)>,
+    posted: Posted<Reviewed>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
+    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
+    let stays = posted.form.stays()?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !teams::review(&mut tx, &team, &person, stays).await? {
+        return Err(Failure::NotFound);
+    }
+    let event = if stays { Event::TeamConfirmed(team, &person) } else { Event::TeamLeft(team, &person) };
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    Ok(here())
+}

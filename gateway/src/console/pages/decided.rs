@@ -1,0 +1,99 @@
+//! What became of reported pictures: for the privacy officer of all, for whoever took them of their own.
+//!
+//! Attacker: a member of staff who wants to read what was said of other people's pictures. The list is of one's own by its statement, and a page of it begins
+//! where a report of one's own was decided: any other name in the address is none. Words are opened for a grant, while the vault is unlocked; neither picture
+//! nor name is on these pages, and to whom a picture was given is in the log alone.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use data_encoding::HEXLOWER;
+use safelight_core::manifest::OperatorId;
+use serde::Deserialize;
+
+use super::corrections::{self as pages, Row as Report};
+use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::corrections::{self, Outcome, Settled};
+use crate::console::permit::{self, ListOwnReported, ListReported};
+use crate::console::records;
+use crate::console::session::LoggedIn;
+use crate::console::{Console, text};
+
+/// Reports of one page.
+const PAGE: u32 = 50;
+
+struct Row {
+    report: Report,
+    outcome: &'static str,
+    by: String,
+    at: String,
+    words: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "decided.html")]
+struct List {
+    frame: Frame,
+    /// What waits.
+    base: &'static str,
+    sealed: bool,
+    rows: Vec<Row>,
+    older: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Before {
+    before: Option<String>,
+}
+
+pub(super) async fn list(State(console): State<Console>, Query(query): Query<Before>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ListReported).await?;
+    let open = |sealed: &[u8]| records::reported_words(&console, &grant, sealed);
+    listed(&console, &who, ("/decided", "/corrections"), None, query, open).await
+}
+
+pub(super) async fn own(State(console): State<Console>, Query(query): Query<Before>, who: LoggedIn) -> Page {
+    let grant = permit::ask(&console, &who, ListOwnReported).await?;
+    let open = |sealed: &[u8]| records::own_reported_words(&console, &grant, sealed);
+    listed(&console, &who, ("/decided/own", "/corrections/own"), Some(&who.person.id), query, open).await
+}
+
+async fn listed(
+    console: &Console,
+    who: &LoggedIn,
+    (here, base): (&'static str, &'static str),
+    author: Option<&OperatorId>,
+    query: Before,
+    open: impl Fn(&[u8]) -> Option<String>,
+) -> Page {
+    let catalog = &console.desk.clinic().catalog;
+    let after = match query.before {
+        None => None,
+        Some(id) => Some(corrections::place(catalog, author, &pages::name(&id)?).await?.ok_or(Failure::NotFound)?),
+    };
+    let found = corrections::decided(catalog, author, after, PAGE).await?;
+    let is_full = u32::try_from(found.len()).is_ok_and(|found| found == PAGE);
+    let last = found.last().filter(|_| is_full);
+    let older = last.map(|last| format!("{here}?before={}", HEXLOWER.encode(&last.report.id)));
+    let mut rows = Vec::with_capacity(found.len());
+    for Settled { report, outcome, by, at, words } in found {
+        let mut row = pages::row(console, &report).await?;
+        row.words = open(&report.words);
+        rows.push(Row {
+            report: row,
+            outcome: outcome_words(outcome),
+            by: by.to_string(),
+            at: shown::time(at),
+            words: open(&words),
+        });
+    }
+    let sealed = rows.iter().any(|row| row.words.is_none() || row.report.words.is_none());
+    html(&List { frame: Frame::new(console, who, base).await?, base, sealed, rows, older })
+}
+
+const fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Restored => text::DECIDED_RESTORED,
+        Outcome::Moved => text::DECIDED_MOVED,
+        Outcome::Withdrawn => text::DECIDED_WITHDRAWN,
+    }
+}
