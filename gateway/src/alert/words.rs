@@ -39,5 +39,5 @@ pub(super) const RAISED: &str = "Raised";
 pub(super) const SEEN: &str = "Times seen until this message";
 pub(super) const NAME: &str = "Alert";
 pub(super) const WHERE: &str = "Look at it, take it and close it in the console";
-pub(super) const NOBODY: &str = "This message names nobody: whom or what it is about stands in the console.";
+pub(super) const NOBODY: &str = "This message names nobody: what it is about stands in the console.";
 pub(super) const UNREAD: &str = "Nobody reads answers to it.";

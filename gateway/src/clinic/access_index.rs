@@ -6,6 +6,8 @@
 //!
 //! Entries from before there was an index are indexed while the process runs, a batch at a time, so that no start waits for it.
 
+mod kinds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use tokio::time::sleep;
 
+use self::kinds::{KINDS, Named};
 use super::devices::millis;
 use super::pictures::Handle;
 use super::{ClinicError, Running, settings};
@@ -50,82 +53,6 @@ pub const LOOKS: &[&str] = &[
 
 /// Of those, the ones that name a picture alone: the patient is the picture's.
 const OF_A_PICTURE: &[&str] = &["opened", "exported"];
-
-/// What a field of an entry names.
-#[derive(Debug, Clone, Copy)]
-enum Named {
-    Nothing,
-    Patient,
-    Picture,
-    Device,
-    Person,
-}
-
-/// Kinds of entries that name something, and where. The last two fields of every entry are who and when.
-const KINDS: &[(&str, &[Named])] = {
-    use Named::{Device, Nothing, Patient, Person, Picture};
-    &[
-        ("invited", &[Nothing, Person]),
-        ("device-pending", &[Device]),
-        ("device-approved", &[Device]),
-        ("device-revoked", &[Device]),
-        ("revoked-device-knocked", &[Device]),
-        ("revocation-in-force", &[Device]),
-        ("revocation-learned", &[Device]),
-        ("certificate-issued", &[Device]),
-        ("certificate-adopted", &[Device]),
-        ("device-forgotten", &[Device]),
-        ("pulled", &[Picture]),
-        ("verified", &[Picture, Patient]),
-        ("flagged", &[Picture]),
-        ("quarantined", &[Picture]),
-        ("picture-damaged", &[Picture]),
-        ("opened", &[Picture]),
-        ("exported", &[Picture]),
-        ("first-admin", &[Person]),
-        ("person-added", &[Person]),
-        ("join-code-made", &[Person]),
-        ("role-granted", &[Person]),
-        ("role-withdrawn", &[Person]),
-        ("person-disabled", &[Person]),
-        ("person-enabled", &[Person]),
-        ("account-reset", &[Person]),
-        ("passkey-added", &[Person]),
-        ("passkey-removed", &[Person]),
-        ("credentials-set", &[Person]),
-        ("log-in-failed", &[Person]),
-        ("picture-reported", &[Nothing, Picture]),
-        ("picture-restored", &[Nothing, Picture]),
-        ("picture-moved", &[Nothing, Picture, Nothing, Patient]),
-        ("picture-withdrawn", &[Nothing, Picture]),
-        ("picture-downloaded", &[Picture, Patient]),
-        ("care-added", &[Patient, Person]),
-        ("care-confirmed", &[Patient, Person]),
-        ("care-ended", &[Patient, Person]),
-        ("care-team-added", &[Patient]),
-        ("care-team-confirmed", &[Patient]),
-        ("care-team-ended", &[Patient]),
-        ("team-joined", &[Nothing, Person]),
-        ("team-confirmed", &[Nothing, Person]),
-        ("team-left", &[Nothing, Person]),
-        ("download-granted", &[Person]),
-        ("download-withdrawn", &[Person]),
-        ("further-role", &[Person]),
-        ("sessions-ended", &[Person]),
-        ("person-renamed", &[Person]),
-        ("access-confirmed", &[Person]),
-        ("device-renamed", &[Device]),
-        ("device-lost", &[Device]),
-        ("patient-viewed", &[Patient]),
-        ("picture-viewed", &[Picture, Patient]),
-        ("emergency-begun", &[Nothing, Patient]),
-        ("records-merged", &[Nothing, Patient]),
-        ("record-renumbered", &[Nothing, Patient]),
-        ("records-parted", &[Nothing, Patient]),
-        ("patient-reported", &[Patient]),
-        ("person-reported", &[Person]),
-    ]
-};
 
 /// What an entry names.
 #[derive(Debug, Clone, PartialEq, Eq)]

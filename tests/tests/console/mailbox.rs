@@ -41,7 +41,7 @@ pub(crate) struct Heard {
 
 /// What is in the way of answers, for a client that reads ahead.
 const AHEAD: &str =
-    "250-mail.example\r\n250 AUTH PLAIN LOGIN\r\n235 in\r\n250 from\r\n250 to\r\n354 go on\r\n250 taken\r\n";
+    "250-mail.example\r\n250 AUTH PLAIN LOGIN\r\n235 in\r\n250 from\r\n250 to\r\n250 to\r\n354 go on\r\n250 taken\r\n";
 
 /// A server. The letters that come first are refused with these codes, in order.
 pub(crate) fn mailbox(authority: Authority, speaks: Speaks, refusals: &'static [&'static str]) -> Receiver<Heard> {

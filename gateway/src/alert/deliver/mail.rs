@@ -12,8 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::message::Body;
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
@@ -147,9 +146,8 @@ fn letter(mail: &MailConfig, message: &Message) -> Result<lettre::Message, Deliv
     for to in &mail.to {
         builder = builder.to(address(to)?);
     }
-    // Lines as they are, for whoever reads them with anything: they are ASCII and short.
-    let body = Body::new_with_encoding(body(message, what, how_soon), ContentTransferEncoding::SevenBit);
-    builder.body(body.map_err(|_| DeliverError::Address)?).map_err(|_| DeliverError::Address)
+    // Its lines are ASCII and short, and go as they are, unless the console's address is a long one.
+    builder.body(body(message, what, how_soon)).map_err(|_| DeliverError::Address)
 }
 
 fn body(message: &Message, what: &str, how_soon: &str) -> String {
