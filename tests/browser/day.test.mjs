@@ -38,7 +38,7 @@ test("the_first_admin_joins_leaves_and_logs_in_with_either_kind_of_code", async 
 
   await logsIn(admin, "ada.admin", "000000");
   assert.equal(new URL(admin.url()).pathname, "/login", "a wrong code opens nothing");
-  await admin.locator("[role=alert]").waitFor();
+  await admin.locator("[role=alert]:visible").waitFor();
   await logsIn(admin, "ada.admin", kept.admin.codes.pop());
   assert.equal(new URL(admin.url()).pathname, "/setup");
   await admin.getByRole("button", { name: "Log out" }).click();

@@ -138,7 +138,7 @@ impl Passkeys {
         held: Vec<Vec<u8>>,
         (from, now): (IpAddr, UnixMillis),
     ) -> Result<Question, PasskeyError> {
-        let held = (!held.is_empty()).then(|| held.into_iter().map(Into::into).collect());
+        let held = (!held.is_empty()).then_some(held);
         let site = self.site()?;
         let asked = site.start_passkey_registration(Uuid::from_bytes(handle), id.as_str(), shown, held);
         let (options, state) = asked.map_err(refused)?;
@@ -229,7 +229,7 @@ pub(super) async fn log_in(console: &Console, name: &str, answer: &str) -> Resul
         return Ok(None);
     };
     let person = people::find_in(&mut tx, &id).await?;
-    let checked = site.finish_discoverable_authentication_v2(&answer, *state, &DiscoverableKey::from(&passkey));
+    let checked = site.finish_discoverable_authentication_v2(&answer, *state, DiscoverableKey::from(&passkey));
     let why = match (&checked, person) {
         (Ok(result), Some(person)) if person.is_active() && result.user_verified() => None,
         (Ok(_), _) => Some("disabled"),

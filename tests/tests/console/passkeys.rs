@@ -227,5 +227,5 @@ fn c10_a_reset_by_an_admin_tells_the_person_and_the_officer_and_ends_what_was_be
     let form = [("token", token.as_str()), ("id", "newcomer"), ("name", "New"), ("role", "clinician")];
     clinic.admin.browser.post("/people", &form);
     clinic.admin.posts("/people/newcomer/code", &[]);
-    assert!(!clinic.done_by("person:root.admin").last().is_some_and(|kind| kind == "account-reset"));
+    assert_eq!(clinic.done_by("person:root.admin").last().map(String::as_str), Some("join-code-made"));
 }
