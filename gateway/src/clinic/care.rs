@@ -1,6 +1,6 @@
 //! Who treats whom: the care team of a patient. A capture puts its author on it; members may add colleagues, and whole teams ([`super::care_teams`]).
 //!
-//! Whoever treats somebody does so by a row of their own or through a team that they are in now: [`TREATING`] is the one place that knows both ways, and what
+//! Whoever treats somebody does so by a row of their own or through a team that they are in now: `TREATING` is the one place that knows both ways, and what
 //! decides here reads it and nothing else.
 //!
 //! A place on a team is kept under the number that it was given for. The team of a record is of all of its numbers together (`aliases`): so a merge takes a
