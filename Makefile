@@ -9,7 +9,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
 # What `make bench` runs; `load` takes longer and belongs to `make soak`.
-BENCHES := seal picture loopback memory connections recovery
+BENCHES := seal picture loopback memory connections recovery console
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

@@ -13,7 +13,7 @@ use crate::device_key::DeviceKey;
 use crate::ids::{CaptureId, DeviceId, UnixMillis};
 use crate::keyset::KeySet;
 use crate::label::{Label, LabelError};
-use crate::manifest::{Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest};
+use crate::manifest::{Manifest, ManifestError, OperatorId, PayloadDigest, SignedManifest, Software};
 use crate::photo::{Photo, PhotoError};
 use crate::seal::{self, Recipient, SealError, Stanza};
 use crate::strip::{self, Report, StripError};
@@ -63,6 +63,8 @@ pub struct Setting<'a> {
     pub captured_at: UnixMillis,
     /// How many threads may seal.
     pub workers: NonZeroUsize,
+    /// What takes it, if it is to be said.
+    pub software: Option<&'a Software>,
 }
 
 /// One sealed picture with all that belongs to it. It holds no plaintext, and no key.
@@ -169,6 +171,7 @@ fn strip_seal_and_sign<R: TryCryptoRng>(
         key_set: setting.key_set.number,
         picture,
         label: PayloadDigest { len: label_payload.len() as u64, sha256: Sha256::digest(label_payload).into() },
+        software: setting.software.cloned(),
     };
     let manifest = manifest.sign(key)?;
     let stanza = Stanza::manifest(setting.key_set.number, &manifest.hash().0);

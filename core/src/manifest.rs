@@ -5,6 +5,8 @@
 //! by the device key ([`crate::cose`]). Its name is its hash: SHA-256 of the COSE payload, not of the signature,
 //! which is random.
 
+mod software;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,6 +16,8 @@ use crate::cbor::{CborError, Fields, Item, MapWriter};
 use crate::cose::{self, CoseError, Purpose, Unverified};
 use crate::device_key::{DeviceKey, DeviceKeyError, Es256, PublicKey};
 use crate::ids::{CaptureId, ClinicId, DeviceId, UnixMillis};
+
+pub use software::{MAX_SOFTWARE_LEN, ParseSoftwareError, Software};
 
 /// The longest signed manifest in bytes.
 pub const MAX_MANIFEST_LEN: usize = 1024;
@@ -194,6 +198,8 @@ pub struct Manifest {
     pub picture: PayloadDigest,
     /// The sealed label.
     pub label: PayloadDigest,
+    /// What took it, if that says so.
+    pub software: Option<Software>,
 }
 
 impl Manifest {
@@ -214,6 +220,7 @@ impl Manifest {
             .uint(11, self.key_set)
             .map(12, self.picture.write())
             .map(13, self.label.write())
+            .optional(self.software.as_ref(), |map, software| map.text(14, software.as_str()))
             .to_bytes()
     }
 
@@ -256,6 +263,7 @@ impl Manifest {
             key_set: fields.take(11)?.uint()?,
             picture: PayloadDigest::read(fields.take(12)?)?,
             label: PayloadDigest::read(fields.take(13)?)?,
+            software: fields.take_optional(14).map(Software::from_item).transpose()?,
         };
         fields.finish()?;
         Ok(manifest)

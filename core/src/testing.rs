@@ -78,6 +78,7 @@ impl World {
             sequence: self.sequence,
             captured_at: NOW,
             workers: NonZeroUsize::MIN,
+            software: None,
         };
         let key = SoftwareDeviceKey::new(self.device.clone(), SysRng);
         Arc::new(capture(photo, &label(), &setting, &key, &mut SysRng).unwrap())

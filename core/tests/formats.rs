@@ -55,6 +55,7 @@ fn manifest() -> Manifest {
         key_set: 1,
         picture: PayloadDigest { len: 3_000_000, sha256: [6; 32] },
         label: PayloadDigest { len: 300, sha256: [7; 32] },
+        software: None,
     }
 }
 

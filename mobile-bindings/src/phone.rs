@@ -7,6 +7,7 @@ use getrandom::SysRng;
 use safelight_core::client::phone::{self, Opening, QUEUE_LEN};
 use safelight_core::client::{CancelToken as Token, Options};
 use safelight_core::ids::CaptureId;
+use safelight_core::manifest::Software;
 
 use crate::callbacks::{AppKey, AppStore, listener};
 use crate::records::small;
@@ -15,6 +16,9 @@ use crate::{
     DeviceKey, DeviceStatus, Event, HeldCapture, IdentityStore, PatientLabel, ProgressListener, Receipt,
     SafelightError, SealedCapture,
 };
+
+/// What takes pictures, where an app does not say its name.
+const CORE: &str = concat!("safelight-mobile/", env!("CARGO_PKG_VERSION"));
 
 /// What may be chosen. What is left out is as it is recommended.
 #[derive(Debug, Clone, Default, uniffi::Record)]
@@ -25,6 +29,10 @@ pub struct PhoneSettings {
     /// How many seconds an upload goes on trying after its connection is lost; 120.
     #[uniffi(default = None)]
     pub retry_seconds: Option<u32>,
+    /// Name and version of the app, such as `Wound app 4.2 (Android 15)`: signed with each picture, and shown to the clinic's admin. Letters, digits, spaces
+    /// and `._+-/()`; anything else becomes a hyphen, and 64 characters are kept. Left out, it is the core's own.
+    #[uniffi(default = None)]
+    pub app: Option<String>,
 }
 
 /// Ends what is under way, from any thread. Cancelling twice, or when all is done, changes nothing.
@@ -83,6 +91,7 @@ impl Phone {
                 keep: Arc::new(AppStore(store)),
                 queue_len: queue_len.unwrap_or(QUEUE_LEN),
                 options: Options { retry_for: retry_for.unwrap_or(standard.retry_for), ..standard },
+                software: settings.app.and_then(|app| Software::of_app(&app)).or_else(|| Software::of_app(CORE)),
             };
             Ok(Self(Arc::new(phone::Phone::open(opening, now())?)))
         })

@@ -41,8 +41,15 @@ impl Keep for Kept {
 }
 
 fn open(identity: &[u8], key: Arc<dyn DeviceKey>, kept: &Arc<Kept>) -> Phone {
-    let opening =
-        Opening { identity, in_flight: 0, key, keep: kept.clone(), queue_len: QUEUE_LEN, options: Options::default() };
+    let opening = Opening {
+        identity,
+        in_flight: 0,
+        key,
+        keep: kept.clone(),
+        queue_len: QUEUE_LEN,
+        options: Options::default(),
+        software: None,
+    };
     Phone::open(opening, Clock::system().now()).expect("an identity and its key")
 }
 

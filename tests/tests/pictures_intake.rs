@@ -51,6 +51,7 @@ fn captured(photo: &[u8]) -> Result<SealedCapture, CaptureError> {
         sequence: 1,
         captured_at: UnixMillis(2),
         workers: NonZeroUsize::MIN,
+        software: None,
     };
     let label = br#"{"version":1,"issuer":"clinic","record_number":"1","name":"N","birth_date":"1961-02-03","body_site":{"text":"arm"}}"#;
     let label = Label::from_json_bytes(label).unwrap();

@@ -18,6 +18,7 @@ fn take<R: TryCryptoRng>(world: &World, photo: &[u8], rng: &mut R) -> Result<Sea
         sequence: 1,
         captured_at: NOW,
         workers: NonZeroUsize::MIN,
+        software: None,
     };
     let key = SoftwareDeviceKey::new(world.device.clone(), SysRng);
     capture(photo, &label(), &setting, &key, rng)

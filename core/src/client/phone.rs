@@ -34,7 +34,7 @@ use crate::capture::{self, CaptureError, SealedCapture, Setting};
 use crate::device_key::{DeviceKey, PublicKey};
 use crate::ids::{CaptureId, UnixMillis};
 use crate::label::Label;
-use crate::manifest::OperatorId;
+use crate::manifest::{OperatorId, Software};
 
 pub use events::Event;
 pub use keep::{Keep, KeepError};
@@ -79,6 +79,7 @@ pub struct Phone {
     client: Client,
     keeper: Keeper,
     queue: Queue,
+    software: Option<Software>,
     events: Arc<Events>,
     state: Mutex<State>,
     maintaining: tokio::sync::Mutex<()>,
@@ -115,6 +116,8 @@ pub struct Opening<'a> {
     pub queue_len: usize,
     /// The connection's.
     pub options: Options,
+    /// What takes pictures: it is signed with each.
+    pub software: Option<Software>,
 }
 
 /// The public key that an identity is certified for: which of its keys an app has to open it with. The others are left over from renewals
@@ -143,6 +146,7 @@ impl Phone {
             client: Client::new(device, opening.key, opening.options).observed_by(events.clone()),
             keeper: Keeper::new(opening.keep),
             queue: Queue::new(opening.queue_len),
+            software: opening.software,
             events,
             state: Mutex::new(State { lost: opening.in_flight, ..State::default() }),
             maintaining: tokio::sync::Mutex::default(),
@@ -239,6 +243,7 @@ impl Phone {
             sequence: sealing.number,
             captured_at: now,
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            software: self.software.as_ref(),
         };
         let sealed = capture::capture(photo, label, &setting, self.client.key().as_ref(), rng)?;
         let capture = sealing.hold(sealed)?;

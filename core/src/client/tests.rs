@@ -257,6 +257,7 @@ async fn a_shutter_that_a_no_has_closed_opens_again_once_the_gateway_answers() {
         keep: Arc::new(Forgetful),
         queue_len: QUEUE_LEN,
         options: Options::default(),
+        software: None,
     };
     let phone = Phone::open(opening, NOW).unwrap();
     tokio::spawn(async move {

@@ -20,6 +20,7 @@ fn example() -> Manifest {
         key_set: 5,
         picture: PayloadDigest { len: 3_000_000, sha256: [6; 32] },
         label: PayloadDigest { len: 300, sha256: [7; 32] },
+        software: None,
     }
 }
 
@@ -58,6 +59,16 @@ fn the_payload_is_fixed_to_the_byte() {
     ]
     .concat();
     assert_eq!(data_encoding::HEXLOWER.encode(&example().to_bytes()), expected);
+}
+
+#[test]
+fn what_took_a_picture_is_signed_with_it() {
+    let (key, public) = key();
+    let manifest = Manifest { software: Some("app/1.0".parse().unwrap()), ..example() };
+    let signed = manifest.sign(&key).unwrap();
+    let read = SignedManifest::parse(signed.cose()).unwrap().verify(&public).unwrap();
+    assert_eq!(read.manifest(), &manifest);
+    assert_ne!(read.hash(), example().hash());
 }
 
 #[test]
@@ -138,8 +149,15 @@ fn missing_unknown_and_wrong_fields_are_refused() {
         }
     }
     let mut more = entries.clone();
-    more.push((14.into(), 1.into()));
-    assert_eq!(parse(more), Err(ManifestError::Field(CborError::Unknown { key: 14 })));
+    more.push((15.into(), 1.into()));
+    assert_eq!(parse(more), Err(ManifestError::Field(CborError::Unknown { key: 15 })));
+    for (said, held) in [("app/1.0", true), ("", false), (" app", false), ("a\nb", false), (&"a".repeat(65), false)] {
+        let mut with = entries.clone();
+        with.push((14.into(), said.into()));
+        let expected = Manifest { software: said.parse().ok(), ..example() };
+        let wrong = Err(ManifestError::Field(CborError::Field { key: 14 }));
+        assert_eq!(parse(with), if held { Ok(expected) } else { wrong }, "{said:?}");
+    }
     let mut newer = entries;
     newer[0].1 = 2.into();
     assert_eq!(parse(newer), Err(ManifestError::Version(2)));

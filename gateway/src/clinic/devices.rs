@@ -2,7 +2,7 @@
 
 use safelight_core::device_key::PublicKey;
 use safelight_core::ids::{DeviceId, UnixMillis};
-use safelight_core::manifest::OperatorId;
+use safelight_core::manifest::{OperatorId, SignedManifest};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -123,12 +123,14 @@ pub async fn of_person(catalog: &Catalog, person: &OperatorId) -> Result<Vec<Dev
 }
 
 /// What is known of a device beside what it enrolled with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Seen {
     /// When ingest stored its newest picture.
     pub last_picture_at: Option<UnixMillis>,
     /// The last moment of its newest certificate.
     pub certified_until: Option<UnixMillis>,
+    /// What took its newest picture, as that says.
+    pub software: Option<String>,
 }
 
 /// What is known of each device.
@@ -137,18 +139,28 @@ pub async fn seen(catalog: &Catalog) -> Result<Vec<(DeviceId, Seen)>, ClinicErro
     let rows = sqlx::query(
         "SELECT device.id,
              (SELECT stored_at FROM picture WHERE picture.device = device.id ORDER BY sequence DESC LIMIT 1),
-             (SELECT not_after FROM certificate WHERE certificate.device = device.id ORDER BY number DESC LIMIT 1)
+             (SELECT not_after FROM certificate WHERE certificate.device = device.id ORDER BY number DESC LIMIT 1),
+             (SELECT manifest FROM picture WHERE picture.device = device.id ORDER BY sequence DESC LIMIT 1)
          FROM device",
     )
     .fetch_all(&mut *tx)
     .await?;
     let seen = |row: &AnyRow| {
-        Ok((
-            id_of(row, 0)?,
-            Seen { last_picture_at: optional_millis(row, 1)?, certified_until: optional_millis(row, 2)? },
-        ))
+        let manifest: Option<Vec<u8>> = row.try_get(3)?;
+        let seen = Seen {
+            last_picture_at: optional_millis(row, 1)?,
+            certified_until: optional_millis(row, 2)?,
+            software: manifest.and_then(|manifest| software_of(&manifest)),
+        };
+        Ok((id_of(row, 0)?, seen))
     };
     rows.iter().map(seen).collect()
+}
+
+/// What took a picture, as its manifest says.
+#[must_use]
+pub fn software_of(manifest: &[u8]) -> Option<String> {
+    SignedManifest::parse(manifest).ok()?.claimed().software.as_ref().map(ToString::to_string)
 }
 
 /// Gives a device another name. Says whether it had another one.

@@ -11,7 +11,7 @@ use safelight_core::client::phone::{KeepError, Listener, Opening, Phone, PhoneEr
 use safelight_core::client::{CancelToken, ClientError, Options};
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
-use safelight_core::manifest::OperatorId;
+use safelight_core::manifest::{OperatorId, Software};
 use safelight_core::strip::Report;
 use safelight_core::wire::RefusalCode;
 use zeroize::Zeroizing;
@@ -130,6 +130,7 @@ impl Sender {
             keep: folder.clone(),
             queue_len: QUEUE_LEN,
             options,
+            software: Software::of_app(concat!("safelight/", env!("CARGO_PKG_VERSION"))),
         };
         let phone = Phone::open(opening, clock.now()).map_err(|error| explained(&folder, error))?;
         Ok(Self { phone: Arc::new(phone), folder, shutter: clock.clone(), clock, cancel: CancelToken::new() })

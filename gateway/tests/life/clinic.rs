@@ -416,6 +416,7 @@ impl Phone {
             sequence,
             captured_at: self.world.now(),
             workers: NonZeroUsize::MIN,
+            software: None,
         };
         Arc::new(capture(&photo, &label, &setting, self.client.key().as_ref(), &mut SysRng).unwrap())
     }

@@ -37,6 +37,7 @@ pub(crate) fn capture(client: &Client, photo: &[u8], workers: usize) -> Arc<Seal
         sequence: client.update(|device| device.take_sequence()),
         captured_at: now(),
         workers: NonZeroUsize::new(workers).expect("at least one"),
+        software: None,
     };
     let captured = capture::capture(photo, &label(), &setting, client.key().as_ref(), &mut SysRng);
     Arc::new(captured.expect("the photograph can be captured"))

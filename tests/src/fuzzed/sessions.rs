@@ -428,6 +428,7 @@ static CAPTURES: LazyLock<[SealedCapture; 2]> = LazyLock::new(|| {
             sequence,
             captured_at: NOW,
             workers: NonZeroUsize::MIN,
+            software: None,
         };
         capture(&photo, &label, &setting, &device_key(), &mut rng).expect("a capture")
     })

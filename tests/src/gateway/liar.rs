@@ -107,6 +107,7 @@ impl Liar {
             key_set: key_set.number,
             picture: digest(sealed.bytes()),
             label: digest(split(&label).expect("an age file").1),
+            software: None,
         };
         let payload = sealed.bytes().to_vec();
         let forged = Forged { manifest, header: Vec::new(), label, payload, known_log_size: 0, sealed, recipients };

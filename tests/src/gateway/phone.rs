@@ -114,6 +114,7 @@ pub fn seal_with<R: TryCryptoRng>(
         sequence,
         captured_at,
         workers: NonZeroUsize::MIN,
+        software: None,
     };
     Arc::new(capture(photo, &label, &setting, key.as_ref(), rng).expect("a photograph that can be sealed"))
 }

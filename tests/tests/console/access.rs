@@ -351,6 +351,9 @@ fn a_phone_is_invited_compared_and_approved_on_the_screen() {
         .cloned()
         .unwrap_or_default();
     assert_eq!(open.iter().filter(|one| one["status"] == "open").count(), 1);
+    assert!(clinic.admin.browser.get("/devices").text().contains("app: safelight/"), "what took the last picture");
+    let page = clinic.author.browser.get(&format!("/pictures/{}", clinic.picture));
+    assert!(page.text().contains("<dt>Taken with</dt><dd>safelight/"), "{}", page.text());
     // A phone that waits shows up in the list that the page asks for.
     let qr = clinic.gateway.path("more.png");
     clinic.gateway.invite("more", "more.png");

@@ -75,6 +75,7 @@ fn whoever_is_in_a_team_treats_its_patients_and_whoever_leaves_does_not_at_the_n
     assert_eq!(found.all_between("href=\"/patients/", "\"").len(), 1, "{}", found.text());
 
     assert!(clinic.admin.browser.get("/review").text().contains("teams: Wound care"));
+    assert!(clinic.admin.browser.get("/people/clinician2").text().contains("teams: Wound care"));
     for (actor, kinds) in [
         ("person:root.admin", &["team-made", "team-joined", "team-left"][..]),
         ("person:clinician1", &["care-team-added"][..]),

@@ -71,7 +71,8 @@ fn open_over(
     let world = World::new();
     let identity = enrolled(&world, address, None).to_bytes();
     let options = Options::default();
-    let opening = Opening { identity: &identity, in_flight, key: key(world.device), keep, queue_len, options };
+    let opening =
+        Opening { identity: &identity, in_flight, key: key(world.device), keep, queue_len, options, software: None };
     Phone::open(opening, NOW).unwrap()
 }
 

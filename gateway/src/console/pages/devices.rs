@@ -27,6 +27,8 @@ const INVITATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 pub(super) struct Row {
     pub(super) key: &'static str,
+    /// What took its newest picture, as that says.
+    pub(super) app: Option<String>,
     pub(super) last_picture: Option<String>,
     /// Days that its certificate holds on; none once it has run out.
     pub(super) days: Option<u64>,
@@ -118,6 +120,7 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
         } else {
             text::DEVICES_SOFTWARE
         },
+        app: seen.get(&device.id).and_then(|seen| seen.software.clone()),
         last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),
         days: seen.get(&device.id).and_then(|seen| seen.certified_until).and_then(|until| days_left(until, grant.at())),
         has_certificate: seen.get(&device.id).is_some_and(|seen| seen.certified_until.is_some()),

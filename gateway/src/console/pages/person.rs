@@ -47,6 +47,7 @@ struct PersonPage {
     logged_in: Option<String>,
     confirmed: Option<(String, String)>,
     ways: String,
+    teams: String,
     roles: Vec<RoleRow>,
     /// Whether a further role is one beside others.
     has_role: bool,
@@ -75,6 +76,7 @@ async fn shown_with(
     let catalog = &console.desk.clinic().catalog;
     let phones = devices::of_person(catalog, &person.id).await?;
     let ways = ways(catalog, &person.id).await?;
+    let teams = teams::of_everybody(catalog).await?.remove(person.id.as_str()).unwrap_or_default().join(", ");
     let sessions = sessions::of_person(catalog, &person.id).await?.len();
     let phone = |device: devices::Device| Phone {
         state: device.status.name(),
@@ -91,6 +93,7 @@ async fn shown_with(
         logged_in: time(person.logged_in_at),
         confirmed: time(person.confirmed_at).zip(person.confirmed_by),
         ways,
+        teams,
         roles: Role::ALL
             .into_iter()
             .map(|role| RoleRow { name: role.name(), words: role_words(role), held: person.roles.has(role) })

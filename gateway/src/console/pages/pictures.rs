@@ -101,6 +101,7 @@ fn facts(picture: &Picture, label: &Label, device: Option<String>, sound: bool) 
         (text::PICTURE_DEVICE, device.unwrap_or_else(|| picture.device.to_string())),
         (text::PICTURE_CONSENT, consent(label.consent).to_owned()),
     ];
+    facts.extend(devices::software_of(&picture.manifest).map(|app| (text::PICTURE_APP, app)));
     facts.extend(label.view.clone().map(|view| (text::PICTURE_VIEW, view)));
     facts.extend(label.note.clone().map(|note| (text::PICTURE_NOTE, note)));
     facts.push((text::PICTURE_STORED, shown::time(picture.stored_at)));

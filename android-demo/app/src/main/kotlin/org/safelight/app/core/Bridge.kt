@@ -26,6 +26,9 @@ import org.safelight.mobile.certifiedPublicKey
 import org.safelight.mobile.events
 import org.safelight.mobile.sending
 
+/** What each picture says took it: `versionName` in app/build.gradle.kts, which is changed with it. */
+private const val APP = "Safelight demo 0.1.0"
+
 /** The core behind its bindings. [deviceName] is what the clinic's IT sees: the phone's model. */
 class Bridge(
     private val keys: DeviceKeys,
@@ -34,7 +37,7 @@ class Bridge(
     private val settings: PhoneSettings,
 ) : Core {
     /** As it is meant for an app. Whoever makes it so needs no type of the bindings. */
-    constructor(keys: DeviceKeys, files: IdentityFiles, deviceName: String) : this(keys, files, deviceName, PhoneSettings())
+    constructor(keys: DeviceKeys, files: IdentityFiles, deviceName: String) : this(keys, files, deviceName, PhoneSettings(app = APP))
 
     override fun readInvitation(text: String) = troubled {
         val summary = org.safelight.mobile.readInvitation(text)
