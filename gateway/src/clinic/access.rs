@@ -174,7 +174,7 @@ pub enum Event<'a> {
     CredentialsSet(&'a OperatorId),
     /// A person logged in, in this way.
     LoggedIn(&'a str),
-    /// Somebody gave a wrong password or code for a person that there is, under this code: at most one a minute of each person.
+    /// Somebody gave a wrong password or code for a person that there is, under this code. Guesses slow down, and with them what is put on record of them.
     LogInFailed(&'a OperatorId, &'a str),
     /// A person logged out, or a session was ended.
     LoggedOut,
@@ -261,6 +261,8 @@ pub enum Event<'a> {
     TeamConfirmed(TeamId, &'a OperatorId),
     /// A person is in a team no more.
     TeamLeft(TeamId, &'a OperatorId),
+    /// The privacy officer has seen who was in a team, and out of it before they had looked.
+    TeamVisitSeen(TeamId, &'a OperatorId),
     /// A team was put on a patient's care team, until this time (0 for good), and whether the privacy officer is asked about it.
     CareTeamAdded([u8; 32], TeamId, u64, bool),
     /// The privacy officer finds that it may stay.
@@ -420,6 +422,7 @@ impl Event<'_> {
             }
             Self::TeamConfirmed(team, person) => ("team-confirmed", vec![id(team), code(person.as_str())]),
             Self::TeamLeft(team, person) => ("team-left", vec![id(team), code(person.as_str())]),
+            Self::TeamVisitSeen(team, person) => ("team-visit-seen", vec![id(team), code(person.as_str())]),
             Self::CareTeamAdded(patient, team, until, asks) => {
                 let asks = if *asks { "asks" } else { "sure" };
                 ("care-team-added", vec![id(patient), id(team), Field::Number(*until), code(asks)])

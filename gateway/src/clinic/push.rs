@@ -53,12 +53,26 @@ impl Pushed {
             link.tell(&Ask::Invitations(open.clone())).await?;
             self.invitations = Some(open);
         }
+        // Whoever is let in below finds the key set that they were given, or that their pictures are sealed under: without it they would be refused for good.
+        self.tell_key_set(clinic, link, now).await?;
         if let Some((generation, devices)) = devices {
             link.tell(&Ask::Devices { generation, devices }).await?;
             revocations::close_books(clinic, link, now).await?;
             self.generation = Some(generation);
         }
         receipt_key::carry_out(clinic, link).await?;
+        self.tell_key_set(clinic, link, now).await?;
+        let elapsed = clinic.guard.elapsed();
+        let due = self.certificate_seen.is_none_or(|seen| elapsed.saturating_sub(seen) >= CERTIFICATE_INTERVAL);
+        if due && reading.judgement.may_issue() {
+            certify_ingest(clinic, link, now).await?;
+            self.certificate_seen = Some(elapsed);
+        }
+        Ok(())
+    }
+
+    /// Tells ingest which key sets are taken, if that has changed.
+    async fn tell_key_set(&mut self, clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Result<(), ClinicError> {
         let key_set = clinic.key_set();
         let (accepted, receipt_keys): (Vec<u64>, Vec<PublicKey>) =
             key_set.key_set().accepted(now).into_iter().map(|(number, key)| (number, key.clone())).unzip();
@@ -67,12 +81,6 @@ impl Pushed {
             link.tell(&Ask::KeySet { envelope, accepted: accepted.clone(), receipt_keys }).await?;
             self.accepted = Some(accepted);
             receipt_key::pushed(clinic).await?;
-        }
-        let elapsed = clinic.guard.elapsed();
-        let due = self.certificate_seen.is_none_or(|seen| elapsed.saturating_sub(seen) >= CERTIFICATE_INTERVAL);
-        if due && reading.judgement.may_issue() {
-            certify_ingest(clinic, link, now).await?;
-            self.certificate_seen = Some(elapsed);
         }
         Ok(())
     }

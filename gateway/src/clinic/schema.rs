@@ -396,5 +396,21 @@ DROP INDEX picture_author;
 CREATE INDEX picture_author ON picture (operator, filed)
 ",
         },
+        // Who has left a team before the privacy officer had looked.
+        Migration {
+            number: 14,
+            name: "team visits",
+            sql: "
+CREATE TABLE team_visit (
+    team BYTEA NOT NULL REFERENCES team (id),
+    person TEXT NOT NULL REFERENCES person (id),
+    since BIGINT NOT NULL,
+    added_by TEXT NOT NULL REFERENCES person (id),
+    left_at BIGINT NOT NULL,
+    PRIMARY KEY (team, person, since)
+);
+CREATE INDEX team_visit_left ON team_visit (left_at, team, person)
+",
+        },
     ]
 }

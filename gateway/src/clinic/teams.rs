@@ -1,7 +1,7 @@
 //! Named teams of the clinic, such as a wound care service: who is in them, and who put them there. Whom a team treats is in [`care_teams`](super::care_teams).
 //!
 //! Attacker: an admin, or somebody at an admin's screen, who fills a team that treats patients. Clinicians alone can be in one; whoever loses the role or is
-//! shut out is out of all, and does not come back with the role; an addition that reaches patients waits for the privacy officer.
+//! shut out is out of all, and does not come back with the role; an addition that reaches patients waits for the privacy officer, also when it is over.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,7 @@ use sqlx::any::AnyRow;
 use super::ClinicError;
 use super::devices::{fixed, millis};
 use super::people::{self, Role};
+use super::team_visits;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// A team's name in the catalog, the log and addresses: random.
@@ -228,6 +229,7 @@ pub async fn dissolve(tx: &mut WriteTx, id: &TeamId, now: UnixMillis) -> Result<
     if done.rows_affected() != 1 {
         return Ok(false);
     }
+    team_visits::all_leave(tx, id, now).await?;
     sqlx::query("DELETE FROM team_member WHERE team = $1").bind(id.to_vec()).execute(&mut **tx).await?;
     sqlx::query("DELETE FROM care_team WHERE team = $1").bind(id.to_vec()).execute(&mut **tx).await?;
     Ok(true)
@@ -268,7 +270,8 @@ pub async fn join(
 }
 
 /// Takes somebody out of a team. Says whether they were in it.
-pub async fn leave(tx: &mut WriteTx, id: &TeamId, person: &OperatorId) -> Result<bool, ClinicError> {
+pub async fn leave(tx: &mut WriteTx, id: &TeamId, person: &OperatorId, now: UnixMillis) -> Result<bool, ClinicError> {
+    team_visits::leaves(tx, id, person, now).await?;
     let done = sqlx::query("DELETE FROM team_member WHERE team = $1 AND person = $2")
         .bind(id.to_vec())
         .bind(person.as_str().to_owned())
@@ -278,7 +281,8 @@ pub async fn leave(tx: &mut WriteTx, id: &TeamId, person: &OperatorId) -> Result
 }
 
 /// Takes somebody out of all teams, and says which those were.
-pub async fn leave_all(tx: &mut WriteTx, person: &OperatorId) -> Result<Vec<TeamId>, ClinicError> {
+pub async fn leave_all(tx: &mut WriteTx, person: &OperatorId, now: UnixMillis) -> Result<Vec<TeamId>, ClinicError> {
+    team_visits::leaves_all(tx, person, now).await?;
     let rows = sqlx::query("SELECT team FROM team_member WHERE person = $1 ORDER BY team")
         .bind(person.as_str().to_owned())
         .fetch_all(&mut **tx)

@@ -1,7 +1,8 @@
 //! How a person shows who they are: a password and a code of an authenticator, used once; or a recovery code in the code's place.
 //!
-//! Attacker: tries names, passwords and codes; listens for a difference between a name that there is and one that there is not. Whatever is wrong, the
-//! answer is one and the work is the same: a password is hashed also for nobody.
+//! Attacker: tries names, passwords and codes; listens for a difference between a name that there is and one that there is not, or between a wrong password
+//! and a wrong code. Whatever is wrong, the answer is one, and it comes after the same work: a password is hashed also for nobody, and no answer waits for
+//! the disk that keeps its entry.
 
 use std::sync::Arc;
 
@@ -139,9 +140,14 @@ impl Passwords {
         .await?
     }
 
+    /// The place is the work's own: it goes on when whoever asked has hung up.
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ClinicError> {
-        let _place = self.0.clone().acquire_owned().await.map_err(|_| ClinicError::TaskEnded("passwords"))?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| ClinicError::TaskEnded("passwords"))
+        let place = self.0.clone().acquire_owned().await.map_err(|_| ClinicError::TaskEnded("passwords"))?;
+        let placed = move || {
+            let _place = place;
+            work()
+        };
+        tokio::task::spawn_blocking(placed).await.map_err(|_| ClinicError::TaskEnded("passwords"))
     }
 }
 
@@ -241,8 +247,7 @@ pub(super) async fn log_in(console: &Console, attempt: Attempt) -> Result<Option
     let right = console.inner.passwords.is_right(attempt.password, hash).await?;
     let (Some(person), Some(held)) = (person, held) else { return Ok(None) };
     if !right || !person.is_active() {
-        let why = if right { "disabled" } else { "password" };
-        desk.record(&Actor::Gateway, &[Event::LogInFailed(&person.id, why)]).await?;
+        failed(console, person.id, if right { "disabled" } else { "password" });
         return Ok(None);
     }
     let now = desk.now();
@@ -256,8 +261,7 @@ pub(super) async fn log_in(console: &Console, attempt: Attempt) -> Result<Option
         _ => None,
     };
     let Some(how) = how else {
-        desk.clinic().access.record(&mut tx, &Actor::Gateway, now, &[Event::LogInFailed(&person.id, "code")]).await?;
-        tx.commit().await?;
+        failed(console, person.id, "code");
         return Ok(None);
     };
     let secret = Secret::generate()?;
@@ -265,6 +269,16 @@ pub(super) async fn log_in(console: &Console, attempt: Attempt) -> Result<Option
     desk.clinic().access.record(&mut tx, &Actor::Person(person.id), now, &[Event::LoggedIn(how)]).await?;
     tx.commit().await?;
     Ok(Some(secret))
+}
+
+/// Puts on record that somebody failed to log in as a person that there is. What is refused shows nothing, so the refusal does not wait for it.
+fn failed(console: &Console, person: OperatorId, why: &'static str) {
+    let desk = console.desk.clone();
+    tokio::spawn(async move {
+        if let Err(error) = desk.record(&Actor::Gateway, &[Event::LogInFailed(&person, why)]).await {
+            tracing::error!(code = "log-in-unrecorded", %error, "a log-in that failed could not be put on record");
+        }
+    });
 }
 
 /// For a person who has just chosen a password, and shown that the authenticator works.

@@ -185,8 +185,9 @@ impl<T: DeserializeOwned> FromRequest<Console> for Posted<T> {
 
     async fn from_request(request: Request, console: &Console) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let by = LoggedIn::from_request_parts(&mut parts, console).await.map_err(IntoResponse::into_response)?;
         let body = read(body).await.map_err(IntoResponse::into_response)?;
+        // After its last byte: whoever was shut out while it came is shut out.
+        let by = LoggedIn::from_request_parts(&mut parts, console).await.map_err(IntoResponse::into_response)?;
         let token: FormToken =
             serde_urlencoded::from_bytes(&body).map_err(|_| StatusCode::FORBIDDEN.into_response())?;
         if !bool::from(token.token.as_bytes().ct_eq(by.token.as_bytes())) {
@@ -197,9 +198,13 @@ impl<T: DeserializeOwned> FromRequest<Console> for Posted<T> {
     }
 }
 
+/// How long a form may take to come.
+const FORM_DEADLINE: Duration = Duration::from_secs(20);
+
 /// A form's bytes, which may be a passphrase or a key: they are wiped, and so is what they came in where nothing else holds it.
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
-    let came = axum::body::to_bytes(body, MAX_FORM_LEN).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let came = tokio::time::timeout(FORM_DEADLINE, axum::body::to_bytes(body, MAX_FORM_LEN)).await;
+    let came = came.map_err(|_| StatusCode::REQUEST_TIMEOUT)?.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let bytes = Zeroizing::new(came.to_vec());
     if let Ok(mut came) = came.try_into_mut() {
         came.as_mut().zeroize();

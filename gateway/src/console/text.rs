@@ -362,6 +362,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("team-joined", "put a person into a team"),
     ("team-confirmed", "confirmed a person in a team"),
     ("team-left", "took a person out of a team"),
+    ("team-visit-seen", "saw that a person had been in a team"),
     ("records-merged", "merged two records of one patient"),
     ("record-renumbered", "gave a record another number"),
     ("records-parted", "undid a merge, or another number"),
@@ -704,6 +705,9 @@ pub(super) const CARE_REVIEW_JOINED_LEAD: &str =
     "These people were put into a team that treats patients, and see them until you take them out.";
 pub(super) const CARE_REVIEW_JOINED_NONE: &str = "Nobody new.";
 pub(super) const CARE_REVIEW_OUT: &str = "Take out";
+pub(super) const CARE_REVIEW_VISITS: &str = "Left before you had looked";
+pub(super) const CARE_REVIEW_VISITS_LEAD: &str = "They were in a team that treats patients, and are not any more. What they saw meanwhile is in the report about each of them.";
+pub(super) const CARE_REVIEW_SEEN: &str = "Seen";
 pub(super) const TEAM_PUT_BY: &str = "put there by";
 pub(super) const NAV_TEAMS: &str = "Teams";
 pub(super) const TEAMS_TITLE: &str = "Teams";

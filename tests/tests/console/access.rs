@@ -1,12 +1,9 @@
 //! Who sees what.
 
-use safelight_gateway::clinic::people::Role;
-use safelight_gateway::console::{ROUTES, Who};
 use safelight_tests::browser::Browser;
 use safelight_tests::gateway::phone::{LABEL, strip};
 use safelight_tests::gateway::program::{command, finish, safelight};
 use safelight_tests::gateway::text;
-use safelight_tests::staff::browser;
 
 use super::stage::Clinic;
 
@@ -87,109 +84,6 @@ fn c04_what_is_another_patients_is_what_does_not_exist() {
     let mut second = clinic.author.logs_in();
     assert_eq!(second.get(&own_image).status, 404);
     assert_eq!(clinic.author.browser.get(&own_image).status, 200, "the control");
-}
-
-/// Everything that a form of the console may hold, so that what is refused is refused for who asks.
-const FORM: &[(&str, &str)] = &[
-    ("query", "x"),
-    ("id", "somebody"),
-    ("name", "Some Body"),
-    ("person", "nobody"),
-    ("role", "clinician"),
-    ("session", "00"),
-    ("passphrase", "wrong"),
-    ("kit", "wrong"),
-    ("number", "none"),
-    ("issuer", "clinic"),
-    ("reason", ""),
-    ("words", ""),
-    ("verdict", ""),
-    ("team", "none"),
-    ("term", "none"),
-    ("until", ""),
-    ("decision", ""),
-    ("other", ""),
-];
-
-/// Every route as every role, and as nobody: who may not is told what is told of a route that does not exist, or is sent to the log-in. A clinician comes twice: as
-/// the one who treats the patient, and as one who does not.
-#[test]
-fn every_route_is_for_whom_the_list_says() {
-    let mut clinic = Clinic::open();
-    let roles = |who: Who, role: Role| match who {
-        Who::Anybody | Who::LoggedIn => true,
-        Who::Has(needed) => needed == role,
-        Who::HasEither(one, other) => one == role || other == role,
-    };
-    let path = |route: &str| {
-        let path = route
-            .replace("{patient}", clinic.patient.trim_start_matches("/patients/"))
-            .replace("{picture}", &clinic.picture)
-            .replace("{device}", "00000000-0000-4000-8000-000000000000")
-            .replace("{person}", "nobody")
-            .replace("{ticket}", "00000000000000000000000000000000")
-            .replace("{alert}", "00000000000000000000000000000000")
-            .replace("{emergency}", "00000000000000000000000000000000")
-            .replace("{merge}", "00000000000000000000000000000000")
-            .replace("{correction}", "00000000000000000000000000000000")
-            .replace("{team}", "00000000000000000000000000000000")
-            .replace("{file}", "console.css");
-        assert!(!path.contains('{'), "say here what stands in {route}");
-        path
-    };
-    let mut nobody = browser(&clinic.gateway);
-    for (method, route, who) in ROUTES {
-        nobody.cookie = None;
-        let answer = if *method == "get" {
-            nobody.ask("GET", &path(route), &[], None)
-        } else {
-            nobody.submit(&path(route), &[("token", "x")])
-        };
-        if *who != Who::Anybody {
-            assert_eq!((answer.status, answer.header("location")), (303, "/login"), "{method} {route} as nobody");
-        }
-    }
-    let people = [
-        (Role::Admin, false, &mut clinic.admin),
-        (Role::Clinician, true, &mut clinic.author),
-        (Role::Clinician, false, &mut clinic.other),
-        (Role::PrivacyOfficer, false, &mut clinic.officer),
-    ];
-    for (role, treats, member) in people {
-        for (method, route, who) in ROUTES {
-            // These end the session, or are asked before there is one.
-            let is_before = *method == "post" && *who == Who::Anybody;
-            if is_before || ["/logout", "/vault/lock"].contains(route) {
-                continue;
-            }
-            let is_of_patient = route.contains("{patient}") || route.contains("{picture}");
-            let may = roles(*who, role) && (treats || !is_of_patient);
-            let as_whom = format!("{method} {route} as {role:?}, who treats the patient: {treats}");
-            if *method == "get" {
-                let status = member.browser.ask("GET", &path(route), &[], None).status;
-                // Without a ticket nobody sees a picture; one is not compared with nothing.
-                let expected: &[u16] = match may {
-                    false => &[404],
-                    true if route.contains("{ticket}") => &[404],
-                    true => &[200, 303, 422],
-                };
-                // Of these the path names none that there is.
-                let is_absent = ["{person}", "{correction}", "{team}"].iter().any(|part| route.contains(part));
-                assert!(expected.contains(&status) || may && is_absent && status == 404, "{as_whom}: {status}");
-                continue;
-            }
-            // Without the session's token nobody changes anything.
-            let forged = member.browser.submit(&path(route), &[("token", "x")]);
-            assert_eq!(forged.status, 403, "{as_whom}, without a token");
-            let token = member.browser.get("/account").field("token");
-            let form: Vec<_> = std::iter::once(("token", token.as_str())).chain(FORM.iter().copied()).collect();
-            let status = member.browser.submit(&path(route), &form).status;
-            let expected: &[u16] = if may { &[200, 303, 404, 422] } else { &[404] };
-            assert!(expected.contains(&status), "{as_whom}: {status}");
-        }
-    }
-    // What had an answer for the right role, and changes something, is on record.
-    assert!(clinic.done_by("person:root.admin").contains(&"person-added".to_owned()));
 }
 
 #[test]

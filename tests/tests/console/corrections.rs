@@ -7,21 +7,13 @@ use safelight_tests::gateway::program::{command, finish, safelight};
 use safelight_tests::gateway::text;
 use safelight_tests::pictures::small;
 
-use super::stage::Clinic;
+use super::stage::{Clinic, OTHER_LABEL};
 
 const WORDS: &str = "this is not the forearm of Zoë Quittländer";
 
-const OTHER_LABEL: &str = r#"{"patient":"MRN-90001-07","name":"Adler, Bruno","birth_date":"1950-05-06","site":"back"}"#;
-
-/// A second patient of the same author.
+/// A second patient of the same author: their picture.
 fn second_patient(clinic: &mut Clinic) -> String {
-    let (photo, folder) = (clinic.gateway.path("photo.jpg"), clinic.gateway.path("room3"));
-    std::fs::write(&photo, small::photo(7)).expect("a file");
-    let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
-    finish(command(safelight(), &args), OTHER_LABEL.as_bytes()).ok();
-    let all = clinic.gateway.pictures_in(&["verified"], 2);
-    let id = all.iter().map(|picture| text(picture, "id")).find(|id| *id != clinic.picture);
-    id.expect("the second patient's picture").to_owned()
+    clinic.sends("room3", OTHER_LABEL, 7)
 }
 
 fn image(browser: &mut Browser, page: &str) -> String {

@@ -16,6 +16,7 @@ mod download;
 mod first_run;
 mod mail;
 mod mailbox;
+mod matrix;
 mod officer;
 mod passkeys;
 mod people;

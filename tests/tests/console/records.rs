@@ -4,12 +4,11 @@ use std::thread;
 
 use safelight_tests::browser::{Answer, Browser};
 use safelight_tests::gateway::phone::LABEL;
-use safelight_tests::gateway::program::{command, finish, safelight, until};
+use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{PATIENCE, array, text};
-use safelight_tests::pictures::small;
 use safelight_tests::staff::Member;
 
-use super::stage::Clinic;
+use super::stage::{Clinic, OTHER_LABEL};
 
 const NUMBER: &str = "MRN-77812-04";
 
@@ -19,24 +18,11 @@ const FORMER: &str = "TEMP-9001";
 const FORMER_LABEL: &str =
     r#"{"patient":"TEMP-9001","name":"Unknown, Zoe","birth_date":"1961-02-03","site":"left forearm"}"#;
 
-const OTHER_LABEL: &str = r#"{"patient":"MRN-90001-07","name":"Adler, Bruno","birth_date":"1950-05-06","site":"back"}"#;
-
 const WORDS: &str = "Zoë Quittländer was taken in without papers";
 
 const WHY: [(&str, &str); 2] = [("reason", "temporary"), ("words", WORDS)];
 
 impl Clinic {
-    /// Sends a picture under this label from the phone of this name, and says its id.
-    fn sends(&mut self, phone: &str, label: &str, seed: u64) -> String {
-        let (photo, folder) = (self.gateway.path("photo.jpg"), self.gateway.path(phone));
-        std::fs::write(&photo, small::photo(seed)).expect("a file");
-        let already = self.gateway.pictures().len();
-        let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
-        let sent = finish(command(safelight(), &args), label.as_bytes()).ok().json();
-        self.gateway.pictures_in(&["verified"], already + 1);
-        text(&sent[0], "id").to_owned()
-    }
-
     /// A phone for the clinician who treats nobody.
     fn enrols_other(&mut self) {
         let qr = self.gateway.path("room4.png");

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use safelight_tests::gateway::phone::Phone;
-use safelight_tests::gateway::program::until;
+use safelight_tests::gateway::program::{command, finish, safelight, until};
 use safelight_tests::gateway::{Gateway, text};
 use safelight_tests::pictures::small;
 use safelight_tests::staff::{Member, first_admin};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A second patient of the author.
+pub(crate) const OTHER_LABEL: &str =
+    r#"{"patient":"MRN-90001-07","name":"Adler, Bruno","birth_date":"1950-05-06","site":"back"}"#;
 
 pub(crate) struct Clinic {
     pub(crate) gateway: Gateway,
@@ -56,6 +60,17 @@ impl Clinic {
         });
         let patient = format!("/patients/{patient}");
         Self { gateway, phone, admin, author, other, officer, patient, picture }
+    }
+
+    /// Sends a picture under this label from the phone of this name, and says its id.
+    pub(crate) fn sends(&mut self, phone: &str, label: &str, seed: u64) -> String {
+        let (photo, folder) = (self.gateway.path("photo.jpg"), self.gateway.path(phone));
+        std::fs::write(&photo, small::photo(seed)).expect("a file");
+        let already = self.gateway.pictures().len();
+        let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
+        let sent = finish(command(safelight(), &args), label.as_bytes()).ok().json();
+        self.gateway.pictures_in(&["verified"], already + 1);
+        text(&sent[0], "id").to_owned()
     }
 
     /// The kinds of the access log's entries by this actor, oldest first.

@@ -57,6 +57,7 @@ pub(super) const KINDS: &[(&str, &[Named])] = {
         ("team-joined", &[Nothing, Person]),
         ("team-confirmed", &[Nothing, Person]),
         ("team-left", &[Nothing, Person]),
+        ("team-visit-seen", &[Nothing, Person]),
         ("download-granted", &[Person]),
         ("download-withdrawn", &[Person]),
         ("further-role", &[Person]),

@@ -1,7 +1,8 @@
 //! Additions that the privacy officer is asked about: to care teams, where somebody was not sure, and to teams that treat patients, always.
 //!
 //! Attacker: an admin who puts somebody into a team to let them see its patients. They cannot keep it from this page, which shows who, by whom and how many
-//! patients it reaches; nobody but the officer takes it off it, on record, and ends it here at once. No page of it names a patient.
+//! patients it reaches, also when they have taken them out again; nobody but the officer takes it off it, on record, and ends it here at once. No page of it
+//! names a patient.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -11,10 +12,11 @@ use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown, teams as pages};
 use crate::clinic::access::Event;
 use crate::clinic::pictures::Handle;
-use crate::clinic::{care, care_teams, teams};
+use crate::clinic::{care, care_teams, team_visits, teams};
 use crate::console::permit::{self, ReviewCare};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text};
@@ -44,6 +46,17 @@ struct List {
     frame: Frame,
     rows: Vec<Row>,
     joined: Vec<Joined>,
+    visits: Vec<Visit>,
+}
+
+/// Somebody who was in a team, and is not any more.
+struct Visit {
+    action: String,
+    person: String,
+    team: String,
+    added_by: String,
+    since: String,
+    until: String,
 }
 
 pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -66,7 +79,16 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
         since: shown::time(one.member.since),
     });
     let (rows, joined) = (colleagues.chain(whole).collect(), joined.collect());
-    html(&List { frame: Frame::new(&console, &who, "/care-review").await?, rows, joined })
+    let visits = team_visits::unseen(catalog).await?.into_iter().map(|one| Visit {
+        action: format!("/team-review/{}/{}/seen", HEXLOWER.encode(&one.team), one.person),
+        person: format!("{} ({})", one.name, one.person),
+        team: one.team_name,
+        added_by: one.added_by.to_string(),
+        since: shown::time(one.since),
+        until: shown::time(one.left_at),
+    });
+    let visits = visits.collect();
+    html(&List { frame: Frame::new(&console, &who, "/care-review").await?, rows, joined, visits })
 }
 
 fn row(patient: &Handle, place: &str, who: String, added_by: String, until: Option<UnixMillis>) -> Row {
@@ -160,6 +182,25 @@ pub(super) async fn joined(
     }
     let event = if stays { Event::TeamConfirmed(team, &person) } else { Event::TeamLeft(team, &person) };
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+    tx.commit().await?;
+    Ok(here())
+}
+
+/// Somebody who has left a team has been seen.
+pub(super) async fn seen(
+    State(console): State<Console>,
+    Path((team, person)): Path<(String, String)>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
+    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    if !team_visits::seen(&mut tx, &team, &person).await? {
+        return Err(Failure::NotFound);
+    }
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::TeamVisitSeen(team, &person)]).await?;
     tx.commit().await?;
     Ok(here())
 }

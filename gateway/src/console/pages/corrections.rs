@@ -5,7 +5,6 @@
 //! without picture and name, and learns of a number what emergency access tells.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Redirect;
@@ -27,7 +26,6 @@ use crate::console::permit::{
     self, CorrectAny, CorrectOwn, Grant, ListOwnReported, ListReported, ReportPicture, Right, ViewReported,
 };
 use crate::console::records;
-use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text, words};
 
@@ -210,24 +208,22 @@ pub(super) struct Decided {
 
 pub(super) async fn decide_own(
     State(console): State<Console>,
-    Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectOwn(name(&id)?)).await?;
     // Its author comes onto the patient's care team with a picture: given to anybody, it would open any patient whose number they know.
-    decide(&console, &grant, &posted, peer, Among::Seen).await?;
+    decide(&console, &grant, &posted, Among::Seen).await?;
     Ok(Redirect::to("/corrections/own"))
 }
 
 pub(super) async fn decide_any(
     State(console): State<Console>,
-    Extension(peer): Extension<Peer>,
     Path(id): Path<String>,
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectAny(name(&id)?)).await?;
-    decide(&console, &grant, &posted, peer, Among::All).await?;
+    decide(&console, &grant, &posted, Among::All).await?;
     Ok(Redirect::to("/corrections"))
 }
 
@@ -235,7 +231,6 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     console: &Console,
     grant: &Grant<R>,
     posted: &Posted<Decided>,
-    Peer(from): Peer,
     among: Among,
 ) -> Result<(), Failure> {
     let (report, picture) = grant.subject();
@@ -251,8 +246,9 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
         "withdraw" => Decision::Withdrawn,
         "move" if form.number.trim().is_empty() => return Err(incomplete),
         "move" => {
-            let who = (&posted.by, from);
-            match numbers::find(console, who, (&form.issuer, &form.number), among, Event::CorrectionMissed).await? {
+            match numbers::find(console, &posted.by, (&form.issuer, &form.number), among, Event::CorrectionMissed)
+                .await?
+            {
                 // Whoever typed the number of the patient whose it was anyway is not told so.
                 Looked::Found(to) => Decision::Moved(to),
                 Looked::Nobody if among != Among::All => {

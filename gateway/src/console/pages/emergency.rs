@@ -4,7 +4,6 @@
 //! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -17,7 +16,6 @@ use crate::clinic::access::Event;
 use crate::clinic::emergency::{self, Reason, Verdict};
 use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
-use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text, words};
 
@@ -69,11 +67,7 @@ pub(super) struct Wanted {
     words: String,
 }
 
-pub(super) async fn begin(
-    State(console): State<Console>,
-    Extension(Peer(from)): Extension<Peer>,
-    posted: Posted<Wanted>,
-) -> Result<Response, Failure> {
+pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, AskEmergency).await?;
     let wanted = &posted.form;
     let refused = async |status: StatusCode, problem| {
@@ -85,13 +79,13 @@ pub(super) async fn begin(
     let (Some(reason), Some(words), false) = (Reason::parse(&wanted.reason), words, number.is_empty()) else {
         return refused(StatusCode::UNPROCESSABLE_ENTITY, text::EMERGENCY_INCOMPLETE).await;
     };
-    let who = (&posted.by, from);
-    let handle =
-        match numbers::find(&console, who, (&wanted.issuer, number), Among::All, Event::EmergencyMissed).await? {
-            Looked::Found(found) => found.record,
-            Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
-            Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
-        };
+    let handle = match numbers::find(&console, &posted.by, (&wanted.issuer, number), Among::All, Event::EmergencyMissed)
+        .await?
+    {
+        Looked::Found(found) => found.record,
+        Looked::Nobody => return refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE).await,
+        Looked::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT).await,
+    };
     let clinic = console.desk.clinic();
     let sealed = records::seal_words(&console, words.as_str())?;
     let mut tx = clinic.catalog.write().await?;

@@ -3,8 +3,6 @@
 //! Attacker: has no code and guesses (80 bits), has one that was used or is old, changes what a form carries from one step to the next. Nothing of the
 //! first step is believed in the second: the code is looked up again, and the authenticator's secret is whoever's account it is.
 
-use std::net::IpAddr;
-
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
@@ -74,33 +72,19 @@ pub(super) struct CodeForm {
     code: String,
 }
 
-pub(super) async fn code(
-    State(console): State<Console>,
-    Extension(Peer(from)): Extension<Peer>,
-    Open(form): Open<CodeForm>,
-) -> Result<Response, Failure> {
-    let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
+pub(super) async fn code(State(console): State<Console>, Open(form): Open<CodeForm>) -> Result<Response, Failure> {
+    let Some((code, whom)) = held(&console, &form.code).await? else { return wrong(&console) };
     let new = NewCredentials::generate()?;
     let given = Given { id: String::new(), name: String::new() };
     Ok(account_page(&console, &code, &whom, &new.totp, &given, None)?.into_response())
 }
 
-/// The code, and whom it is for, if it holds.
-async fn held(console: &Console, from: IpAddr, typed: &str) -> Result<Option<(JoinCode, For)>, Failure> {
-    let now = console.desk.now();
-    let throttle = &console.inner.throttle;
-    // Codes are not guessed; whoever tries keeps the catalog busy all the same.
-    if throttle.wait("join", from, now).is_some() {
-        return Ok(None);
-    }
+/// The code, and whom it is for, if it holds. Wrong ones do not slow down: there is nothing to guess, and whoever waits for them would be somebody who has one.
+async fn held(console: &Console, typed: &str) -> Result<Option<(JoinCode, For)>, Failure> {
+    let Some(code) = JoinCode::parse(typed) else { return Ok(None) };
     let mut tx = console.desk.clinic().catalog.read().await?;
-    if let Some(code) = JoinCode::parse(typed)
-        && let Some(whom) = joining::find(&mut tx, &code, now).await?
-    {
-        return Ok(Some((code, whom)));
-    }
-    throttle.wrong("join", from, now);
-    Ok(None)
+    let whom = joining::find(&mut tx, &code, console.desk.now()).await?;
+    Ok(whom.map(|whom| (code, whom)))
 }
 
 fn wrong(console: &Console) -> Result<Response, Failure> {
@@ -163,10 +147,9 @@ pub(super) struct AccountForm {
 
 pub(super) async fn account(
     State(console): State<Console>,
-    Extension(Peer(from)): Extension<Peer>,
     Open(form): Open<AccountForm>,
 ) -> Result<Response, Failure> {
-    let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
+    let Some((code, whom)) = held(&console, &form.code).await? else { return wrong(&console) };
     let (secret, password) = (Zeroizing::new(form.secret), Zeroizing::new(form.password));
     let mut new = NewCredentials::generate()?;
     let chosen = BASE32_NOPAD.decode(secret.as_bytes()).ok().map(Zeroizing::new);
@@ -233,7 +216,7 @@ pub(super) async fn ask_passkey(
     Extension(Peer(from)): Extension<Peer>,
     Open(form): Open<PasskeyForm>,
 ) -> Result<Response, Failure> {
-    let Some((_, whom)) = held(&console, from, &form.code).await? else { return Ok(untold(text::JOIN_WRONG)) };
+    let Some((_, whom)) = held(&console, &form.code).await? else { return Ok(untold(text::JOIN_WRONG)) };
     let given = form.given();
     let id = match whose(&whom, &given) {
         Ok(id) => id,
@@ -248,10 +231,9 @@ pub(super) async fn ask_passkey(
 /// Somebody begins with a passkey. What was given with the question is given again, and compared.
 pub(super) async fn passkey(
     State(console): State<Console>,
-    Extension(Peer(from)): Extension<Peer>,
     Open(form): Open<PasskeyForm>,
 ) -> Result<Response, Failure> {
-    let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
+    let Some((code, whom)) = held(&console, &form.code).await? else { return wrong(&console) };
     let (given, new) = (form.given(), NewCredentials::generate()?);
     let again = |problem: &'static str| {
         let page = account_page(&console, &code, &whom, &new.totp, &given, Some(problem))?;

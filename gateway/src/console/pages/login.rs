@@ -14,6 +14,7 @@ use crate::clinic::{people, sessions};
 use crate::console::login::{Attempt, log_in as check};
 use crate::console::server::Peer;
 use crate::console::session::{Open, Posted, no_cookie};
+use crate::console::throttle::Try;
 use crate::console::{Console, text};
 
 #[derive(Template)]
@@ -57,17 +58,14 @@ pub(super) async fn log_in(
 ) -> Result<Response, Failure> {
     let now = console.desk.now();
     let throttle = &console.inner.throttle;
-    if throttle.wait(&form.name, from, now).is_some() {
+    let Some(counted) = throttle.begin(Try::Password(&form.name, from), now) else {
         return refused(&console, StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
-    }
-    // Before the answer is known: of many tries at once, each counts.
-    throttle.wrong(&form.name, from, now);
-    let name = form.name.clone();
+    };
     let attempt = Attempt { name: form.name, password: Zeroizing::new(form.password), code: Zeroizing::new(form.code) };
     let Some(secret) = check(&console, attempt).await? else {
         return refused(&console, StatusCode::UNAUTHORIZED, text::LOGIN_WRONG);
     };
-    throttle.right(&name);
+    throttle.right(counted);
     let mut answer = Redirect::to("/").into_response();
     answer.headers_mut().insert(header::SET_COOKIE, secret.cookie());
     Ok(answer)

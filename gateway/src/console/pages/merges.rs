@@ -6,7 +6,6 @@
 //! are looked at, on record, before they are merged. Nothing that was signed changes, and a merge is undone without anything lost.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Redirect;
@@ -25,7 +24,6 @@ use crate::clinic::pictures::Handle;
 use crate::clinic::{aliases, care};
 use crate::console::permit::{self, ChangeRecord, Grant, ListMerges, UndoMerge, ViewPatient};
 use crate::console::records;
-use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text, words};
 
@@ -102,7 +100,6 @@ impl Wanted {
 /// Both records, side by side, before they are merged.
 pub(super) async fn compare(
     State(console): State<Console>,
-    Extension(Peer(from)): Extension<Peer>,
     Path(reference): Path<String>,
     posted: Posted<Wanted>,
 ) -> Page {
@@ -113,8 +110,8 @@ pub(super) async fn compare(
     if number.trim().is_empty() {
         return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::RECORD_INCOMPLETE));
     }
-    let who = (&posted.by, from);
-    let other = match numbers::find(&console, who, (issuer, number), Among::Treated, Event::RecordMissed).await? {
+    let other = match numbers::find(&console, &posted.by, (issuer, number), Among::Treated, Event::RecordMissed).await?
+    {
         Looked::Found(found) => found.record,
         Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::RECORD_NOT_TREATED)),
         Looked::Wait => return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT)),
@@ -152,7 +149,6 @@ pub(super) async fn merge(
 
 pub(super) async fn renumber(
     State(console): State<Console>,
-    Extension(Peer(from)): Extension<Peer>,
     Path(reference): Path<String>,
     posted: Posted<Wanted>,
 ) -> Result<Redirect, Failure> {
@@ -163,22 +159,27 @@ pub(super) async fn renumber(
     let (issuer, number) = (posted.form.issuer.trim(), posted.form.number.trim());
     check_number(issuer, number).map_err(|_| unprocessable(text::RECORD_INCOMPLETE))?;
     let (reason, words) = posted.form.why()?;
-    if numbers::must_wait(&console, (&posted.by, from)) {
+    let Some(counted) = numbers::begin(&console, &posted.by) else {
         return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT));
-    }
+    };
     let (clinic, me) = (console.desk.clinic(), &posted.by.person.id);
     let found = aliases::of_number(clinic, issuer, number).await?;
     if found.record == *grant.subject() {
+        numbers::end(&console, counted);
         return Err(unprocessable(text::RECORD_SAME));
     }
     if care::is_on(&clinic.catalog, &found.record, me, grant.at()).await? {
+        numbers::end(&console, counted);
         return Err(unprocessable(text::RECORD_MERGE_INSTEAD));
     }
     let words = records::seal_words(&console, words.as_str())?;
     let why = Because { by: me, at: grant.at(), reason, words: &words };
     let outcome = records::renumber(&console, &grant, &found.number, (issuer, number), why).await?;
-    if outcome == Outcome::Taken {
-        numbers::miss(&console, (&posted.by, from), Event::RecordMissed).await?;
+    // Too many numbers, too: whoever has as many as they may would try others for nothing.
+    if matches!(outcome, Outcome::Taken | Outcome::TooMany) {
+        console.desk.record(&posted.by.actor(), &[Event::RecordMissed]).await?;
+    } else {
+        numbers::end(&console, counted);
     }
     done(outcome, &found.number)
 }

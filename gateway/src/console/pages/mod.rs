@@ -118,6 +118,7 @@ routes! {
     post "/care-review/{patient}/{person}" care_review::colleague, Who::Has(Role::PrivacyOfficer);
     post "/care-review/{patient}/teams/{team}" care_review::team, Who::Has(Role::PrivacyOfficer);
     post "/team-review/{team}/{person}" care_review::joined, Who::Has(Role::PrivacyOfficer);
+    post "/team-review/{team}/{person}/seen" care_review::seen, Who::Has(Role::PrivacyOfficer);
     get "/patients/{patient}/record" merges::page, Who::Has(Role::Clinician);
     post "/patients/{patient}/record/compare" merges::compare, Who::Has(Role::Clinician);
     post "/patients/{patient}/record/merge" merges::merge, Who::Has(Role::Clinician);

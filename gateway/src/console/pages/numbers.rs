@@ -3,12 +3,11 @@
 //! Attacker: a member of staff who tries numbers to learn who is a patient here. Each number that nobody has is on record, and slows down all further
 //! ones, whatever they are for.
 
-use std::net::IpAddr;
-
 use crate::clinic::access::Event;
 use crate::clinic::aliases::{self, Numbered};
 use crate::clinic::{ClinicError, care, pictures};
 use crate::console::session::LoggedIn;
+use crate::console::throttle::{Counted, Try};
 use crate::console::{Console, permit};
 
 /// Among whom.
@@ -35,14 +34,12 @@ pub(super) enum Looked {
 /// Whoever has this number of this issuer. `missed` goes on record if nobody does.
 pub(super) async fn find(
     console: &Console,
-    (who, from): (&LoggedIn, IpAddr),
+    who: &LoggedIn,
     (issuer, number): (&str, &str),
     among: Among,
     missed: Event<'_>,
 ) -> Result<Looked, ClinicError> {
-    if must_wait(console, (who, from)) {
-        return Ok(Looked::Wait);
-    }
+    let Some(counted) = begin(console, who) else { return Ok(Looked::Wait) };
     let (clinic, now) = (console.desk.clinic(), console.desk.now());
     let found = aliases::of_number(clinic, issuer, number).await?;
     let is_known = match among {
@@ -51,27 +48,19 @@ pub(super) async fn find(
         Among::Treated => care::is_on(&clinic.catalog, &found.record, &who.person.id, now).await?,
     };
     if is_known {
+        end(console, counted);
         return Ok(Looked::Found(found));
     }
-    miss(console, (who, from), missed).await?;
+    console.desk.record(&who.actor(), &[missed]).await?;
     Ok(Looked::Nobody)
 }
 
-/// Whether this person has tried too many.
-pub(super) fn must_wait(console: &Console, (who, from): (&LoggedIn, IpAddr)) -> bool {
-    console.inner.throttle.wait(&tries(who), from, console.desk.now()).is_some()
+/// A number is about to be looked up. It counts as nobody's until [`end`]; `None` while this person has to wait.
+pub(super) fn begin(console: &Console, who: &LoggedIn) -> Option<Counted> {
+    console.inner.throttle.begin(Try::Number(&who.person.id), console.desk.now())
 }
 
-/// A number that is nobody's, or must seem so, was tried: on record, and slows down.
-pub(super) async fn miss(
-    console: &Console,
-    (who, from): (&LoggedIn, IpAddr),
-    missed: Event<'_>,
-) -> Result<(), ClinicError> {
-    console.inner.throttle.wrong(&tries(who), from, console.desk.now());
-    console.desk.record(&who.actor(), &[missed]).await
-}
-
-fn tries(who: &LoggedIn) -> String {
-    format!("emergency {}", who.person.id)
+/// It was one that this person may know of.
+pub(super) fn end(console: &Console, counted: Counted) {
+    console.inner.throttle.take_back(counted);
 }

@@ -1,9 +1,8 @@
 //! Logging in with a passkey, and one's own passkeys.
 //!
 //! Attacker: sits at a browser that somebody left logged in, and wants to come back without them: a further passkey wants a log-in that was just now. Or asks
-//! for questions without end: they are counted as wrong tries are, and so many are kept.
+//! for questions without end: so many are kept, and whoever asks pushes out their own. Or answers without end: wrong answers of a network slow down.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Extension;
@@ -22,13 +21,11 @@ use crate::clinic::{credentials, sessions};
 use crate::console::passkeys::{Owner, PasskeyError, Question, log_in as check};
 use crate::console::server::Peer;
 use crate::console::session::{LoggedIn, Open, Posted};
+use crate::console::throttle::Try;
 use crate::console::{Console, text};
 
 /// How long after a log-in a passkey is added without another.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-
-/// Under this name the tries of one network are counted: whose a passkey is, nobody knows before it is checked.
-const THROTTLED_AS: &str = "\u{0}passkey";
 
 /// What a form brings back from the browser.
 #[derive(Deserialize)]
@@ -85,11 +82,9 @@ pub(super) async fn log_in(
     Open(form): Open<Answered>,
 ) -> Result<Response, Failure> {
     let (now, throttle) = (console.desk.now(), &console.inner.throttle);
-    let key = throttled(from);
-    if throttle.wait(&key, from, now).is_some() {
+    let Some(counted) = throttle.begin(Try::Passkey(from), now) else {
         return login::refused(&console, StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
-    }
-    throttle.wrong(&key, from, now);
+    };
     let secret = match check(&console, &form.question, &form.answer).await {
         Ok(secret) => secret,
         Err(PasskeyError::Clinic(error)) => return Err(error.into()),
@@ -98,14 +93,10 @@ pub(super) async fn log_in(
     let Some(secret) = secret else {
         return login::refused(&console, StatusCode::UNAUTHORIZED, text::LOGIN_PASSKEY_WRONG);
     };
-    throttle.right(&key);
+    throttle.right(counted);
     let mut answer = Redirect::to("/").into_response();
     answer.headers_mut().insert(header::SET_COOKIE, secret.cookie());
     Ok(answer)
-}
-
-fn throttled(from: IpAddr) -> String {
-    format!("{THROTTLED_AS}/{}", crate::network::network(from))
 }
 
 /// Why a person may add none at present.

@@ -166,7 +166,7 @@ pub(super) async fn disable(
         Changed::Nothing => {}
         Changed::Done => {
             sessions::end_all(&mut tx, &id).await?;
-            let left = teams::leave_all(&mut tx, &id).await?;
+            let left = teams::leave_all(&mut tx, &id, grant.at()).await?;
             let mut events = vec![Event::PersonDisabled(&id)];
             events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &id)));
             clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;

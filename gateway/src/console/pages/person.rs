@@ -200,7 +200,7 @@ pub(super) async fn withdraw(
             sessions::end_all(&mut tx, &person.id).await?;
             let mut events = vec![Event::RoleWithdrawn(&person.id, role)];
             if role == Role::Clinician {
-                let left = teams::leave_all(&mut tx, &person.id).await?;
+                let left = teams::leave_all(&mut tx, &person.id, grant.at()).await?;
                 events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &person.id)));
             }
             clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;

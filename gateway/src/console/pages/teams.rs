@@ -271,7 +271,7 @@ pub(super) async fn leave(
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if !teams::leave(&mut tx, &id, &person).await? {
+    if !teams::leave(&mut tx, &id, &person, grant.at()).await? {
         return Err(Failure::NotFound);
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::TeamLeft(id, &person)]).await?;
