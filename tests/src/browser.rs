@@ -173,19 +173,40 @@ impl Browser {
         answer
     }
 
+    /// A form that comes slowly: all of it but its last byte.
+    ///
+    /// # Panics
+    /// If nothing listens.
     #[track_caller]
-    fn exchange(&self, request: &str) -> Answer {
+    pub fn begins(&self, path: &str, form: &[(&str, &str)]) -> Begun {
+        let (place, body) = (&self.place, encoded(form));
+        let cookie = self.cookie.as_deref().unwrap_or_default();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nConnection: close\r\nHost: {place}\r\nOrigin: https://{place}\r\nCookie: {cookie}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let (first, last) = body.split_at(body.len() - 1);
+        let mut stream = self.connected();
+        stream.write_all(format!("{head}{first}").as_bytes()).expect("the console reads");
+        stream.flush().expect("the console reads");
+        Begun { stream, last: last.to_owned() }
+    }
+
+    #[track_caller]
+    fn connected(&self) -> StreamOwned<ClientConnection, TcpStream> {
         let host = self.place.rsplit_once(':').map_or(self.place.as_str(), |(host, _)| host).to_owned();
         let name = ServerName::try_from(host).expect("a name");
         let socket = TcpStream::connect(&self.place).expect("the console listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        let connection = ClientConnection::new(self.tls.clone(), name).expect("TLS");
-        let mut stream = StreamOwned::new(connection, socket);
+        StreamOwned::new(ClientConnection::new(self.tls.clone(), name).expect("TLS"), socket)
+    }
+
+    #[track_caller]
+    fn exchange(&self, request: &str) -> Answer {
+        let mut stream = self.connected();
         stream.write_all(request.as_bytes()).expect("the console reads");
-        let mut bytes = Vec::new();
-        // Whoever does not say goodbye has said everything all the same: the length is checked below.
-        let _ = stream.read_to_end(&mut bytes);
-        parse(&bytes)
+        answered(stream)
     }
 
     #[track_caller]
@@ -200,6 +221,34 @@ impl Browser {
         }
         panic!("it goes round in circles");
     }
+}
+
+/// A form that has not come whole.
+#[derive(Debug)]
+pub struct Begun {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    last: String,
+}
+
+impl Begun {
+    /// Sends the rest, and says what comes back.
+    ///
+    /// # Panics
+    /// If nothing does.
+    #[track_caller]
+    pub fn ends(mut self) -> Answer {
+        // The console may have lost patience.
+        let _ = self.stream.write_all(self.last.as_bytes());
+        answered(self.stream)
+    }
+}
+
+#[track_caller]
+fn answered(mut stream: StreamOwned<ClientConnection, TcpStream>) -> Answer {
+    let mut bytes = Vec::new();
+    // Whoever does not say goodbye has said everything all the same: the length is checked below.
+    let _ = stream.read_to_end(&mut bytes);
+    parse(&bytes)
 }
 
 #[track_caller]

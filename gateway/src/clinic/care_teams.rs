@@ -71,7 +71,7 @@ pub async fn asked_count(catalog: &Catalog, now: UnixMillis) -> Result<u64, Clin
     let row = sqlx::query(
         "SELECT (SELECT COUNT(*) FROM care WHERE review = 'asked' AND (until IS NULL OR until > $1))
              + (SELECT COUNT(*) FROM care_team WHERE review = 'asked' AND (until IS NULL OR until > $2))
-             + (SELECT COUNT(*) FROM team_member WHERE review = 'asked')",
+             + (SELECT COUNT(*) FROM team_member WHERE review = 'asked') + (SELECT COUNT(*) FROM team_visit)",
     )
     .bind(int(now.0)?)
     .bind(int(now.0)?)

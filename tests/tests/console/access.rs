@@ -101,6 +101,29 @@ fn c12_whoever_is_shut_out_is_shut_out_with_the_next_request() {
 }
 
 #[test]
+fn c12_a_form_that_comes_late_is_judged_by_who_one_is_when_it_has_come() {
+    let mut clinic = Clinic::open();
+    let mut second = clinic.admin.adds(&clinic.gateway, "second", "Second Admin", "admin");
+    let token = |browser: &mut Browser| browser.get("/account").field("token");
+    let (hers, theirs) = (token(&mut clinic.author.browser), token(&mut second.browser));
+    let search = clinic.author.browser.begins("/patients/found", &[("token", &hers), ("query", "quit")]);
+    let form = [("token", theirs.as_str()), ("id", "ghost"), ("name", "A Ghost"), ("role", "admin")];
+    let adding = second.browser.begins("/people", &form);
+    let control = clinic.admin.browser.clone();
+    let form = [("token", &*token(&mut clinic.admin.browser)), ("id", "real"), ("name", "Real"), ("role", "clinician")];
+    let control = control.begins("/people", &form);
+    clinic.admin.posts("/people/clinician1/disable", &[]);
+    clinic.admin.posts("/people/second/disable", &[]);
+    for begun in [search, adding] {
+        let answer = begun.ends();
+        assert_eq!((answer.status, answer.header("location")), (303, "/login"), "{}", answer.text());
+    }
+    assert_eq!(control.ends().status, 200);
+    let people = clinic.admin.browser.get("/people").text();
+    assert!(people.contains("Real") && !people.contains("Ghost"), "{people}");
+}
+
+#[test]
 fn c20_the_last_admin_cannot_be_shut_out() {
     let mut clinic = Clinic::open();
     let page = clinic.admin.posts("/people/root.admin/disable", &[]);

@@ -58,6 +58,8 @@ const GONE: &[&str] = &[
     "/devices/{device}/approve",
     "/setup/devices/{device}/approve",
     "/setup/devices/{device}/revoke",
+    // Nobody has left a team unseen.
+    "/team-review/{team}/{person}/seen",
     // The session of this name is nobody's.
     "/account/sessions/end",
 ];

@@ -171,6 +171,38 @@ fn x96_only_clinicians_are_in_teams_and_whoever_is_none_any_more_is_out_for_good
 }
 
 #[test]
+fn x96_whoever_was_in_a_team_for_a_moment_stays_on_the_officers_list() {
+    let mut clinic = Clinic::open();
+    let patient = clinic.patient.clone();
+    let add = |clinic: &mut Clinic, team: &str| {
+        let form = [("team", team), ("term", "open")];
+        assert_eq!(clinic.author.posts(&format!("{patient}/teams"), &form).status, 200);
+        put(&mut clinic.admin, team, "clinician2");
+        assert_eq!(clinic.other.browser.get(&patient).status, 200);
+    };
+    for out in ["members/clinician2/end", "dissolve", "/people/clinician2/disable"] {
+        let team = made(&mut clinic.admin, &format!("Team of {out}"));
+        add(&mut clinic, &team);
+        let path = if out.starts_with('/') { out.to_owned() } else { format!("/teams/{team}/{out}") };
+        assert_eq!(clinic.admin.posts(&path, &[]).status, 200);
+        let status = clinic.other.browser.ask("GET", &patient, &[], None).status;
+        assert!([404, 303].contains(&status), "{out}: {status}");
+        let page = clinic.officer.browser.get("/care-review");
+        let text = page.text();
+        assert!(text.contains("Left before you had looked") && text.contains("Care teams (1)"), "{out}: {text}");
+        assert!(text.contains("Otto Other (clinician2)") && text.contains("put there by root.admin"), "{out}: {text}");
+        let seen = page.all_between("action=\"/team-review/", "\"").pop().expect("one to be seen");
+        let seen = format!("/team-review/{seen}");
+        assert_eq!(clinic.admin.posts(&seen, &[]).status, 404, "{out}: not by the admin");
+        assert_eq!(clinic.officer.posts(&seen, &[]).status, 200);
+        assert!(!clinic.officer.browser.get("/care-review").text().contains("Otto Other"), "{out}");
+        assert_eq!(clinic.officer.posts(&seen, &[]).status, 404, "{out}: once");
+    }
+    let seen = clinic.done_by("person:officer").iter().filter(|kind| *kind == "team-visit-seen").count();
+    assert_eq!(seen, 3);
+}
+
+#[test]
 fn x96_whoever_comes_into_a_team_that_treats_patients_is_looked_at_by_the_privacy_officer() {
     let mut clinic = Clinic::open();
     let patient = clinic.patient.clone();
