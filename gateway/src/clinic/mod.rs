@@ -420,6 +420,7 @@ pub async fn run<S: Future<Output = ()> + Send + 'static>(
     background.start("directory", directory::run(running.clone()));
     background.start("witness", witness::run(running.clone()));
     background.start("timekeeping", timekeeping::run(running.clone()));
+    background.start("sessions", sessions::run(running.clone()));
     background.start("access-index", access_index::run(running.clone()));
     background.start("console", serving(Desk::new(running)));
     let ready = async {

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::BASE64URL_NOPAD;
 use getrandom::SysRng;
 use rand_core::TryRng;
-use safelight_core::ids::UnixMillis;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -21,12 +20,6 @@ use crate::clinic::ClinicError;
 use crate::clinic::access::Actor;
 use crate::clinic::people::{self, Person};
 use crate::clinic::sessions::{self, SessionId};
-
-/// A session that was not used for so long is over.
-pub(super) const IDLE: Duration = Duration::from_secs(15 * 60);
-
-/// However much it is used, it is over after this.
-pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Its last use is written at most so often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
@@ -149,7 +142,7 @@ async fn who(console: &Console, secret: &Secret, polled: bool) -> Result<Option<
     let (catalog, now) = (&console.desk.clinic().catalog, console.desk.now());
     let id = secret.session();
     let Some(session) = sessions::find(catalog, &id).await? else { return Ok(None) };
-    if is_over(session.created_at, session.seen_at, now) {
+    if session.is_over(now) {
         let mut tx = catalog.write().await?;
         sessions::end(&mut tx, &id).await?;
         tx.commit().await?;
@@ -164,11 +157,6 @@ async fn who(console: &Console, secret: &Secret, polled: bool) -> Result<Option<
         tx.commit().await?;
     }
     Ok(Some(LoggedIn { person, session: id, token: secret.token() }))
-}
-
-/// A clock that was set back ends nothing early.
-fn is_over(created_at: UnixMillis, seen_at: UnixMillis, now: UnixMillis) -> bool {
-    now.since(created_at) >= LIFETIME || now.since(seen_at) >= IDLE
 }
 
 /// A form of a page of this session: the only way in which a handler gets one.
@@ -228,18 +216,6 @@ impl<T: DeserializeOwned> FromRequest<Console> for Open<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn c13_a_session_is_over_by_idleness_and_by_age_and_not_because_a_clock_was_set_back() {
-        let at = |seconds: u64| UnixMillis(1_800_000_000_000 + seconds * 1000);
-        assert!(!is_over(at(0), at(0), at(0)));
-        assert!(!is_over(at(0), at(0), at(IDLE.as_secs() - 1)));
-        assert!(is_over(at(0), at(0), at(IDLE.as_secs())));
-        let late = LIFETIME.as_secs();
-        assert!(!is_over(at(0), at(late - 2), at(late - 1)));
-        assert!(is_over(at(0), at(late - 1), at(late)));
-        assert!(!is_over(at(100), at(100), at(0)));
-    }
 
     #[test]
     fn c01_a_cookie_is_one_secret_that_the_console_made_or_none() {

@@ -77,7 +77,7 @@ async fn shown_with(
     let phones = devices::of_person(catalog, &person.id).await?;
     let ways = ways(catalog, &person.id).await?;
     let teams = teams::of_everybody(catalog).await?.remove(person.id.as_str()).unwrap_or_default().join(", ");
-    let sessions = sessions::of_person(catalog, &person.id).await?.len();
+    let sessions = sessions::of_person(catalog, &person.id, console.desk.now()).await?.len();
     let phone = |device: devices::Device| Phone {
         state: device.status.name(),
         state_words: super::devices::status_words(device.status),
