@@ -647,6 +647,7 @@ pub(super) const DECIDE_MOVE: &str = "Give it to this patient";
 pub(super) const DECIDE_NOT_TREATED: &str = "You treat no patient of this number, so nothing is changed. The privacy officer can give the picture to a patient whom you do not treat.";
 pub(super) const DECIDE_INCOMPLETE: &str =
     "Go back and choose what becomes of the picture. To give it to another patient, enter the exact record number.";
+pub(super) const PICTURE_BUSY: &str = "Many large pictures are being shown at this moment. Try again in a minute.";
 pub(super) const PICTURE_CORRECTED: &str = "Given to this patient by";
 
 pub(super) const DOWNLOAD: &str = "Download";
