@@ -16,7 +16,7 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, role_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
-use crate::clinic::{credentials, devices, passkeys, sessions, teams};
+use crate::clinic::{credentials, devices, downloads, passkeys, sessions, teams};
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::words::Reason;
@@ -202,6 +202,9 @@ pub(super) async fn withdraw(
             if role == Role::Clinician {
                 let left = teams::leave_all(&mut tx, &person.id).await?;
                 events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &person.id)));
+                if downloads::withdraw(&mut tx, &person.id).await? == Changed::Done {
+                    events.push(Event::DownloadWithdrawn(&person.id));
+                }
             }
             clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
             tx.commit().await?;
