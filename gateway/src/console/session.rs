@@ -195,6 +195,30 @@ async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
     Ok(bytes)
 }
 
+/// A secret that somebody has typed or pasted into a form, or that a form has carried: wiped when it is dropped, as the form's bytes are.
+pub(super) struct Typed(Zeroizing<String>);
+
+impl Typed {
+    /// The text.
+    pub(super) fn into_inner(self) -> Zeroizing<String> {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Typed {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Typed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct FormToken {
     token: String,
@@ -239,5 +263,43 @@ mod tests {
         assert_eq!(of(&["safelight=abc", "__Host-safelight=", "__Host-safelight=%00"]), None);
         assert_ne!(secret.token(), Secret::generate().unwrap().token());
         assert!(!pair.contains(&secret.token()), "a form gives its session away");
+    }
+
+    #[test]
+    fn secrets_of_forms_are_wiped_when_the_form_is_dropped() {
+        #[derive(serde::Deserialize)]
+        struct Form {
+            passphrase: Typed,
+        }
+        let form: Form = serde_urlencoded::from_bytes(b"passphrase=open+ses%C3%A4m").unwrap();
+        assert_eq!(&*form.passphrase, "open ses\u{e4}m");
+        let _wiped: Zeroizing<String> = form.passphrase.into_inner();
+        // Every one: a field of such a name in a struct that is read from a form.
+        const SECRETS: [&str; 6] = ["passphrase", "password", "code", "secret", "digits", "kit"];
+        let (mut folders, mut found) = (vec![concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/pages").into()], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir::<std::path::PathBuf>(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                // A log-in's go into an `Attempt`, which wipes them.
+                if path.ends_with("pages/login.rs") {
+                    continue;
+                }
+                let source = std::fs::read_to_string(&path).unwrap();
+                for form in source.split("Deserialize)]").skip(1).filter_map(|after| after.split("\n}").next()) {
+                    for (name, kind) in form.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
+                    {
+                        if SECRETS.contains(&name.trim_start_matches("pub(super) ")) {
+                            assert_eq!(kind, "Typed", "{name} in {}", path.display());
+                            found += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(found >= 8, "{found}");
     }
 }

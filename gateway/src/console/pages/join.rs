@@ -27,7 +27,7 @@ use crate::clinic::people;
 use crate::console::login::{self, NewCredentials, WeakPassword};
 use crate::console::passkeys::Owner;
 use crate::console::server::Peer;
-use crate::console::session::Open;
+use crate::console::session::{Open, Typed};
 use crate::console::{Console, text};
 use crate::enrol::qr;
 
@@ -71,7 +71,7 @@ pub(super) async fn page(State(console): State<Console>) -> Page {
 
 #[derive(Deserialize)]
 pub(super) struct CodeForm {
-    code: String,
+    code: Typed,
 }
 
 pub(super) async fn code(
@@ -151,14 +151,14 @@ fn account_page(
 
 #[derive(Deserialize)]
 pub(super) struct AccountForm {
-    code: String,
-    secret: String,
+    code: Typed,
+    secret: Typed,
     #[serde(default)]
     id: String,
     #[serde(default)]
     name: String,
-    password: String,
-    digits: String,
+    password: Typed,
+    digits: Typed,
 }
 
 pub(super) async fn account(
@@ -167,7 +167,7 @@ pub(super) async fn account(
     Open(form): Open<AccountForm>,
 ) -> Result<Response, Failure> {
     let Some((code, whom)) = held(&console, from, &form.code).await? else { return wrong(&console) };
-    let (secret, password) = (Zeroizing::new(form.secret), Zeroizing::new(form.password));
+    let (secret, password) = (form.secret, form.password.into_inner());
     let mut new = NewCredentials::generate()?;
     let chosen = BASE32_NOPAD.decode(secret.as_bytes()).ok().map(Zeroizing::new);
     let Some(chosen) = chosen.filter(|chosen| chosen.len() == new.totp.len()) else { return wrong(&console) };
@@ -210,7 +210,7 @@ fn whose(whom: &For, given: &Given) -> Result<OperatorId, &'static str> {
 
 #[derive(Deserialize)]
 pub(super) struct PasskeyForm {
-    code: String,
+    code: Typed,
     #[serde(default)]
     id: String,
     #[serde(default)]
