@@ -155,7 +155,7 @@ impl Filled {
             }
             Page::OneLetter => (
                 self.member.browser.post("/patients/found", &[("token", &token), ("query", &name[..1])]),
-                String::new(),
+                "href=\"/patients/".to_owned(),
             ),
             Page::Timeline => {
                 let handle = archive::handle(round % PROBED.min(self.patients));

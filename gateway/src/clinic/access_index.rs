@@ -233,6 +233,16 @@ pub async fn find(
     Ok(found)
 }
 
+/// Under which time entry `index` is found, if it is: what its row says, whatever became of the entry.
+///
+/// # Errors
+/// [`ClinicError::Catalog`].
+pub async fn time_of(connection: &mut AnyConnection, index: u64) -> Result<Option<UnixMillis>, ClinicError> {
+    let row =
+        sqlx::query("SELECT at FROM access_index WHERE idx = $1").bind(int(index)?).fetch_optional(connection).await?;
+    Ok(row.as_ref().map(|row| millis(row, 0)).transpose()?)
+}
+
 /// The newest entries in the order of the log, without asking the index: up to `limit` of those before the one of this index.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ impl Desk {
 
     /// The vault, while it is unlocked.
     pub fn vault(&self) -> Option<Arc<Unlocked>> {
-        self.0.vault.borrow().clone()
+        self.0.vault.vault()
     }
 
     /// Patients' names, while it is.
@@ -48,23 +48,32 @@ impl Desk {
         Ok(tx.commit().await?)
     }
 
-    /// Unlocks the vault for this process, until it ends or somebody locks it. Takes as long as the vault file asks for.
+    /// Unlocks the vault for this process, until it ends or somebody locks it. Takes as long as the vault file asks for, after whoever asked before. It stays
+    /// locked where somebody locks it meanwhile.
     ///
     /// # Errors
     /// [`ClinicError::Unlock`]: it stays as it was then, which is on record.
     pub async fn unlock(&self, passphrase: Passphrase, by: &Actor) -> Result<(), ClinicError> {
         let running = self.0.clone();
-        let opened = tokio::task::spawn_blocking(move || running.clinic.unlock(&passphrase)).await;
-        let vault = match opened.map_err(|_| ClinicError::TaskEnded("unlock"))? {
-            Ok(vault) => vault,
+        let opened = match self.0.vault.open(move || running.clinic.unlock(&passphrase)).await {
+            Ok(opened) => opened,
             Err(error) => {
-                self.record(by, &[Event::VaultStayedLocked]).await?;
+                if matches!(error, ClinicError::Unlock(_)) {
+                    self.record(by, &[Event::VaultStayedLocked]).await?;
+                }
                 return Err(error);
             }
         };
-        self.record(by, &[Event::VaultUnlocked]).await?;
-        rotation::reconcile(self.clinic(), &vault).await?;
-        self.0.vault.send_replace(Some(Arc::new(vault)));
+        // Whoever locks it from here on writes to the log after this: its order is that of what was done.
+        let mut tx = self.clinic().catalog.write().await?;
+        let may = self.0.vault.may_be_unlocked(&opened);
+        let event = if may { Event::VaultUnlocked } else { Event::VaultStayedLocked };
+        self.clinic().access.record(&mut tx, by, self.now(), &[event]).await?;
+        tx.commit().await?;
+        if may {
+            rotation::reconcile(self.clinic(), &opened.vault).await?;
+            self.0.vault.unlock(opened);
+        }
         Ok(())
     }
 
@@ -73,7 +82,7 @@ impl Desk {
     /// # Errors
     /// [`ClinicError`] if that cannot be put on record; it is locked all the same.
     pub async fn lock(&self, by: &Actor) -> Result<(), ClinicError> {
-        self.0.vault.send_replace(None);
+        self.0.vault.lock();
         self.0.directory.clear();
         self.record(by, &[Event::VaultLocked]).await
     }

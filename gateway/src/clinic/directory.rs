@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use self::names::Names;
+use super::door::Door;
 use super::identity::PatientIdentity;
 use super::pictures::{self, Handle};
 use super::{ClinicError, Running, aliases, sealed};
@@ -58,12 +59,6 @@ impl Directory {
         self.read().matches(query, after, limit)
     }
 
-    /// Who a patient is.
-    #[must_use]
-    pub fn get(&self, handle: &Handle) -> Option<PatientIdentity> {
-        self.read().get(handle).cloned()
-    }
-
     /// How far it is read, while that takes its time.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
@@ -84,26 +79,40 @@ impl Directory {
             let page = pictures::identities_after(catalog, last, PAGE).await?;
             let Some(newest) = page.last().map(|sealed| sealed.number) else {
                 self.set_progress(None);
-                return self.follow(running).await;
+                return self.follow(running, vault).await;
             };
             if of.saturating_sub(last) > u64::from(PAGE) {
                 self.set_progress(Some(Progress { done: last, of }));
             }
             let opened = sealed::identities(&running.clinic, vault, page).await?;
-            let mut names = self.write();
-            // Whoever locked the vault meant it.
-            if running.vault.borrow().is_none() {
+            if !self.learn(&running.vault, vault, (last, newest), opened) {
                 return Ok(());
             }
-            for (handle, identity) in opened {
-                names.learn(handle, identity);
-            }
-            names.last = newest;
         }
     }
 
+    /// Learns those after number `last`, to `newest`. Nothing, and it says so, where the vault has been locked since they were asked for, whoever has unlocked
+    /// it again: then all is read anew from the beginning, and this would be taken for its end.
+    fn learn(
+        &self,
+        door: &Door,
+        vault: &Arc<Unlocked>,
+        (last, newest): (u64, u64),
+        opened: Vec<(Handle, PatientIdentity)>,
+    ) -> bool {
+        let mut names = self.write();
+        if !door.is_open_with(vault) || names.last != last {
+            return false;
+        }
+        for (handle, identity) in opened {
+            names.learn(handle, identity);
+        }
+        names.last = newest;
+        true
+    }
+
     /// Which records stand for which numbers, as far as that has changed.
-    async fn follow(&self, running: &Running) -> Result<(), ClinicError> {
+    async fn follow(&self, running: &Running, vault: &Arc<Unlocked>) -> Result<(), ClinicError> {
         let catalog = &running.clinic.catalog;
         loop {
             let changed = self.read().changed;
@@ -117,7 +126,7 @@ impl Directory {
                 }
             }
             let mut names = self.write();
-            if running.vault.borrow().is_none() {
+            if !running.vault.is_open_with(vault) || names.changed != changed {
                 return Ok(());
             }
             for change in &page {
@@ -167,5 +176,46 @@ pub(super) async fn run(running: Arc<Running>) {
             () = sleep(LOOK_EVERY) => {}
             _ = vaults.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(numbers: std::ops::Range<u8>) -> Vec<(Handle, PatientIdentity)> {
+        let identity = |number: u8| PatientIdentity {
+            issuer: "clinic".to_owned(),
+            record_number: number.to_string(),
+            name: format!("Patient {number}"),
+            birth_date: "1961-02-03".to_owned(),
+        };
+        numbers.map(|number| ([number; 32], identity(number))).collect()
+    }
+
+    async fn unlocked(door: &Door) -> Arc<Unlocked> {
+        let opened = door.open(|| Ok(Unlocked::without_keys())).await.unwrap();
+        assert!(door.unlock(opened));
+        door.vault().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_being_read_when_somebody_locked_is_not_taken_for_the_end_of_what_is_read_anew() {
+        let (directory, door) = (Directory::default(), Door::new(None));
+        let first = unlocked(&door).await;
+        assert!(directory.learn(&door, &first, (0, 3), page(1..4)), "the control");
+        door.lock();
+        directory.clear();
+        assert!(!directory.learn(&door, &first, (3, 6), page(4..7)), "locked");
+        // Somebody unlocks it before the page that was being opened is there.
+        let second = unlocked(&door).await;
+        assert!(!directory.learn(&door, &first, (3, 6), page(4..7)), "unlocked again");
+        assert_eq!((directory.read().last, directory.matches("patient", None, 9).len()), (0, 0));
+        // Names are forgotten a moment after the vault is locked.
+        assert!(directory.learn(&door, &second, (0, 3), page(1..4)));
+        directory.clear();
+        assert!(!directory.learn(&door, &second, (3, 6), page(4..7)), "forgotten meanwhile");
+        assert!(directory.learn(&door, &second, (0, 6), page(1..7)));
+        assert_eq!(directory.matches("patient", None, 9).len(), 6, "all of them");
     }
 }

@@ -1,4 +1,7 @@
 //! Who may take pictures out of the console. Nobody may by role: an admin gives it to a person, and takes it back.
+//!
+//! Attacker: somebody who was shut out or was no clinician for a while, and comes back. The right goes with the account and with the role, as a place in a
+//! team does, and does not come back with them.
 
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;

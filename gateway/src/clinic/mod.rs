@@ -21,7 +21,7 @@
 //! | [`access_index`] | where in the access log a patient, a picture, a person is named |
 //! | [`aliases`], [`merges`] | which record stands for a number, and how that changes |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
-//! | [`desk`] | what the console may ask of the running process |
+//! | [`desk`], `door` | what the console may ask of the running process, and the vault in it |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
 
 pub mod access;
@@ -34,6 +34,7 @@ pub mod credentials;
 pub mod desk;
 pub mod devices;
 pub mod directory;
+mod door;
 pub mod downloads;
 pub mod emergency;
 mod enrolments;
@@ -85,6 +86,7 @@ use tokio::sync::{Notify, watch};
 use self::access::{AccessError, AccessLog, Actor, Event};
 use self::desk::Desk;
 use self::directory::Directory;
+use self::door::Door;
 use self::keys::{ClinicKeys, ClinicKeysError, next_key_set_for};
 use self::rollover::OtherCas;
 use crate::background::Background;
@@ -376,8 +378,7 @@ struct Running {
     clinic: Clinic,
     clock: Clock,
     ingest_folder: PathBuf,
-    /// Open while somebody has unlocked it.
-    vault: watch::Sender<Option<Arc<Unlocked>>>,
+    vault: Door,
     /// A capture has been taken over.
     pulled: Notify,
     /// Patients' names while the vault is unlocked.
@@ -408,7 +409,7 @@ pub async fn run<S: Future<Output = ()> + Send + 'static>(
         clinic,
         clock,
         ingest_folder: layout.ingest(),
-        vault: watch::Sender::new(vault.map(Arc::new)),
+        vault: Door::new(vault),
         pulled: Notify::new(),
         directory: Directory::default(),
     });
@@ -420,6 +421,7 @@ pub async fn run<S: Future<Output = ()> + Send + 'static>(
     background.start("directory", directory::run(running.clone()));
     background.start("witness", witness::run(running.clone()));
     background.start("timekeeping", timekeeping::run(running.clone()));
+    background.start("sessions", sessions::run(running.clone()));
     background.start("access-index", access_index::run(running.clone()));
     background.start("console", serving(Desk::new(running)));
     let ready = async {

@@ -66,7 +66,7 @@ async fn hold(
         }
         linked.send_replace(true);
         let wait_ms = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
-        let unlocked = running.vault.borrow().is_some();
+        let unlocked = running.vault.is_open();
         let poll = Ask::Poll { relay_after, wait_ms, unlocked, knocks_after };
         let Answer::Events { inbox, relay, knocks: knocked } = link.ask(&poll).await? else {
             return Err(LinkError::Unexpected.into());

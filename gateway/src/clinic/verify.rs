@@ -82,7 +82,7 @@ async fn pass(running: &Running, vault: &Unlocked) -> Result<(), ClinicError> {
         after = last.seq;
         for picture in &waiting {
             // Whoever locked the vault meant it.
-            if running.vault.borrow().is_none() {
+            if !running.vault.is_open() {
                 return Ok(());
             }
             match judge(&running.clinic, vault, picture, running.clock.now()).await {

@@ -147,8 +147,10 @@ async fn view(console: &Console, filters: &[Filter], before: Option<u64>, limit:
     let mut found = if filters.iter().any(Filter::is_everything) {
         access_index::newest(&mut tx, log, before, one_more).await?
     } else {
+        // Where it stands among what is found, which its row says and not the entry: that may be damaged, and what comes after it must be seen all the same.
+        // One without a row leaves nothing out.
         let before = match before {
-            Some(index) => Some((time_of(console, &mut tx, index).await?.unwrap_or(UnixMillis(0)), index)),
+            Some(index) => access_index::time_of(&mut tx, index).await?.map(|at| (at, index)),
             None => None,
         };
         let mut found = Vec::new();

@@ -15,6 +15,7 @@
 //! | `verification` | the whole log, verified when somebody asks for it |
 //! | `noise` | what one person can make the log grow by |
 //! | `csv` | tables for spreadsheet programs |
+//! | `room` | pictures in memory, bounded, until they are sent |
 //! | `tickets` | which pictures a page that was granted may show |
 //! | `demo_links` | log-in links, in a demo alone |
 //! | `pages` | one file a page: what is asked, what is shown |
@@ -39,6 +40,7 @@ pub mod permit;
 mod records;
 #[cfg(test)]
 mod roles;
+mod room;
 mod server;
 mod session;
 mod text;
@@ -84,6 +86,7 @@ struct Inner {
     passkeys: passkeys::Passkeys,
     throttle: throttle::Throttle,
     tickets: tickets::Tickets,
+    room: room::Room,
     /// The data folder, for whoever examines the gateway.
     data: PathBuf,
     /// Held while the gateway is examined.
@@ -128,6 +131,7 @@ impl Console {
             passkeys: passkeys::Passkeys::new(own_certificate::host_of(config), listen.port(), &config.clinic_name),
             throttle: throttle::Throttle::default(),
             tickets: tickets::Tickets::default(),
+            room: room::Room::default(),
             data,
             examining: tokio::sync::Mutex::default(),
             noise: noise::Noise::default(),

@@ -230,9 +230,11 @@ pub(super) async fn log_in(console: &Console, name: &str, answer: &str) -> Resul
     };
     let person = people::find_in(&mut tx, &id).await?;
     let checked = site.finish_discoverable_authentication_v2(&answer, *state, DiscoverableKey::from(&passkey));
-    let why = match (&checked, person) {
+    let why = match (&checked, &person) {
         (Ok(result), Some(person)) if person.is_active() && result.user_verified() => None,
+        (Ok(_), Some(person)) if person.is_active() => Some("passkey-unverified"),
         (Ok(_), _) => Some("disabled"),
+        (Err(WebauthnError::UserNotVerified), _) => Some("passkey-unverified"),
         (Err(WebauthnError::CredentialPossibleCompromise), _) => Some("passkey-copied"),
         (Err(_), _) => Some("passkey"),
     };

@@ -95,6 +95,7 @@ pub const RIGHTS: &[Listed] = &[
     listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
     listed::<ManageTeams>("make, rename and dissolve teams, and put clinicians in and out"),
     listed::<RunVault>("unlock and lock the vault"),
+    listed::<SeeSystem>("see what `doctor` finds of the gateway"),
     listed::<RunFirst>("be led through the first run, until it is finished"),
     listed::<ReviewEmergencies>("see emergency accesses with their reasons, and judge them"),
     listed::<ReviewCare>(
@@ -107,6 +108,7 @@ pub const RIGHTS: &[Listed] = &[
     listed::<SeeAlerts>("see alerts: an admin those about the machine, the privacy officer all"),
     listed::<HandleAlert>("take and close such an alert"),
     listed::<ReadLog>("read the access log"),
+    listed::<SearchLog>("say what to look for in it"),
     listed::<VerifyLog>("have the whole log verified"),
     listed::<ChooseReport>("choose what a report is to be of"),
     listed::<ReportPatient>("have a report of everybody who saw a patient"),
@@ -435,6 +437,8 @@ by_role! {
     ManageTeams, "teams", Admin, None;
     /// To unlock and lock the vault, which is on record by itself.
     RunVault, "vault", Admin, None;
+    /// To see the state of the gateway, which tells nothing of patients.
+    SeeSystem, "system", Admin, None;
     /// To compare pictures, each of which is asked for by itself.
     ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
@@ -449,6 +453,8 @@ by_role! {
     ReviewEmergencies, "emergencies", PrivacyOfficer, None;
     /// To read the access log.
     ReadLog, "log", PrivacyOfficer, Some(Event::LogRead);
+    /// To say what to look for in it. What is found is read, and that is asked for by itself.
+    SearchLog, "search-log", PrivacyOfficer, None;
     /// To have the whole log verified.
     VerifyLog, "verify-log", PrivacyOfficer, Some(Event::LogVerified);
     /// To choose what a report is to be of. The report itself is asked for by itself.

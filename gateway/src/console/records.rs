@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
@@ -12,6 +13,7 @@ use super::permit::{
     ChangeRecord, DownloadPicture, Grant, ListMerges, ListOwnReported, ListReported, ReviewEmergencies, SearchPatients,
     SeeAlerts, Treated, ViewPatient, ViewPicture, ViewReported,
 };
+use super::room::Place;
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::directory::Found;
@@ -331,10 +333,10 @@ pub(super) async fn marked(
     }
 }
 
-/// A picture, whole and verified to its last chunk, or not at all.
-pub(super) async fn photograph(console: &Console, may: &MayShowPicture) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+/// A picture, whole and verified to its last chunk, or not at all. It keeps its place until it is sent.
+pub(super) async fn photograph(console: &Console, may: &MayShowPicture, place: Place) -> Result<Bytes, Unreadable> {
     let opened = sealed::photograph(console.desk.clinic(), &*vault(console)?, may.picture()).await;
-    opened_of(console, may.picture().capture, opened).await
+    Ok(place.hold(opened_of(console, may.picture().capture, opened).await?))
 }
 
 /// Its thumbnail, if it has one.

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::BASE64URL_NOPAD;
 use getrandom::SysRng;
 use rand_core::TryRng;
-use safelight_core::ids::UnixMillis;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -21,12 +20,6 @@ use crate::clinic::ClinicError;
 use crate::clinic::access::Actor;
 use crate::clinic::people::{self, Person};
 use crate::clinic::sessions::{self, SessionId};
-
-/// A session that was not used for so long is over.
-pub(super) const IDLE: Duration = Duration::from_secs(15 * 60);
-
-/// However much it is used, it is over after this.
-pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Its last use is written at most so often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
@@ -149,7 +142,7 @@ async fn who(console: &Console, secret: &Secret, polled: bool) -> Result<Option<
     let (catalog, now) = (&console.desk.clinic().catalog, console.desk.now());
     let id = secret.session();
     let Some(session) = sessions::find(catalog, &id).await? else { return Ok(None) };
-    if is_over(session.created_at, session.seen_at, now) {
+    if session.is_over(now) {
         let mut tx = catalog.write().await?;
         sessions::end(&mut tx, &id).await?;
         tx.commit().await?;
@@ -164,11 +157,6 @@ async fn who(console: &Console, secret: &Secret, polled: bool) -> Result<Option<
         tx.commit().await?;
     }
     Ok(Some(LoggedIn { person, session: id, token: secret.token() }))
-}
-
-/// A clock that was set back ends nothing early.
-fn is_over(created_at: UnixMillis, seen_at: UnixMillis, now: UnixMillis) -> bool {
-    now.since(created_at) >= LIFETIME || now.since(seen_at) >= IDLE
 }
 
 /// A form of a page of this session: the only way in which a handler gets one.
@@ -212,6 +200,30 @@ async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, StatusCode> {
     Ok(bytes)
 }
 
+/// A secret that somebody has typed or pasted into a form, or that a form has carried: wiped when it is dropped, as the form's bytes are.
+pub(super) struct Typed(Zeroizing<String>);
+
+impl Typed {
+    /// The text.
+    pub(super) fn into_inner(self) -> Zeroizing<String> {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Typed {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Typed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct FormToken {
     token: String,
@@ -235,18 +247,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c13_a_session_is_over_by_idleness_and_by_age_and_not_because_a_clock_was_set_back() {
-        let at = |seconds: u64| UnixMillis(1_800_000_000_000 + seconds * 1000);
-        assert!(!is_over(at(0), at(0), at(0)));
-        assert!(!is_over(at(0), at(0), at(IDLE.as_secs() - 1)));
-        assert!(is_over(at(0), at(0), at(IDLE.as_secs())));
-        let late = LIFETIME.as_secs();
-        assert!(!is_over(at(0), at(late - 2), at(late - 1)));
-        assert!(is_over(at(0), at(late - 1), at(late)));
-        assert!(!is_over(at(100), at(100), at(0)));
-    }
-
-    #[test]
     fn c01_a_cookie_is_one_secret_that_the_console_made_or_none() {
         let secret = Secret::generate().unwrap();
         let value = secret.cookie().to_str().unwrap().to_owned();
@@ -268,5 +268,43 @@ mod tests {
         assert_eq!(of(&["safelight=abc", "__Host-safelight=", "__Host-safelight=%00"]), None);
         assert_ne!(secret.token(), Secret::generate().unwrap().token());
         assert!(!pair.contains(&secret.token()), "a form gives its session away");
+    }
+
+    #[test]
+    fn secrets_of_forms_are_wiped_when_the_form_is_dropped() {
+        #[derive(serde::Deserialize)]
+        struct Form {
+            passphrase: Typed,
+        }
+        let form: Form = serde_urlencoded::from_bytes(b"passphrase=open+ses%C3%A4m").unwrap();
+        assert_eq!(&*form.passphrase, "open ses\u{e4}m");
+        let _wiped: Zeroizing<String> = form.passphrase.into_inner();
+        // Every one: a field of such a name in a struct that is read from a form.
+        const SECRETS: [&str; 6] = ["passphrase", "password", "code", "secret", "digits", "kit"];
+        let (mut folders, mut found) = (vec![concat!(env!("CARGO_MANIFEST_DIR"), "/src/console/pages").into()], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir::<std::path::PathBuf>(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                // A log-in's go into an `Attempt`, which wipes them.
+                if path.ends_with("pages/login.rs") {
+                    continue;
+                }
+                let source = std::fs::read_to_string(&path).unwrap();
+                for form in source.split("Deserialize)]").skip(1).filter_map(|after| after.split("\n}").next()) {
+                    for (name, kind) in form.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
+                    {
+                        if SECRETS.contains(&name.trim_start_matches("pub(super) ")) {
+                            assert_eq!(kind, "Typed", "{name} in {}", path.display());
+                            found += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(found >= 8, "{found}");
     }
 }

@@ -597,6 +597,8 @@ pub(super) const ALERTS_LAST: &str = "last";
 pub(super) const ALERTS_TAKE: &str = "Take";
 pub(super) const ALERTS_CLOSE: &str = "Close";
 pub(super) const ALERTS_NOTE: &str = "Note";
+pub(super) const ALERTS_NOTE_LONG: &str = "This note is too long. Go back and shorten it; the alert is as it was.";
+pub(super) const ALERTS_OLDER: &str = "Older:";
 pub(super) const ALERTS_UNDELIVERED: &str = "Alerts that were not sent by";
 pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
 pub(super) const ALERTS_GIVEN_UP: &str = "The gateway does not try again: whoever runs it can send a test alert.";
@@ -648,6 +650,7 @@ pub(super) const DECIDE_MOVE: &str = "Give it to this patient";
 pub(super) const DECIDE_NOT_TREATED: &str = "You treat no patient of this number, so nothing is changed. The privacy officer can give the picture to a patient whom you do not treat.";
 pub(super) const DECIDE_INCOMPLETE: &str =
     "Go back and choose what becomes of the picture. To give it to another patient, enter the exact record number.";
+pub(super) const PICTURE_BUSY: &str = "Many large pictures are being shown at this moment. Try again in a minute.";
 pub(super) const PICTURE_CORRECTED: &str = "Given to this patient by";
 
 pub(super) const DOWNLOAD: &str = "Download";

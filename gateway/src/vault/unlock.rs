@@ -70,6 +70,12 @@ impl Unlocked {
         Ok(Self { identities })
     }
 
+    /// One that opens nothing, for tests of whoever holds it.
+    #[cfg(test)]
+    pub(crate) fn without_keys() -> Self {
+        Self { identities: BTreeMap::new() }
+    }
+
     pub(super) fn insert(&mut self, epoch: u64, identity: Identity) {
         self.identities.insert(epoch, identity);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use data_encoding::BASE64;
+use safelight_tests::gateway::damage::change_in;
 use safelight_tests::gateway::phone::LABEL;
 use safelight_tests::gateway::program::{command, finish, safelight, until};
 use safelight_tests::gateway::{Gateway, text};
@@ -167,4 +168,29 @@ fn a_test_alert_says_what_came_of_it() {
             .expect("a file");
         assert_eq!(gateway.run(&["config", "check", "--data", "D"]).code, Some(2), "{url}");
     }
+}
+
+#[test]
+fn older_alerts_of_each_state_are_reached_from_the_whole_list_and_a_long_note_is_refused_with_words() {
+    let mut clinic = Clinic::configured("[alert]\noff = ['unusual-hours', 'disk-low']");
+    let alerts = "INSERT INTO alert (id, seq, code, subject, first_at, last_at, count, state)
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 202)
+        SELECT randomblob(16), 1000 + i, 'disk-low', 'volume:number-' || i || ';', 1800000000000, 1800000000000, 1,
+            CASE WHEN i <= 101 THEN 'open' ELSE 'closed' END FROM n";
+    change_in(&clinic.gateway.data().join("clinic/clinic.db"), alerts);
+    let page = clinic.officer.browser.get("/alerts");
+    for (state, oldest) in [("open", "volume:number-1;"), ("closed", "volume:number-102;")] {
+        assert!(!page.text().contains(oldest), "the control: {oldest}");
+        let begins = format!("href=\"/alerts?state={state}");
+        let links: Vec<String> = page.all_between(&begins, "\"").into_iter().filter(|rest| !rest.is_empty()).collect();
+        assert_eq!(links.len(), 1, "{state}: {links:?}");
+        let older = format!("/alerts?state={state}{}", links[0].replace("&#38;", "&"));
+        let older = clinic.officer.browser.get(&older).text();
+        assert!(older.contains(oldest) && !older.contains("&#38;before="), "{state}: {older}");
+    }
+    let id = page.all_between("action=\"/alerts/", "/close\"").pop().expect("an open one");
+    let answer = clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", &"ä".repeat(513))]);
+    assert!(answer.status == 422 && answer.text().contains("too long"), "{}: {}", answer.status, answer.text());
+    assert!(clinic.officer.browser.get("/alerts?state=open").text().contains(&id), "it is open as before");
+    assert_eq!(clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", &"ä".repeat(512))]).status, 200);
 }

@@ -85,6 +85,8 @@ fn who_saw_a_patient_is_everybody_who_looked_and_nobody_else() {
     for kind in ["patient-reported", "person-reported", "log-read"] {
         assert!(done.iter().any(|done| done == kind), "{kind} is not on record: {done:?}");
     }
+    let reads = done.iter().filter(|done| *done == "log-read").count();
+    assert_eq!(reads, 2, "the log, and what was looked for in it: {done:?}");
     let catalog = std::fs::read(clinic.catalog()).expect("the catalog");
     assert!(!catalog.windows(NUMBER.len()).any(|window| window == NUMBER.as_bytes()), "the number lies in clear");
 }
@@ -253,4 +255,25 @@ fn what_somebody_changed_in_the_log_or_its_index_is_said_on_the_page() {
     assert!(page.contains("This entry is not what was signed.") && !page.contains(sound), "{page}");
     let page = clinic.officer.posts("/log/verify", &[]).text();
     assert!(page.contains(&format!("at the earliest from entry {look}")), "{page}");
+}
+
+#[test]
+fn what_is_older_than_a_damaged_entry_is_found_all_the_same() {
+    let mut clinic = Clinic::open();
+    for _ in 0..105 {
+        assert_eq!(clinic.author.browser.get(&clinic.patient.clone()).status, 200);
+    }
+    let looks = |page: &Answer| page.text().matches("<strong>looked at a patient").count();
+    let page = clinic.officer.browser.get("/log?kind=patient-viewed");
+    assert_eq!(looks(&page), 100);
+    let last = page.all_between("before=", "\"").pop().expect("a link to older ones");
+    let older = format!("/log?kind=patient-viewed&before={last}");
+    assert_eq!(looks(&clinic.officer.browser.get(&older)), 5, "the control");
+    for damage in [
+        format!("UPDATE log_entry SET entry = X'00' WHERE idx = {last}"),
+        format!("DELETE FROM log_entry WHERE idx = {last}"),
+    ] {
+        assert_eq!(run_in(&clinic.catalog(), &damage), 1);
+        assert_eq!(looks(&clinic.officer.browser.get(&older)), 5, "{damage}");
+    }
 }

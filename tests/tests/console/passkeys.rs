@@ -88,18 +88,18 @@ fn c09_a_passkey_lets_its_owner_in_and_no_answer_that_is_anothers_or_old() {
     assert_eq!(log_in(gateway, |options| key.show(options)), 303);
     assert_eq!(log_in(gateway, |_| "{\"id\":\"\u{0}\"}".to_owned()), 401);
 
-    let failures: Vec<String> = gateway
-        .log("access")
-        .iter()
-        .filter(|entry| text(entry, "kind") == "log-in-failed")
-        .map(|entry| entry["fields"][1].as_str().expect("why").to_owned())
-        .collect();
+    let failures = |clinic: &Clinic| -> Vec<String> {
+        let log = clinic.gateway.log("access");
+        let failed = log.iter().filter(|entry| text(entry, "kind") == "log-in-failed");
+        failed.map(|entry| entry["fields"][1].as_str().expect("why").to_owned()).collect()
+    };
     let mut expected = ["passkey"; 7];
-    expected[5] = "passkey-copied";
-    assert_eq!(failures, expected);
+    (expected[3], expected[5]) = ("passkey-unverified", "passkey-copied");
+    assert_eq!(failures(&clinic), expected);
 
     clinic.admin.posts("/people/clinician1/disable", &[]);
     assert_eq!(log_in(&clinic.gateway, |options| key.show(options)), 401, "whoever is shut out is shut out");
+    assert_eq!(failures(&clinic).last().map(String::as_str), Some("disabled"));
 }
 
 #[test]

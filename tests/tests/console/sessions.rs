@@ -1,10 +1,13 @@
 //! Log-in, and what a session is.
 
-use safelight_tests::gateway::Gateway;
-use safelight_tests::staff::{PASSWORD, browser, digits, first_admin};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Logs in until there is an answer that is not about the code being used: a code of this half minute was used to join.
+use safelight_tests::gateway::Gateway;
+use safelight_tests::gateway::damage::{change_in, run_in};
+use safelight_tests::gateway::program::until;
+use safelight_tests::staff::{PASSWORD, browser, digits, first_admin};
+
+/// Since 1970.
 fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs()
 }
@@ -39,6 +42,25 @@ fn c01_c13_each_log_in_is_a_new_session_and_log_out_ends_it_at_the_server() {
     for mut ended in [third, admin.browser.clone()] {
         assert_eq!(ended.ask("GET", "/account", &[], None).status, 303);
     }
+}
+
+#[test]
+fn c13_a_log_in_that_nobody_comes_back_to_is_in_no_list_and_is_removed() {
+    let mut gateway = Gateway::serving();
+    let mut admin = first_admin(&gateway);
+    drop(admin.logs_in());
+    let mut listed = || admin.browser.get("/account").all_between("name=\"session\" value=\"", "\"").len();
+    assert_eq!(listed(), 2, "the control");
+    let database = gateway.data().join("clinic/clinic.db");
+    change_in(&database, "UPDATE session SET seen_at = 1 WHERE created_at = (SELECT MAX(created_at) FROM session)");
+    assert_eq!(listed(), 1, "it holds no more, and is listed");
+    // Looked for once an hour, and when the process begins.
+    assert!(gateway.stop());
+    gateway.serve();
+    until("it is removed", Duration::from_secs(30), || {
+        (run_in(&database, "UPDATE session SET seen_at = 1 WHERE seen_at = 1") == 0).then_some(())
+    });
+    assert_eq!(listed(), 1, "the other one goes on");
 }
 
 #[test]

@@ -46,7 +46,7 @@ struct Account {
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
-    let held = sessions::of_person(&console.desk.clinic().catalog, &who.person.id).await?;
+    let held = sessions::of_person(&console.desk.clinic().catalog, &who.person.id, console.desk.now()).await?;
     let row = |session: sessions::Session| Row {
         name: HEXLOWER.encode(&session.id),
         this: session.id == who.session,

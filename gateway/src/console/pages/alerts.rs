@@ -5,6 +5,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
@@ -18,13 +19,11 @@ use crate::clinic::access::Event;
 use crate::console::permit::{self, Grant, HandleAlert, SeeAlerts};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
+use crate::console::words::MAX_LEN;
 use crate::console::{Console, text};
 
 /// Alerts of one state on a page.
 const PAGE: u32 = 100;
-
-/// Longest note, in bytes.
-const MAX_NOTE_LEN: usize = 1024;
 
 struct Row {
     id: String,
@@ -49,13 +48,19 @@ struct Filter {
     here: bool,
 }
 
+/// Where the older ones of a state are.
+struct Older {
+    href: String,
+    name: String,
+}
+
 #[derive(Template)]
 #[template(path = "alerts.html")]
 struct List {
     frame: Frame,
     filters: Vec<Filter>,
     alerts: Vec<Row>,
-    older: Option<String>,
+    older: Vec<Older>,
     undelivered: Vec<Undelivered>,
 }
 
@@ -69,7 +74,7 @@ pub(super) async fn list(State(console): State<Console>, Query(wanted): Query<Wa
     let grant = permit::ask(&console, &who, SeeAlerts).await?;
     let chosen = wanted.state.as_deref().and_then(Stage::parse);
     let catalog = &console.desk.clinic().catalog;
-    let (mut alerts, mut older) = (Vec::new(), None);
+    let (mut alerts, mut older) = (Vec::new(), Vec::new());
     // Those that nobody sees to come first; what is further back is one state's.
     let stages: Vec<Stage> = chosen.map_or_else(|| Stage::ALL.to_vec(), |stage| vec![stage]);
     for stage in stages {
@@ -77,7 +82,8 @@ pub(super) async fn list(State(console): State<Console>, Query(wanted): Query<Wa
         let found = book::list(catalog, grant.subject(), stage, before, PAGE).await?;
         let is_full = u32::try_from(found.len()).is_ok_and(|found| found == PAGE);
         if let (true, Some(last)) = (is_full, found.last()) {
-            older = Some(format!("/alerts?state={}&before={}", stage.name(), last.seq));
+            let href = format!("/alerts?state={}&before={}", stage.name(), last.seq);
+            older.push(Older { href, name: format!("{} {}", text::ALERTS_OLDER, stage_words(stage)) });
         }
         alerts.extend(found.into_iter().map(|alert| row(&console, &grant, alert)));
     }
@@ -150,8 +156,8 @@ pub(super) async fn close(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, HandleAlert(id)).await?;
     let note = posted.form.note.trim();
-    if note.len() > MAX_NOTE_LEN {
-        return Err(Failure::NotFound);
+    if note.len() > MAX_LEN {
+        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::ALERTS_NOTE_LONG));
     }
     let sealed = if note.is_empty() { None } else { Some(records::seal_words(&console, note)?) };
     let clinic = console.desk.clinic();

@@ -14,7 +14,7 @@ use crate::clinic::access::{Actor, Event};
 use crate::clinic::people::{self, Person};
 use crate::clinic::sessions;
 use crate::console::demo_links::DemoLinks;
-use crate::console::session::{Open, Secret};
+use crate::console::session::{Open, Secret, Typed};
 use crate::console::{Console, text};
 
 /// Routes that a gateway has which is no demo are not among these, nor these among its.
@@ -45,13 +45,12 @@ async fn page(State(console): State<Console>, Path(token): Path<String>) -> Page
 
 #[derive(Deserialize)]
 struct Form {
-    token: String,
+    token: Typed,
 }
 
 async fn log_in(State(console): State<Console>, Open(form): Open<Form>) -> Result<Response, Failure> {
     let (clinic, now) = (console.desk.clinic(), console.desk.now());
-    let token = Zeroizing::new(form.token);
-    let id = links(&console)?.take(&token, now).ok_or(Failure::NoLink)?;
+    let id = links(&console)?.take(&form.token, now).ok_or(Failure::NoLink)?;
     let person = people::find(&clinic.catalog, &id).await?.filter(Person::is_active).ok_or(Failure::NoLink)?;
     let session = Secret::generate()?;
     let mut tx = clinic.catalog.write().await?;

@@ -25,7 +25,7 @@ use crate::clinic::people;
 use crate::console::login::{self, NewCredentials, WeakPassword};
 use crate::console::passkeys::Owner;
 use crate::console::server::Peer;
-use crate::console::session::Open;
+use crate::console::session::{Open, Typed};
 use crate::console::{Console, text};
 use crate::enrol::qr;
 
@@ -69,7 +69,7 @@ pub(super) async fn page(State(console): State<Console>) -> Page {
 
 #[derive(Deserialize)]
 pub(super) struct CodeForm {
-    code: String,
+    code: Typed,
 }
 
 pub(super) async fn code(State(console): State<Console>, Open(form): Open<CodeForm>) -> Result<Response, Failure> {
@@ -135,14 +135,14 @@ fn account_page(
 
 #[derive(Deserialize)]
 pub(super) struct AccountForm {
-    code: String,
-    secret: String,
+    code: Typed,
+    secret: Typed,
     #[serde(default)]
     id: String,
     #[serde(default)]
     name: String,
-    password: String,
-    digits: String,
+    password: Typed,
+    digits: Typed,
 }
 
 pub(super) async fn account(
@@ -150,7 +150,7 @@ pub(super) async fn account(
     Open(form): Open<AccountForm>,
 ) -> Result<Response, Failure> {
     let Some((code, whom)) = held(&console, &form.code).await? else { return wrong(&console) };
-    let (secret, password) = (Zeroizing::new(form.secret), Zeroizing::new(form.password));
+    let (secret, password) = (form.secret, form.password.into_inner());
     let mut new = NewCredentials::generate()?;
     let chosen = BASE32_NOPAD.decode(secret.as_bytes()).ok().map(Zeroizing::new);
     let Some(chosen) = chosen.filter(|chosen| chosen.len() == new.totp.len()) else { return wrong(&console) };
@@ -193,7 +193,7 @@ fn whose(whom: &For, given: &Given) -> Result<OperatorId, &'static str> {
 
 #[derive(Deserialize)]
 pub(super) struct PasskeyForm {
-    code: String,
+    code: Typed,
     #[serde(default)]
     id: String,
     #[serde(default)]

@@ -169,6 +169,9 @@ pub(super) async fn disable(
             let left = teams::leave_all(&mut tx, &id, grant.at()).await?;
             let mut events = vec![Event::PersonDisabled(&id)];
             events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &id)));
+            if downloads::withdraw(&mut tx, &id).await? == Changed::Done {
+                events.push(Event::DownloadWithdrawn(&id));
+            }
             clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
             tx.commit().await?;
         }

@@ -16,7 +16,7 @@ use super::login::Nothing;
 use super::{Failure, Frame, Page, html, role_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
-use crate::clinic::{credentials, devices, passkeys, sessions, teams};
+use crate::clinic::{credentials, devices, downloads, passkeys, sessions, teams};
 use crate::console::permit::{self, Grant, ManagePeople};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::words::Reason;
@@ -77,7 +77,7 @@ async fn shown_with(
     let phones = devices::of_person(catalog, &person.id).await?;
     let ways = ways(catalog, &person.id).await?;
     let teams = teams::of_everybody(catalog).await?.remove(person.id.as_str()).unwrap_or_default().join(", ");
-    let sessions = sessions::of_person(catalog, &person.id).await?.len();
+    let sessions = sessions::of_person(catalog, &person.id, console.desk.now()).await?.len();
     let phone = |device: devices::Device| Phone {
         state: device.status.name(),
         state_words: super::devices::status_words(device.status),
@@ -202,6 +202,9 @@ pub(super) async fn withdraw(
             if role == Role::Clinician {
                 let left = teams::leave_all(&mut tx, &person.id, grant.at()).await?;
                 events.extend(left.into_iter().map(|team| Event::TeamLeft(team, &person.id)));
+                if downloads::withdraw(&mut tx, &person.id).await? == Changed::Done {
+                    events.push(Event::DownloadWithdrawn(&person.id));
+                }
             }
             clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
             tx.commit().await?;

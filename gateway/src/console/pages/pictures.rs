@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use safelight_core::ids::{CaptureId, UnixMillis};
 use safelight_core::label::{Consent, Label};
 use safelight_core::manifest::SignedManifest;
-use zeroize::Zeroizing;
 
 use super::corrections::kind_words;
 use super::entries::Names;
@@ -131,8 +131,10 @@ pub(super) async fn image(
     let picture = find(&console, &who, &id, now).await?;
     let may = console.inner.tickets.picture(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
     let manifest = SignedManifest::parse(&may.picture().manifest).map_err(|_| ClinicError::CatalogDamaged)?;
-    let kind = manifest.claimed().content_type.as_str();
-    Ok(sent(records::photograph(&console, &may).await?, kind))
+    let said = manifest.claimed();
+    let busy = Failure::Refused(StatusCode::SERVICE_UNAVAILABLE, text::PICTURE_BUSY);
+    let place = console.inner.room.place(said.picture.len).await.ok_or(busy)?;
+    Ok(sent(records::photograph(&console, &may, place).await?, said.content_type.as_str()))
 }
 
 /// Its thumbnail, likewise.
@@ -145,7 +147,7 @@ pub(super) async fn thumbnail(
     let picture = find(&console, &who, &id, now).await?;
     let may = console.inner.tickets.thumbnail(&who, &ticket, picture, now).ok_or(Failure::NotFound)?;
     let thumbnail = records::thumbnail(&console, &may).await?.ok_or(Failure::NotFound)?;
-    Ok(sent(thumbnail, "image/jpeg"))
+    Ok(sent(Bytes::from_owner(thumbnail), "image/jpeg"))
 }
 
 /// A picture, unless it is of somebody whom `who` does not treat any more: a ticket outlives a place on a care team by minutes.
@@ -159,9 +161,9 @@ async fn find(console: &Console, who: &LoggedIn, id: &str, now: UnixMillis) -> R
     }
 }
 
-/// Whole, whatever range was asked for. The copy that goes to the network is not wiped: nor is the browser's.
-fn sent(picture: Zeroizing<Vec<u8>>, kind: &'static str) -> Response {
-    let mut answer = Body::from(picture.to_vec()).into_response();
+/// Whole, whatever range was asked for. It is wiped once it is sent; what TLS and the browser make of it is theirs.
+fn sent(picture: Bytes, kind: &'static str) -> Response {
+    let mut answer = Body::from(picture).into_response();
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::{Frame, Page, html};
-use crate::console::permit::{self, Grant, RunVault};
+use crate::console::permit::{self, Grant, SeeSystem};
 use crate::console::session::LoggedIn;
 use crate::console::{Console, text};
 
@@ -39,7 +39,7 @@ struct System {
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
-    let grant = permit::ask(&console, &who, RunVault).await?;
+    let grant = permit::ask(&console, &who, SeeSystem).await?;
     let mut findings = examined(&console, &grant).await;
     if let Some(findings) = &mut findings {
         // What must be dealt with stands first.
@@ -53,7 +53,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
 }
 
 /// What was found; `None` if the program could not be asked, or not in time. One at a time.
-async fn examined(console: &Console, _: &Grant<RunVault>) -> Option<Vec<Finding>> {
+async fn examined(console: &Console, _: &Grant<SeeSystem>) -> Option<Vec<Finding>> {
     let _one = console.inner.examining.lock().await;
     let program = std::env::current_exe().ok()?;
     let mut command = Command::new(program);

@@ -11,7 +11,7 @@ use super::{Failure, Frame, Page, html};
 use crate::clinic::ClinicError;
 use crate::clinic::directory::Progress;
 use crate::console::permit::{self, Grant, RunVault};
-use crate::console::session::{LoggedIn, Posted};
+use crate::console::session::{LoggedIn, Posted, Typed};
 use crate::console::{Console, text};
 use crate::vault::Passphrase;
 
@@ -52,7 +52,7 @@ async fn shown(console: &Console, who: &LoggedIn, _: &Grant<RunVault>, problem: 
 
 #[derive(Deserialize)]
 pub(super) struct Unlock {
-    passphrase: String,
+    passphrase: Typed,
 }
 
 pub(super) async fn unlock(State(console): State<Console>, posted: Posted<Unlock>) -> Result<Response, Failure> {

@@ -4,7 +4,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::{Outcome, Step, shown};
 use crate::clinic::access::Event;
@@ -17,7 +16,7 @@ use crate::console::pages::login::Nothing;
 use crate::console::pages::people::{self, Add};
 use crate::console::pages::teams;
 use crate::console::permit::{self, Grant, ManageDevices, ManagePeople, ManageTeams, RunFirst, RunVault};
-use crate::console::session::{LoggedIn, Posted};
+use crate::console::session::{LoggedIn, Posted, Typed};
 use crate::console::{Console, text};
 use crate::vault::Passphrase;
 use crate::vault::recovery::{self, KitError};
@@ -47,7 +46,7 @@ pub(in crate::console::pages) async fn name(
 
 #[derive(Deserialize)]
 pub(in crate::console::pages) struct Unlock {
-    passphrase: String,
+    passphrase: Typed,
 }
 
 pub(in crate::console::pages) async fn unlock(
@@ -56,8 +55,7 @@ pub(in crate::console::pages) async fn unlock(
 ) -> Result<Response, Failure> {
     let first = permit::ask(&console, &posted.by, RunFirst).await?;
     let grant = permit::ask(&console, &posted.by, RunVault).await?;
-    let typed = Zeroizing::new(posted.form.passphrase);
-    let Ok(passphrase) = Passphrase::new(&typed) else {
+    let Ok(passphrase) = Passphrase::new(&posted.form.passphrase) else {
         return refused(&console, &posted.by, &first, text::VAULT_WRONG).await;
     };
     match console.desk.unlock(passphrase, grant.by()).await {
@@ -69,7 +67,7 @@ pub(in crate::console::pages) async fn unlock(
 
 #[derive(Deserialize)]
 pub(in crate::console::pages) struct Kit {
-    kit: String,
+    kit: Typed,
 }
 
 pub(in crate::console::pages) async fn kit(
@@ -78,9 +76,8 @@ pub(in crate::console::pages) async fn kit(
 ) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, RunFirst).await?;
     let clinic = console.desk.clinic();
-    let kit = Zeroizing::new(posted.form.kit);
-    let tested = recovery::test_kit(&kit, clinic.key_set().key_set().recovery);
-    drop(kit);
+    let tested = recovery::test_kit(&posted.form.kit, clinic.key_set().key_set().recovery);
+    drop(posted.form);
     let mut tx = clinic.catalog.write().await?;
     let event = match tested {
         Ok(()) => {
