@@ -42,6 +42,35 @@ pub async fn is_on_in(
     Ok(stay(connection, patient, person, now).await? != Stay::Not)
 }
 
+/// Whether `person` may change what hangs on a record: it stands, and they are on its team. Asked in the transaction that changes it, since a grant is from
+/// before.
+pub(super) async fn may_change(
+    tx: &mut WriteTx,
+    record: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    Ok(aliases::standing(tx, record).await? == *record && is_on_in(tx, record, person, now).await?)
+}
+
+/// What came of a change to a team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Changed {
+    /// It was made.
+    Done,
+    /// There was nothing to change.
+    Nothing,
+    /// Somebody else has changed the record or its team meanwhile: whoever did this may not any more.
+    Meanwhile,
+}
+
+impl Changed {
+    pub(super) const fn of(rows: u64) -> Self {
+        if rows == 0 { Self::Nothing } else { Self::Done }
+    }
+}
+
 /// Until when somebody is on a patient's team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stay {
@@ -174,10 +203,14 @@ pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<Member>, Cl
     rows.iter().map(member_of).collect()
 }
 
-/// Adds a colleague until a time or for good, and says whether they are new. With `ask` the privacy officer is to look at it.
-pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) -> Result<bool, ClinicError> {
+/// Adds a colleague until a time or for good, by somebody who is on the team. With `ask` the privacy officer is to look at it.
+pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) -> Result<Changed, ClinicError> {
+    let Some(by) = &member.added_by else { return Ok(Changed::Nothing) };
+    if !may_change(tx, &member.patient, by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     if by_themselves(tx, &member.patient, &member.person, now).await? {
-        return Ok(false);
+        return Ok(Changed::Nothing);
     }
     let until = member.until.map(|until| int(until.0)).transpose()?;
     let done = sqlx::query(
@@ -190,12 +223,12 @@ pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) 
     .bind(member.person.as_str().to_owned())
     .bind(int(now.0)?)
     .bind(until)
-    .bind(member.added_by.as_ref().map_or("", OperatorId::as_str).to_owned())
+    .bind(by.as_str().to_owned())
     .bind(if ask { "asked" } else { "" })
     .bind(int(now.0)?)
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(Changed::of(done.rows_affected()))
 }
 
 /// Whether somebody has a place of their own under one of the record's numbers: one through a team ends when they leave it.
@@ -217,13 +250,17 @@ async fn by_themselves(
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
-/// Ends the membership of somebody whom `by` has added. Says whether there was one.
+/// Ends the membership of somebody whom `by`, who is on the team, has added.
 pub async fn end(
     tx: &mut WriteTx,
     patient: &Handle,
     person: &OperatorId,
     by: &OperatorId,
-) -> Result<bool, ClinicError> {
+    now: UnixMillis,
+) -> Result<Changed, ClinicError> {
+    if !may_change(tx, patient, by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     let handles = aliases::handles(tx, patient).await?;
     let sql = format!(
         "DELETE FROM care WHERE person = $1 AND added_by = $2 AND patient IN ({})",
@@ -233,7 +270,7 @@ pub async fn end(
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(query.execute(&mut **tx).await?.rows_affected() > 0)
+    Ok(Changed::of(query.execute(&mut **tx).await?.rows_affected()))
 }
 
 /// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.
@@ -303,3 +340,6 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
     sqlx::query("DELETE FROM care WHERE patient = $1").bind(from.to_vec()).execute(&mut **tx).await?;
     care_teams::renumbered(tx, from, to).await
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 use super::devices::{fixed, optional_millis};
 use super::pictures::Handle;
 use super::teams::TeamId;
+use super::care::{self, Changed};
 use super::{ClinicError, aliases};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -95,10 +96,13 @@ pub struct Added<'a> {
     pub asks: bool,
 }
 
-/// Adds a team that is not dissolved, and says whether that is new.
-pub async fn add(tx: &mut WriteTx, added: &Added<'_>, now: UnixMillis) -> Result<bool, ClinicError> {
+/// Adds a team that is not dissolved, by somebody who is on the care team.
+pub async fn add(tx: &mut WriteTx, added: &Added<'_>, now: UnixMillis) -> Result<Changed, ClinicError> {
+    if !care::may_change(tx, added.patient, added.by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     if treats(tx, added.patient, added.team, now).await? {
-        return Ok(false);
+        return Ok(Changed::Nothing);
     }
     let done = sqlx::query(
         "INSERT INTO care_team (patient, team, since, until, added_by, review)
@@ -116,7 +120,7 @@ pub async fn add(tx: &mut WriteTx, added: &Added<'_>, now: UnixMillis) -> Result
     .bind(int(now.0)?)
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(Changed::of(done.rows_affected()))
 }
 
 async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMillis) -> Result<bool, ClinicError> {
@@ -132,8 +136,17 @@ async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMill
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
-/// Ends what `by` has added. Says whether there was anything.
-pub async fn end(tx: &mut WriteTx, patient: &Handle, team: &TeamId, by: &OperatorId) -> Result<bool, ClinicError> {
+/// Ends what `by`, who is on the care team, has added.
+pub async fn end(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    team: &TeamId,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<Changed, ClinicError> {
+    if !care::may_change(tx, patient, by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     let handles = aliases::handles(tx, patient).await?;
     let sql = format!(
         "DELETE FROM care_team WHERE team = $1 AND added_by = $2 AND patient IN ({})",
@@ -143,7 +156,7 @@ pub async fn end(tx: &mut WriteTx, patient: &Handle, team: &TeamId, by: &Operato
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(query.execute(&mut **tx).await?.rows_affected() > 0)
+    Ok(Changed::of(query.execute(&mut **tx).await?.rows_affected()))
 }
 
 /// What was given under a number that is nobody's any more is kept under another: the longer term, where a team has both.

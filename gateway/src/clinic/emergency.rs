@@ -6,12 +6,12 @@ use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::devices::{fixed, millis};
 use super::pictures::Handle;
-use super::{ClinicError, aliases};
+use super::{ClinicError, aliases, care};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
 /// How long one lasts.
@@ -135,15 +135,24 @@ pub async fn begin(
     Ok(id)
 }
 
-/// Whether `person` has emergency access to `patient`, by whichever number, at `now`. One that was found not to be justified is over.
-pub async fn is_open(
-    catalog: &Catalog,
+/// Whether `person` sees `patient` at `now`: they treat them, or have emergency access.
+pub async fn may_see(
+    connection: &mut AnyConnection,
     patient: &Handle,
     person: &OperatorId,
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let handles = aliases::handles(&mut tx, patient).await?;
+    Ok(care::is_on_in(connection, patient, person, now).await? || is_open(connection, patient, person, now).await?)
+}
+
+/// Whether `person` has emergency access to `patient`, by whichever number, at `now`. One that was found not to be justified is over.
+async fn is_open(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let handles = aliases::handles(connection, patient).await?;
     let sql = format!(
         "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' AND patient IN ({}) LIMIT 1",
         aliases::places(3, handles.len())
@@ -152,7 +161,7 @@ pub async fn is_open(
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(query.fetch_optional(&mut *tx).await?.is_some())
+    Ok(query.fetch_optional(connection).await?.is_some())
 }
 
 /// What was begun under a number that is nobody's any more is kept under another.

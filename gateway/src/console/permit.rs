@@ -172,8 +172,7 @@ pub(super) async fn may_see(
     who: &LoggedIn,
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
-    let person = &who.person.id;
-    Ok(care::is_on(catalog, patient, person, now).await? || emergency::is_open(catalog, patient, person, now).await?)
+    emergency::may_see(&mut *catalog.read().await?, patient, &who.person.id, now).await
 }
 
 /// To search among the patients whom one treats.

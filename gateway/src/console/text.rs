@@ -680,6 +680,8 @@ pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
     "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
 pub(super) const CARE_SELF: &str = "Nobody adds themselves. Go back and enter a colleague's id.";
+pub(super) const CARE_CHANGED: &str =
+    "Somebody has changed this record or its care team at this moment, so nothing is changed here. Look at it again.";
 pub(super) const CARE_TERM_NONE: &str = "Go back and choose for how long.";
 pub(super) const CARE_DAY: &str = "Or until this day, included (UTC)";
 pub(super) const CARE_DAY_HINT: &str = "A day that is given counts, whatever is chosen above. At most a year ahead.";

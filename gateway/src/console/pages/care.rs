@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::login::Nothing;
 use super::{Failure, shown, teams as pages, terms};
 use crate::clinic::access::Event;
-use crate::clinic::care::{self, Member, Stay};
+use crate::clinic::care::{self, Changed, Member, Stay};
 use crate::clinic::people::{self, Role};
 use crate::clinic::pictures::Handle;
 use crate::clinic::{care_teams, teams};
@@ -42,6 +42,15 @@ fn back_to(patient: &Handle) -> Redirect {
     Redirect::to(&format!("/patients/{}", shown::reference(patient)))
 }
 
+/// Whether anything was changed.
+fn is_done(changed: Changed) -> Result<bool, Failure> {
+    match changed {
+        Changed::Done => Ok(true),
+        Changed::Nothing => Ok(false),
+        Changed::Meanwhile => Err(Failure::Refused(StatusCode::CONFLICT, text::CARE_CHANGED)),
+    }
+}
+
 pub(super) async fn add(
     State(console): State<Console>,
     Path(reference): Path<String>,
@@ -65,7 +74,7 @@ pub(super) async fn add(
     if !known.is_some_and(|person| person.is_active() && person.roles.has(Role::Clinician)) {
         return Err(refused(text::CARE_INCOMPLETE));
     }
-    if care::add(&mut tx, &member, asks, grant.at()).await? {
+    if is_done(care::add(&mut tx, &member, asks, grant.at()).await?)? {
         let event = Event::CareAdded(handle, &member.person, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
         tx.commit().await?;
@@ -84,7 +93,7 @@ pub(super) async fn end(
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if !care::end(&mut tx, &handle, &person, &posted.by.person.id).await? {
+    if !is_done(care::end(&mut tx, &handle, &person, &posted.by.person.id, grant.at()).await?)? {
         return Err(Failure::NotFound);
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareEnded(handle, &person)]).await?;
@@ -125,7 +134,7 @@ pub(super) async fn add_team(
         return Err(refused(text::CARE_TEAM_LONGER));
     }
     let added = care_teams::Added { patient: &handle, team: &team, until, by, asks };
-    if care_teams::add(&mut tx, &added, now).await? {
+    if is_done(care_teams::add(&mut tx, &added, now).await?)? {
         let event = Event::CareTeamAdded(handle, team, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), now, &[event]).await?;
         tx.commit().await?;
@@ -153,7 +162,7 @@ pub(super) async fn end_team(
     let team = pages::id(&team).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if !care_teams::end(&mut tx, &handle, &team, &posted.by.person.id).await? {
+    if !is_done(care_teams::end(&mut tx, &handle, &team, &posted.by.person.id, grant.at()).await?)? {
         return Err(Failure::NotFound);
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareTeamEnded(handle, team)]).await?;
