@@ -12,7 +12,7 @@ use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use sqlx::{AnyConnection, Row};
 
-use super::devices::{fixed, optional_millis};
+use super::devices::{fixed, operator, optional_millis};
 use super::pictures::Handle;
 use super::{ClinicError, aliases, care_teams};
 use crate::store::catalog::{Catalog, WriteTx, int};
@@ -271,6 +271,20 @@ pub async fn end(
         query = query.bind(handle.to_vec());
     }
     Ok(Changed::of(query.execute(&mut **tx).await?.rows_affected()))
+}
+
+/// Who has added somebody about whom the privacy officer is asked.
+pub async fn asked_by(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    person: &OperatorId,
+) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT added_by FROM care WHERE patient = $1 AND person = $2 AND review = 'asked'")
+        .bind(patient.to_vec())
+        .bind(person.as_str().to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.

@@ -7,7 +7,7 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::devices::{fixed, optional_millis};
+use super::devices::{fixed, operator, optional_millis};
 use super::pictures::Handle;
 use super::teams::TeamId;
 use super::care::{self, Changed};
@@ -173,6 +173,16 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
     .await?;
     sqlx::query("DELETE FROM care_team WHERE patient = $1").bind(from.to_vec()).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Who has added a team about which the privacy officer is asked.
+pub async fn asked_by(tx: &mut WriteTx, patient: &Handle, team: &TeamId) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT added_by FROM care_team WHERE patient = $1 AND team = $2 AND review = 'asked'")
+        .bind(patient.to_vec())
+        .bind(team.to_vec())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.

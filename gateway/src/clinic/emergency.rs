@@ -9,7 +9,7 @@ use safelight_core::manifest::OperatorId;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::devices::{fixed, millis};
+use super::devices::{fixed, millis, operator};
 use super::pictures::Handle;
 use super::{ClinicError, aliases, care};
 use crate::store::catalog::{Catalog, WriteTx, int};
@@ -191,6 +191,15 @@ pub async fn list(catalog: &Catalog) -> Result<Vec<Emergency>, ClinicError> {
     let sql = format!("{COLUMNS} ORDER BY verdict, begun_at DESC, id LIMIT $1");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(MAX_LISTED)).fetch_all(&mut *tx).await?;
     rows.iter().map(emergency_of).collect()
+}
+
+/// Whose one that nobody has reviewed is.
+pub async fn unreviewed(tx: &mut WriteTx, id: &[u8; 16]) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT person FROM emergency WHERE id = $1 AND verdict = ''")
+        .bind(id.to_vec())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// Keeps what the privacy officer found. Says whether nobody had before.

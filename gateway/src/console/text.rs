@@ -508,6 +508,9 @@ pub(super) const EMERGENCIES_SEALED: &str = "The words are sealed: they show whi
 pub(super) const EMERGENCIES_JUSTIFIED: &str = "Justified";
 pub(super) const EMERGENCIES_NOT: &str = "Not justified";
 pub(super) const EMERGENCIES_BY: &str = "reviewed by";
+pub(super) const JUDGE_OTHER: &str = "Another privacy officer decides about this.";
+pub(super) const JUDGE_OWN: &str =
+    "Nothing is changed: this is about you, or you have brought it about. Another privacy officer decides.";
 
 pub(super) const NAV_SETUP: &str = "Set-up";
 pub(super) const SETUP_TITLE: &str = "Set-up";

@@ -14,6 +14,7 @@ mod corrections;
 mod demo;
 mod download;
 mod first_run;
+mod judging;
 mod mail;
 mod mailbox;
 mod officer;

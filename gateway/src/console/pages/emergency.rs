@@ -1,7 +1,7 @@
 //! Emergency access: asked for by a clinician, looked at by the privacy officer.
 //!
 //! Attacker: a member of staff who is curious. They learn that a patient exists by the exact number alone, and that they tried is on record and slows
-//! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks.
+//! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks: another privacy officer, if they are one themselves.
 
 use askama::Template;
 use axum::Extension;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use safelight_core::label::DEFAULT_ISSUER;
 use serde::Deserialize;
 
+use super::judge::Judge;
 use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
@@ -115,6 +116,8 @@ struct Row {
     begun: String,
     until: String,
     open: bool,
+    /// Another officer reviews it.
+    own: bool,
     verdict: &'static str,
     reviewed_by: String,
 }
@@ -128,8 +131,10 @@ struct List {
 
 pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ReviewEmergencies).await?;
+    let catalog = &console.desk.clinic().catalog;
+    let judge = Judge::of(&mut *catalog.read().await?, &who).await?;
     let mut rows = Vec::new();
-    for one in emergency::list(&console.desk.clinic().catalog).await? {
+    for one in emergency::list(catalog).await? {
         rows.push(Row {
             id: data_encoding::HEXLOWER.encode(&one.id),
             person: one.person.to_string(),
@@ -139,6 +144,7 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
             begun: shown::time(one.begun_at),
             until: shown::time(one.until),
             open: one.verdict == Verdict::Open,
+            own: judge.is_concerned(&[one.person.as_str()]),
             verdict: match one.verdict {
                 Verdict::Open => "",
                 Verdict::Justified => text::EMERGENCIES_JUSTIFIED,
@@ -166,6 +172,8 @@ pub(super) async fn review(
     let (Some(id), Some(verdict)) = (id, verdict) else { return Err(Failure::NotFound) };
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
+    let whose = emergency::unreviewed(&mut tx, &id).await?.ok_or(Failure::NotFound)?;
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[whose.as_str()])?;
     if !emergency::review(&mut tx, &id, verdict, &posted.by.person.id, grant.at()).await? {
         return Err(Failure::NotFound);
     }
