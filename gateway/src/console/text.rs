@@ -500,8 +500,12 @@ pub(super) const EMERGENCY_ACUTE: &str = "Acute danger";
 
 pub(super) const NAV_EMERGENCIES: &str = "Emergencies";
 pub(super) const EMERGENCIES_TITLE: &str = "Emergency access";
-pub(super) const EMERGENCIES_LEAD: &str = "Those that nobody has reviewed come first.";
-pub(super) const EMERGENCIES_NONE: &str = "Nobody has had emergency access.";
+pub(super) const EMERGENCIES_LEAD: &str = "These wait for a review, the oldest first.";
+pub(super) const EMERGENCIES_NONE: &str = "None waits for a review.";
+pub(super) const EMERGENCIES_MORE: &str = "More that wait";
+pub(super) const EMERGENCIES_REVIEWED: &str = "Reviewed";
+pub(super) const EMERGENCIES_NONE_REVIEWED: &str = "None was reviewed yet.";
+pub(super) const EMERGENCIES_OLDER: &str = "Older reviewed ones";
 pub(super) const EMERGENCIES_PATIENT: &str = "patient";
 pub(super) const EMERGENCIES_UNTIL: &str = "until";
 pub(super) const EMERGENCIES_SEALED: &str = "The words are sealed: they show while the vault is unlocked.";

@@ -13,6 +13,7 @@ mod care;
 mod corrections;
 mod demo;
 mod download;
+mod emergency;
 mod first_run;
 mod judging;
 mod mail;
