@@ -3,6 +3,8 @@
 //! Whoever treats somebody does so by a row of their own or through a team that they are in now: `TREATING` is the one place that knows both ways, and what
 //! decides here reads it and nothing else.
 //!
+//! No place is for good against everybody: whoever has it leaves it, whoever gave it ends it, and if they have gone, anybody on the team does.
+//!
 //! A place on a team is kept under the number that it was given for. The team of a record is of all of its numbers together (`aliases`): so a merge takes a
 //! patient from nobody who treats them, and undone it leaves both teams as they were.
 
@@ -13,6 +15,7 @@ use safelight_core::manifest::OperatorId;
 use sqlx::{AnyConnection, Row};
 
 use super::devices::{fixed, operator, optional_millis};
+use super::people::{self, Role};
 use super::pictures::Handle;
 use super::{ClinicError, aliases, care_teams};
 use crate::store::catalog::{Catalog, WriteTx, int};
@@ -250,7 +253,35 @@ async fn by_themselves(
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
-/// Ends the membership of somebody whom `by`, who is on the team, has added.
+/// Whether whoever gave a place cannot end it any more: they are no active clinician, or not on the team themselves.
+pub(super) async fn is_gone(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    adder: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let known = people::find_in(connection, adder).await?;
+    let is_here = known.is_some_and(|person| person.is_active() && person.roles.has(Role::Clinician));
+    Ok(!is_here || !is_on_in(connection, patient, adder, now).await?)
+}
+
+/// Whether `by`, who is on the team, may end the place of `person` that `added_by` gave: their own, whoever gave it; one that they gave; and one that
+/// nobody could end else. What a picture gave to somebody else ends with the picture.
+pub async fn may_end(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    (person, added_by): (&OperatorId, Option<&OperatorId>),
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    match added_by {
+        _ if person == by => Ok(true),
+        None => Ok(false),
+        Some(adder) => Ok(adder == by || is_gone(connection, patient, adder, now).await?),
+    }
+}
+
+/// Ends the places of somebody by all of a record's numbers, as far as `by`, who is on the team, may.
 pub async fn end(
     tx: &mut WriteTx,
     patient: &Handle,
@@ -262,15 +293,21 @@ pub async fn end(
         return Ok(Changed::Meanwhile);
     }
     let handles = aliases::handles(tx, patient).await?;
-    let sql = format!(
-        "DELETE FROM care WHERE person = $1 AND added_by = $2 AND patient IN ({})",
-        aliases::places(3, handles.len())
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(by.as_str().to_owned());
+    let sql = format!("{COLUMNS} WHERE person = $1 AND patient IN ({})", aliases::places(2, handles.len()));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned());
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(Changed::of(query.execute(&mut **tx).await?.rows_affected()))
+    let mut ended = 0;
+    for row in &query.fetch_all(&mut **tx).await? {
+        let place = member_of(row)?;
+        if may_end(tx, patient, (person, place.added_by.as_ref()), by, now).await? {
+            let delete = sqlx::query("DELETE FROM care WHERE patient = $1 AND person = $2");
+            let delete = delete.bind(place.patient.to_vec()).bind(person.as_str().to_owned());
+            ended += delete.execute(&mut **tx).await?.rows_affected();
+        }
+    }
+    Ok(Changed::of(ended))
 }
 
 /// Who has added somebody about whom the privacy officer is asked.

@@ -4,13 +4,13 @@
 
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
+use super::care::{self, Changed};
 use super::devices::{fixed, operator, optional_millis};
 use super::pictures::Handle;
 use super::teams::TeamId;
-use super::care::{self, Changed};
 use super::{ClinicError, aliases};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -136,7 +136,18 @@ async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMill
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
-/// Ends what `by`, who is on the care team, has added.
+/// Whether `by`, who is on the care team, may end what `added_by` has added: what they added themselves, and what nobody could end else.
+pub async fn may_end(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    added_by: &OperatorId,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    Ok(added_by == by || care::is_gone(connection, patient, added_by, now).await?)
+}
+
+/// Ends the places of a team by all of a record's numbers, as far as `by`, who is on the care team, may.
 pub async fn end(
     tx: &mut WriteTx,
     patient: &Handle,
@@ -148,15 +159,26 @@ pub async fn end(
         return Ok(Changed::Meanwhile);
     }
     let handles = aliases::handles(tx, patient).await?;
-    let sql = format!(
-        "DELETE FROM care_team WHERE team = $1 AND added_by = $2 AND patient IN ({})",
-        aliases::places(3, handles.len())
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec()).bind(by.as_str().to_owned());
+    let sql =
+        format!("{COLUMNS} WHERE care_team.team = $1 AND care_team.patient IN ({})", aliases::places(2, handles.len()));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec());
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(Changed::of(query.execute(&mut **tx).await?.rows_affected()))
+    // All of them before the first is ended: whoever added two of them may be on the care team by one.
+    let mut ending = Vec::new();
+    for row in &query.fetch_all(&mut **tx).await? {
+        let place = care_team_of(row)?;
+        if may_end(tx, patient, &place.added_by, by, now).await? {
+            ending.push(place.patient);
+        }
+    }
+    let mut ended = 0;
+    for number in ending {
+        let delete = sqlx::query("DELETE FROM care_team WHERE patient = $1 AND team = $2");
+        ended += delete.bind(number.to_vec()).bind(team.to_vec()).execute(&mut **tx).await?.rows_affected();
+    }
+    Ok(Changed::of(ended))
 }
 
 /// What was given under a number that is nobody's any more is kept under another: the longer term, where a team has both.

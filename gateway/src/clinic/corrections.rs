@@ -317,13 +317,20 @@ pub async fn decide(
         .bind(report.capture.as_bytes().to_vec())
         .execute(&mut **tx)
         .await?;
-    let Decision::Moved(to) = decision else { return Ok(Decided::Done { left: false }) };
-    pictures::file(tx, report.capture, &to.number).await?;
-    access_index::moved(tx, report.capture, &to.number).await?;
-    care::joined(tx, &to.number, &picture.operator, why.at).await?;
+    let is_elsewhere = match decision {
+        Decision::Restored => false,
+        Decision::Moved(to) => to.number != report.filed,
+        Decision::Withdrawn => true,
+    };
+    if let Decision::Moved(to) = decision {
+        pictures::file(tx, report.capture, &to.number).await?;
+        access_index::moved(tx, report.capture, &to.number).await?;
+        care::joined(tx, &to.number, &picture.operator, why.at).await?;
+    }
+    // A picture that nobody sees lets nobody see its patient.
     let author: Option<OperatorId> = picture.operator.parse().ok();
     let left = match &author {
-        Some(author) if to.number != report.filed => care::left(tx, &report.filed, author).await?,
+        Some(author) if is_elsewhere => care::left(tx, &report.filed, author).await?,
         _ => false,
     };
     Ok(Decided::Done { left })

@@ -192,8 +192,7 @@ pub type Place = (UnixMillis, [u8; 16]);
 /// Those that nobody has reviewed, oldest first: up to `limit` after `after`. Whatever comes later stands behind what waits, and hides none of it.
 pub async fn waiting(catalog: &Catalog, after: Option<Place>, limit: u32) -> Result<Vec<Emergency>, ClinicError> {
     let (time, id) = after.unwrap_or((UnixMillis(0), [0; 16]));
-    let sql =
-        format!("{COLUMNS} WHERE verdict = '' AND (begun_at, id) > ($1, $2) ORDER BY begun_at, id LIMIT $3");
+    let sql = format!("{COLUMNS} WHERE verdict = '' AND (begun_at, id) > ($1, $2) ORDER BY begun_at, id LIMIT $3");
     listed(catalog, &sql, (time, id), limit).await
 }
 
@@ -207,12 +206,7 @@ pub async fn reviewed(catalog: &Catalog, before: Option<Place>, limit: u32) -> R
     listed(catalog, &sql, place, limit).await
 }
 
-async fn listed(
-    catalog: &Catalog,
-    sql: &str,
-    (time, id): Place,
-    limit: u32,
-) -> Result<Vec<Emergency>, ClinicError> {
+async fn listed(catalog: &Catalog, sql: &str, (time, id): Place, limit: u32) -> Result<Vec<Emergency>, ClinicError> {
     let mut tx = catalog.read().await?;
     let query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).bind(int(time.0)?).bind(id.to_vec());
     query.bind(i64::from(limit)).fetch_all(&mut *tx).await?.iter().map(emergency_of).collect()
@@ -221,10 +215,8 @@ async fn listed(
 /// When one was begun: its [`Place`], reviewed or not.
 pub async fn place(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Place>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT begun_at FROM emergency WHERE id = $1")
-        .bind(id.to_vec())
-        .fetch_optional(&mut *tx)
-        .await?;
+    let row =
+        sqlx::query("SELECT begun_at FROM emergency WHERE id = $1").bind(id.to_vec()).fetch_optional(&mut *tx).await?;
     row.map(|row| Ok((millis(&row, 0)?, *id))).transpose()
 }
 

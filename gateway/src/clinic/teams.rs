@@ -209,11 +209,7 @@ pub async fn stands(tx: &mut WriteTx, id: &TeamId) -> Result<bool, ClinicError> 
 }
 
 /// Whether `person` is in it.
-pub async fn is_in(
-    connection: &mut AnyConnection,
-    id: &TeamId,
-    person: &OperatorId,
-) -> Result<bool, ClinicError> {
+pub async fn is_in(connection: &mut AnyConnection, id: &TeamId, person: &OperatorId) -> Result<bool, ClinicError> {
     let row = sqlx::query("SELECT 1 FROM team_member WHERE team = $1 AND person = $2")
         .bind(id.to_vec())
         .bind(person.as_str().to_owned())

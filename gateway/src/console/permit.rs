@@ -80,7 +80,7 @@ pub const RIGHTS: &[Listed] = &[
     listed::<ReportPicture>("put such a picture out of sight, as another patient's or as not wanted"),
     listed::<DownloadPicture>("download such a picture with a mark in it, if an admin has allowed it to this person"),
     listed::<ChangeTeam>(
-        "add colleagues and teams to the care team of a patient whom one treats, and end what one added",
+        "add colleagues and teams to the care team of a patient whom one treats, end what one added or what somebody added who has gone, and leave",
     ),
     listed::<ChangeRecord>(
         "merge two records of one patient whom one treats by both numbers, and give a record that one treats another number",

@@ -683,6 +683,7 @@ pub(super) const CARE_UNSURE_LEGEND: &str = "Not sure?";
 pub(super) const CARE_UNSURE: &str = "I do not know whether they should see this patient: ask the privacy officer";
 pub(super) const CARE_ADD: &str = "Add to the care team, on record";
 pub(super) const CARE_END: &str = "Remove";
+pub(super) const CARE_LEAVE: &str = "Leave this care team";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
     "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";

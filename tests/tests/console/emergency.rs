@@ -79,7 +79,8 @@ fn what_waits_for_a_review_is_shown_oldest_first_all_of_it_whatever_came_after()
     once.sort();
     once.dedup();
     assert_eq!(once.len(), 601, "each once");
-    let oldest = format!("DELETE FROM emergency WHERE id = x'{}' AND begun_at = (SELECT MIN(begun_at) FROM emergency)", all[0]);
+    let oldest =
+        format!("DELETE FROM emergency WHERE id = x'{}' AND begun_at = (SELECT MIN(begun_at) FROM emergency)", all[0]);
     assert_eq!(waiting(&first).first(), Some(&all[0]));
 
     // What is reviewed has pages of its own, and what waits stands before each of them.
@@ -88,7 +89,8 @@ fn what_waits_for_a_review_is_shown_oldest_first_all_of_it_whatever_came_after()
         let page = clinic.officer.browser.get(&path);
         assert_eq!(waiting(&page).first(), Some(&all[0]), "{path}");
         reviewed += page.text().matches("reviewed by officer").count();
-        next = page.all_between("href=\"/emergencies?before=", "\"").pop().map(|id| format!("/emergencies?before={id}"));
+        next =
+            page.all_between("href=\"/emergencies?before=", "\"").pop().map(|id| format!("/emergencies?before={id}"));
     }
     assert_eq!(reviewed, 120);
 

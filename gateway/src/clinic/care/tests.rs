@@ -119,3 +119,42 @@ async fn a_record_that_became_an_alias_meanwhile_is_not_changed() {
     tx.commit().await.unwrap();
     assert_eq!(place.adds("one", "two").await, Changed::Meanwhile);
 }
+
+#[tokio::test]
+async fn a_place_is_ended_by_whoever_has_it_or_gave_it_and_by_any_member_once_they_have_gone() {
+    let place = Place::new().await;
+    assert_eq!(place.adds("one", "two").await, Changed::Done);
+    assert_eq!(place.adds("two", "three").await, Changed::Done);
+    assert_eq!(place.adds("one", "four").await, Changed::Done);
+    // Whoever gave it can: nobody else does.
+    assert_eq!(place.ends("one", "three").await, Changed::Nothing);
+    assert_eq!(place.ends("four", "three").await, Changed::Nothing);
+    // A picture gave it: nobody else does either, whatever becomes of them.
+    for gone in
+        ["UPDATE person SET disabled_at = 1 WHERE id = 'one'", "UPDATE person SET disabled_at = NULL WHERE id = 'one'"]
+    {
+        assert_eq!(place.ends("four", "one").await, Changed::Nothing, "{gone}");
+        place.does(gone).await;
+    }
+    for (gone, back) in [
+        ("UPDATE person SET disabled_at = 1 WHERE id = 'two'", "UPDATE person SET disabled_at = NULL WHERE id = 'two'"),
+        (
+            "DELETE FROM person_role WHERE person = 'two'",
+            "INSERT INTO person_role (person, role, granted_at) VALUES ('two', 'clinician', 1)",
+        ),
+        ("UPDATE care SET until = 1 WHERE person = 'two'", "UPDATE care SET until = NULL WHERE person = 'two'"),
+    ] {
+        place.does(gone).await;
+        assert_eq!(place.ends("four", "three").await, Changed::Done, "{gone}");
+        assert!(!place.is_on("three").await);
+        place.does(back).await;
+        assert_eq!(place.adds("two", "three").await, Changed::Done, "{back}");
+        assert_eq!(place.ends("four", "three").await, Changed::Nothing, "{back}");
+    }
+    // Whoever leaves takes nobody along, and leaves nobody who cannot be ended.
+    assert_eq!(place.ends("two", "two").await, Changed::Done);
+    assert!(!place.is_on("two").await && place.is_on("three").await);
+    assert_eq!(place.ends("one", "three").await, Changed::Done);
+    assert_eq!(place.ends("one", "one").await, Changed::Done, "also what a picture gave");
+    assert_eq!(place.ends("one", "four").await, Changed::Meanwhile);
+}

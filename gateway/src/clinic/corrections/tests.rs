@@ -62,3 +62,14 @@ async fn an_author_who_does_not_see_the_patient_any_more_moves_nothing_there() {
     place.does(&format!("UPDATE care SET until = {} WHERE added_by = 'two'", NOW.0 + 1)).await;
     assert_eq!(decides(&place, &waiting, second, ("one", true)).await, Decided::Done { left: true });
 }
+
+#[tokio::test]
+async fn whoever_withdraws_their_only_picture_of_a_patient_is_off_the_team() {
+    let place = Place::new().await;
+    let waiting = reported(&place).await;
+    assert_eq!(decides(&place, &waiting, Decision::Restored, ("one", true)).await, Decided::Done { left: false });
+    assert!(place.is_on("one").await, "the control");
+    let waiting = reported(&place).await;
+    assert_eq!(decides(&place, &waiting, Decision::Withdrawn, ("one", true)).await, Decided::Done { left: true });
+    assert!(!place.is_on("one").await);
+}

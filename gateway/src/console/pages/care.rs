@@ -1,8 +1,10 @@
-//! Care teams: members add colleagues and whole teams, for a time or for good, and end what they have added; whoever is not sure asks the privacy officer.
+//! Care teams: members add colleagues and whole teams, for a time or for good, end what they have added, and leave; whoever is not sure asks the privacy officer.
 //!
 //! Attackers: a member of staff who has a colleague let them in, and a member who lets in whom they like. Who added whom, to whom and until when is on
 //! record before it holds; nobody adds themselves, nobody adds a team that they are in for longer than they treat the patient themselves, nobody with
-//! emergency access adds anybody, and nobody ends what they did not add. A team is named by its random id, and one that is none, or is dissolved, adds nobody.
+//! emergency access adds anybody. What somebody added they alone end, as long as they can: once they are no active clinician or not on the team, any member does,
+//! so that no place outlives everybody who could take it away. One's own everybody leaves. A team is named by its random id, and one that is none, or is
+//! dissolved, adds nobody.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -98,7 +100,8 @@ pub(super) async fn end(
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareEnded(handle, &person)]).await?;
     tx.commit().await?;
-    Ok(back_to(&handle))
+    // Whoever has left may not see the patient any more.
+    Ok(if person == posted.by.person.id { Redirect::to("/patients") } else { back_to(&handle) })
 }
 
 #[derive(Deserialize)]

@@ -87,13 +87,7 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
     html(&List { frame: Frame::new(&console, &who, "/care-review").await?, rows, joined })
 }
 
-fn row(
-    patient: &Handle,
-    (place, who): (&str, String),
-    added_by: String,
-    until: Option<UnixMillis>,
-    own: bool,
-) -> Row {
+fn row(patient: &Handle, (place, who): (&str, String), added_by: String, until: Option<UnixMillis>, own: bool) -> Row {
     let reference = shown::reference(patient);
     Row {
         action: format!("/care-review/{reference}/{place}"),

@@ -159,9 +159,8 @@ pub(super) async fn list(State(console): State<Console>, Query(from): Query<From
         page.last().filter(|_| is_full).map(|last| HEXLOWER.encode(&last.id))
     };
     let (more, older) = (last(&waiting), last(&reviewed));
-    let rows = |page: Vec<Emergency>| -> Vec<Row> {
-        page.into_iter().map(|one| row(&console, &grant, &judge, one)).collect()
-    };
+    let rows =
+        |page: Vec<Emergency>| -> Vec<Row> { page.into_iter().map(|one| row(&console, &grant, &judge, one)).collect() };
     let (waiting, reviewed) = (rows(waiting), rows(reviewed));
     html(&List { frame: Frame::new(&console, &who, "/emergencies").await?, waiting, more, reviewed, older })
 }
