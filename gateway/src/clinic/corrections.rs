@@ -349,6 +349,19 @@ pub async fn of_picture(catalog: &Catalog, capture: CaptureId) -> Result<Option<
     row.map(|row| Ok(Corrected { by: person(&row, 0)?, at: millis(&row, 1)? })).transpose()
 }
 
+/// The pictures that are a record's now and were another patient's: as many as people have moved there by hand.
+pub async fn moved_to(catalog: &Catalog, record: &Handle) -> Result<Vec<CaptureId>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let rows = sqlx::query(
+        "SELECT capture FROM picture WHERE patient = $1
+             AND EXISTS (SELECT 1 FROM correction WHERE correction.capture = picture.capture AND outcome = 'moved')",
+    )
+    .bind(record.to_vec())
+    .fetch_all(&mut *tx)
+    .await?;
+    rows.iter().map(|row| fixed(row, 0).map(CaptureId::from_bytes)).collect()
+}
+
 /// Whether it was.
 pub async fn is_moved(catalog: &Catalog, capture: CaptureId) -> Result<bool, ClinicError> {
     Ok(of_picture(catalog, capture).await?.is_some())

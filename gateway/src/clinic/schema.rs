@@ -396,5 +396,15 @@ DROP INDEX picture_author;
 CREATE INDEX picture_author ON picture (operator, filed)
 ",
         },
+        // A picture that was moved is named with both of its patients. What is indexed already is indexed anew.
+        Migration {
+            number: 14,
+            name: "former-patient",
+            sql: "
+ALTER TABLE access_index ADD COLUMN former BYTEA;
+CREATE INDEX access_index_former ON access_index (former, at, idx) WHERE former IS NOT NULL;
+DELETE FROM setting WHERE name = 'access-index-built'
+",
+        },
     ]
 }

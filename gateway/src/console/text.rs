@@ -253,6 +253,7 @@ pub(super) const LOG_GATEWAY: &str = "the gateway itself";
 pub(super) const LOG_SHELL: &str = "somebody at the gateway's terminal, user";
 pub(super) const LOG_PERSON: &str = "person";
 pub(super) const LOG_PATIENT: &str = "patient";
+pub(super) const LOG_FORMER: &str = "from patient";
 pub(super) const LOG_PICTURE: &str = "picture";
 pub(super) const LOG_DEVICE: &str = "phone";
 pub(super) const LOG_SOUND: &str = "Every entry on this page is as it was signed. Log verified up to entry";
@@ -313,7 +314,7 @@ pub(super) const REPORTS_ASKED_BADLY: &str =
 pub(super) const REPORTS_CUT: &str =
     "There are more entries than a report holds: these are the newest. Choose a shorter period for the others.";
 pub(super) const REPORTS_LACKS: &str = "The index lacks entries of the log, so this report may lack some too. Verify the whole log, wait some minutes, and make the report again.";
-pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient.";
+pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient. Whoever opened a picture while it was another patient's by mistake is in the reports of both; whoever saw it only in small, on that patient's page, is in that patient's.";
 pub(super) const REPORTS_COLUMNS: &[&str] =
     &["entry", "time", "who", "id", "what", "kind", "patient", "picture", "phone", "remark"];
 

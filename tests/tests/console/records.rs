@@ -27,7 +27,7 @@ const WHY: [(&str, &str); 2] = [("reason", "temporary"), ("words", WORDS)];
 
 impl Clinic {
     /// Sends a picture under this label from the phone of this name, and says its id.
-    fn sends(&mut self, phone: &str, label: &str, seed: u64) -> String {
+    pub(super) fn sends(&mut self, phone: &str, label: &str, seed: u64) -> String {
         let (photo, folder) = (self.gateway.path("photo.jpg"), self.gateway.path(phone));
         std::fs::write(&photo, small::photo(seed)).expect("a file");
         let already = self.gateway.pictures().len();
