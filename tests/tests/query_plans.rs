@@ -39,7 +39,6 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("SELECT (SELECT COUNT(*) FROM access_index)", "whether a report can find everything, once a report"),
     ("SELECT COUNT(*) FROM access_index", "the whole log is verified, by hand"),
     ("SELECT COUNT(*) FROM log_node", "likewise"),
-    ("FROM emergency ORDER BY verdict", "emergency accesses are few, however old the clinic"),
 ];
 
 /// Beginnings whose end the program writes as long as it needs.

@@ -4,6 +4,9 @@
 //! catalog can hide an entry from a search by its row, and not without being found: each row that found something is compared with its entry
 //! ([`Found::is_true`]), a report counts the rows ([`is_whole`]), and [`wrong`] compares all of them, after which they are made anew.
 //!
+//! A picture that was moved is named with both patients, so that each one's filter finds it. Entries that name a picture and its patient keep the patient under
+//! whom it was looked at: that is what whoever looked has seen. Who saw a picture is asked by the picture, whosever it is now.
+//!
 //! Entries from before there was an index are indexed while the process runs, a batch at a time, so that no start waits for it.
 
 mod kinds;
@@ -71,6 +74,8 @@ pub struct Facets {
     pub device: Option<DeviceId>,
     /// To which person: an id.
     pub person: Option<String>,
+    /// From which patient, where a picture was moved.
+    pub former: Option<Handle>,
 }
 
 impl Facets {
@@ -84,6 +89,7 @@ impl Facets {
         for (place, field) in places.iter().zip(named) {
             match (place, field) {
                 (Named::Patient, Field::Bytes(bytes)) => facets.patient = bytes.as_slice().try_into().ok(),
+                (Named::Former, Field::Bytes(bytes)) => facets.former = bytes.as_slice().try_into().ok(),
                 (Named::Picture, Field::Bytes(bytes)) => facets.picture = CaptureId::from_slice(bytes),
                 (Named::Device, Field::Bytes(bytes)) => facets.device = DeviceId::from_slice(bytes),
                 (Named::Person, Field::Code(id)) => facets.person = Some(id.clone()),
@@ -95,7 +101,7 @@ impl Facets {
 
     fn nothing() -> Self {
         let (kind, actor, at) = (String::new(), String::new(), UnixMillis(0));
-        Self { kind, actor, at, patient: None, picture: None, device: None, person: None }
+        Self { kind, actor, at, patient: None, picture: None, device: None, person: None, former: None }
     }
 }
 
@@ -121,10 +127,11 @@ pub(super) async fn insert(tx: &mut WriteTx, index: u64, entry: &Entry) -> Resul
 
 async fn write(tx: &mut WriteTx, index: u64, facets: Facets) -> Result<(), CatalogError> {
     sqlx::query(
-        "INSERT INTO access_index (idx, kind, actor, at, patient, picture, device, person)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO access_index (idx, kind, actor, at, patient, picture, device, person, former)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (idx) DO UPDATE SET kind = excluded.kind, actor = excluded.actor, at = excluded.at,
-             patient = excluded.patient, picture = excluded.picture, device = excluded.device, person = excluded.person",
+             patient = excluded.patient, picture = excluded.picture, device = excluded.device, person = excluded.person,
+             former = excluded.former",
     )
     .bind(int(index)?)
     .bind(facets.kind)
@@ -134,6 +141,7 @@ async fn write(tx: &mut WriteTx, index: u64, facets: Facets) -> Result<(), Catal
     .bind(facets.picture.map(|id| id.as_bytes().to_vec()))
     .bind(facets.device.map(|id| id.as_bytes().to_vec()))
     .bind(facets.person)
+    .bind(facets.former.map(|handle| handle.to_vec()))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -158,6 +166,8 @@ pub struct Filter {
     pub person: Option<String>,
     /// To which patient.
     pub patient: Option<Handle>,
+    /// From which patient, where a picture was moved.
+    pub former: Option<Handle>,
     /// To which picture.
     pub picture: Option<CaptureId>,
     /// To which device.
@@ -222,7 +232,7 @@ pub async fn find(
     let rows = query.fetch_all(&mut *connection).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let entry: Option<Vec<u8>> = row.try_get(8)?;
+        let entry: Option<Vec<u8>> = row.try_get(9)?;
         found.push(Found {
             index: count(row.try_get(0)?)?,
             row: facets_of(row)?,
@@ -292,7 +302,8 @@ fn query(filter: &Filter, before: Option<(UnixMillis, u64)>, limit: u32) -> Resu
     let picture = filter.picture.as_ref().map(|id| id.as_bytes().to_vec());
     let device = filter.device.as_ref().map(|id| id.as_bytes().to_vec());
     let patient = filter.patient.map(|handle| handle.to_vec());
-    for (column, bytes) in [("patient", patient), ("picture", picture), ("device", device)] {
+    let former = filter.former.map(|handle| handle.to_vec());
+    for (column, bytes) in [("patient", patient), ("former", former), ("picture", picture), ("device", device)] {
         wanted.extend(bytes.map(|bytes| format!("i.{column} = {}", place(Value::Bytes(bytes)))));
     }
     if !filter.kinds.is_empty() {
@@ -311,7 +322,7 @@ fn query(filter: &Filter, before: Option<(UnixMillis, u64)>, limit: u32) -> Resu
     let wanted = if wanted.is_empty() { String::new() } else { format!("WHERE {}", wanted.join(" AND ")) };
     let limit = place(Value::Number(i64::from(limit)));
     let sql = format!(
-        "SELECT i.idx, i.kind, i.actor, i.at, i.patient, i.picture, i.device, i.person, e.entry
+        "SELECT i.idx, i.kind, i.actor, i.at, i.patient, i.picture, i.device, i.person, i.former, e.entry
          FROM access_index i LEFT JOIN log_entry e ON e.idx = i.idx {wanted} ORDER BY i.at DESC, i.idx DESC LIMIT {limit}"
     );
     Ok((sql, values))
@@ -328,6 +339,7 @@ fn facets_of(row: &AnyRow) -> Result<Facets, ClinicError> {
         picture: bytes(5)?.and_then(|bytes| CaptureId::from_slice(&bytes)),
         device: bytes(6)?.and_then(|bytes| DeviceId::from_slice(&bytes)),
         person: row.try_get(7)?,
+        former: bytes(8)?.and_then(|bytes| bytes.try_into().ok()),
     })
 }
 
@@ -362,7 +374,7 @@ pub async fn wrong(log: &MerkleLog) -> Result<u64, ClinicError> {
         let Some((last, _)) = entries.last() else { break };
         let (first, last) = (next, *last);
         let rows = sqlx::query(
-            "SELECT idx, kind, actor, at, patient, picture, device, person FROM access_index
+            "SELECT idx, kind, actor, at, patient, picture, device, person, former FROM access_index
              WHERE idx >= $1 AND idx <= $2",
         )
         .bind(int(first)?)

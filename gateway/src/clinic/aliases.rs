@@ -44,6 +44,22 @@ pub async fn standing(connection: &mut AnyConnection, handle: &Handle) -> Result
     row.map_or(Ok(*handle), |row| fixed(&row, 0))
 }
 
+/// Whether a number still leads to this record, and somebody is known by it: what was looked up before a transaction may have changed, as by a merge that
+/// was undone.
+///
+/// # Errors
+/// [`ClinicError::Catalog`].
+pub async fn holds(connection: &mut AnyConnection, numbered: &Numbered) -> Result<bool, ClinicError> {
+    if standing(connection, &numbered.number).await? != numbered.record {
+        return Ok(false);
+    }
+    let row = sqlx::query("SELECT 1 FROM patient WHERE handle = $1 AND LENGTH(identity) > 0")
+        .bind(numbered.record.to_vec())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The handles of a record that stands: its own, then those of its aliases.
 ///
 /// # Errors

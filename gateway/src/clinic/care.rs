@@ -3,6 +3,8 @@
 //! Whoever treats somebody does so by a row of their own or through a team that they are in now: `TREATING` is the one place that knows both ways, and what
 //! decides here reads it and nothing else.
 //!
+//! No place is for good against everybody: whoever has it leaves it, whoever gave it ends it, and if they have gone, anybody on the team does.
+//!
 //! A place on a team is kept under the number that it was given for. The team of a record is of all of its numbers together (`aliases`): so a merge takes a
 //! patient from nobody who treats them, and undone it leaves both teams as they were.
 
@@ -12,7 +14,8 @@ use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use sqlx::{AnyConnection, Row};
 
-use super::devices::{fixed, optional_millis};
+use super::devices::{fixed, operator, optional_millis};
+use super::people::{self, Role};
 use super::pictures::Handle;
 use super::{ClinicError, aliases, care_teams};
 use crate::store::catalog::{Catalog, WriteTx, int};
@@ -40,6 +43,35 @@ pub async fn is_on_in(
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
     Ok(stay(connection, patient, person, now).await? != Stay::Not)
+}
+
+/// Whether `person` may change what hangs on a record: it stands, and they are on its team. Asked in the transaction that changes it, since a grant is from
+/// before.
+pub(super) async fn may_change(
+    tx: &mut WriteTx,
+    record: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    Ok(aliases::standing(tx, record).await? == *record && is_on_in(tx, record, person, now).await?)
+}
+
+/// What came of a change to a team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Changed {
+    /// It was made.
+    Done,
+    /// There was nothing to change.
+    Nothing,
+    /// Somebody else has changed the record or its team meanwhile: whoever did this may not any more.
+    Meanwhile,
+}
+
+impl Changed {
+    pub(super) const fn of(rows: u64) -> Self {
+        if rows == 0 { Self::Nothing } else { Self::Done }
+    }
 }
 
 /// Until when somebody is on a patient's team.
@@ -174,10 +206,14 @@ pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<Member>, Cl
     rows.iter().map(member_of).collect()
 }
 
-/// Adds a colleague until a time or for good, and says whether they are new. With `ask` the privacy officer is to look at it.
-pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) -> Result<bool, ClinicError> {
+/// Adds a colleague until a time or for good, by somebody who is on the team. With `ask` the privacy officer is to look at it.
+pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) -> Result<Changed, ClinicError> {
+    let Some(by) = &member.added_by else { return Ok(Changed::Nothing) };
+    if !may_change(tx, &member.patient, by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     if by_themselves(tx, &member.patient, &member.person, now).await? {
-        return Ok(false);
+        return Ok(Changed::Nothing);
     }
     let until = member.until.map(|until| int(until.0)).transpose()?;
     let done = sqlx::query(
@@ -190,12 +226,12 @@ pub async fn add(tx: &mut WriteTx, member: &Member, ask: bool, now: UnixMillis) 
     .bind(member.person.as_str().to_owned())
     .bind(int(now.0)?)
     .bind(until)
-    .bind(member.added_by.as_ref().map_or("", OperatorId::as_str).to_owned())
+    .bind(by.as_str().to_owned())
     .bind(if ask { "asked" } else { "" })
     .bind(int(now.0)?)
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(Changed::of(done.rows_affected()))
 }
 
 /// Whether somebody has a place of their own under one of the record's numbers: one through a team ends when they leave it.
@@ -217,23 +253,75 @@ async fn by_themselves(
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
-/// Ends the membership of somebody whom `by` has added. Says whether there was one.
+/// Whether whoever gave a place cannot end it any more: they are no active clinician, or not on the team themselves.
+pub(super) async fn is_gone(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    adder: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let known = people::find_in(connection, adder).await?;
+    let is_here = known.is_some_and(|person| person.is_active() && person.roles.has(Role::Clinician));
+    Ok(!is_here || !is_on_in(connection, patient, adder, now).await?)
+}
+
+/// Whether `by`, who is on the team, may end the place of `person` that `added_by` gave: their own, whoever gave it; one that they gave; and one that
+/// nobody could end else. What a picture gave to somebody else ends with the picture.
+pub async fn may_end(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    (person, added_by): (&OperatorId, Option<&OperatorId>),
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    match added_by {
+        _ if person == by => Ok(true),
+        None => Ok(false),
+        Some(adder) => Ok(adder == by || is_gone(connection, patient, adder, now).await?),
+    }
+}
+
+/// Ends the places of somebody by all of a record's numbers, as far as `by`, who is on the team, may.
 pub async fn end(
     tx: &mut WriteTx,
     patient: &Handle,
     person: &OperatorId,
     by: &OperatorId,
-) -> Result<bool, ClinicError> {
+    now: UnixMillis,
+) -> Result<Changed, ClinicError> {
+    if !may_change(tx, patient, by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     let handles = aliases::handles(tx, patient).await?;
-    let sql = format!(
-        "DELETE FROM care WHERE person = $1 AND added_by = $2 AND patient IN ({})",
-        aliases::places(3, handles.len())
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(by.as_str().to_owned());
+    let sql = format!("{COLUMNS} WHERE person = $1 AND patient IN ({})", aliases::places(2, handles.len()));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned());
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(query.execute(&mut **tx).await?.rows_affected() > 0)
+    let mut ended = 0;
+    for row in &query.fetch_all(&mut **tx).await? {
+        let place = member_of(row)?;
+        if may_end(tx, patient, (person, place.added_by.as_ref()), by, now).await? {
+            let delete = sqlx::query("DELETE FROM care WHERE patient = $1 AND person = $2");
+            let delete = delete.bind(place.patient.to_vec()).bind(person.as_str().to_owned());
+            ended += delete.execute(&mut **tx).await?.rows_affected();
+        }
+    }
+    Ok(Changed::of(ended))
+}
+
+/// Who has added somebody about whom the privacy officer is asked.
+pub async fn asked_by(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    person: &OperatorId,
+) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT added_by FROM care WHERE patient = $1 AND person = $2 AND review = 'asked'")
+        .bind(patient.to_vec())
+        .bind(person.as_str().to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.
@@ -303,3 +391,6 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
     sqlx::query("DELETE FROM care WHERE patient = $1").bind(from.to_vec()).execute(&mut **tx).await?;
     care_teams::renumbered(tx, from, to).await
 }
+
+#[cfg(test)]
+pub(super) mod tests;

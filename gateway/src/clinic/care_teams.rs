@@ -4,10 +4,11 @@
 
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
-use super::devices::{fixed, optional_millis};
+use super::care::{self, Changed};
+use super::devices::{fixed, operator, optional_millis};
 use super::pictures::Handle;
 use super::teams::TeamId;
 use super::{ClinicError, aliases};
@@ -95,10 +96,13 @@ pub struct Added<'a> {
     pub asks: bool,
 }
 
-/// Adds a team that is not dissolved, and says whether that is new.
-pub async fn add(tx: &mut WriteTx, added: &Added<'_>, now: UnixMillis) -> Result<bool, ClinicError> {
+/// Adds a team that is not dissolved, by somebody who is on the care team.
+pub async fn add(tx: &mut WriteTx, added: &Added<'_>, now: UnixMillis) -> Result<Changed, ClinicError> {
+    if !care::may_change(tx, added.patient, added.by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     if treats(tx, added.patient, added.team, now).await? {
-        return Ok(false);
+        return Ok(Changed::Nothing);
     }
     let done = sqlx::query(
         "INSERT INTO care_team (patient, team, since, until, added_by, review)
@@ -116,7 +120,7 @@ pub async fn add(tx: &mut WriteTx, added: &Added<'_>, now: UnixMillis) -> Result
     .bind(int(now.0)?)
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(Changed::of(done.rows_affected()))
 }
 
 async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMillis) -> Result<bool, ClinicError> {
@@ -132,18 +136,49 @@ async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMill
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
-/// Ends what `by` has added. Says whether there was anything.
-pub async fn end(tx: &mut WriteTx, patient: &Handle, team: &TeamId, by: &OperatorId) -> Result<bool, ClinicError> {
+/// Whether `by`, who is on the care team, may end what `added_by` has added: what they added themselves, and what nobody could end else.
+pub async fn may_end(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    added_by: &OperatorId,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    Ok(added_by == by || care::is_gone(connection, patient, added_by, now).await?)
+}
+
+/// Ends the places of a team by all of a record's numbers, as far as `by`, who is on the care team, may.
+pub async fn end(
+    tx: &mut WriteTx,
+    patient: &Handle,
+    team: &TeamId,
+    by: &OperatorId,
+    now: UnixMillis,
+) -> Result<Changed, ClinicError> {
+    if !care::may_change(tx, patient, by, now).await? {
+        return Ok(Changed::Meanwhile);
+    }
     let handles = aliases::handles(tx, patient).await?;
-    let sql = format!(
-        "DELETE FROM care_team WHERE team = $1 AND added_by = $2 AND patient IN ({})",
-        aliases::places(3, handles.len())
-    );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec()).bind(by.as_str().to_owned());
+    let sql =
+        format!("{COLUMNS} WHERE care_team.team = $1 AND care_team.patient IN ({})", aliases::places(2, handles.len()));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec());
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(query.execute(&mut **tx).await?.rows_affected() > 0)
+    // All of them before the first is ended: whoever added two of them may be on the care team by one.
+    let mut ending = Vec::new();
+    for row in &query.fetch_all(&mut **tx).await? {
+        let place = care_team_of(row)?;
+        if may_end(tx, patient, &place.added_by, by, now).await? {
+            ending.push(place.patient);
+        }
+    }
+    let mut ended = 0;
+    for number in ending {
+        let delete = sqlx::query("DELETE FROM care_team WHERE patient = $1 AND team = $2");
+        ended += delete.bind(number.to_vec()).bind(team.to_vec()).execute(&mut **tx).await?.rows_affected();
+    }
+    Ok(Changed::of(ended))
 }
 
 /// What was given under a number that is nobody's any more is kept under another: the longer term, where a team has both.
@@ -160,6 +195,16 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
     .await?;
     sqlx::query("DELETE FROM care_team WHERE patient = $1").bind(from.to_vec()).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Who has added a team about which the privacy officer is asked.
+pub async fn asked_by(tx: &mut WriteTx, patient: &Handle, team: &TeamId) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT added_by FROM care_team WHERE patient = $1 AND team = $2 AND review = 'asked'")
+        .bind(patient.to_vec())
+        .bind(team.to_vec())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// What the privacy officer has decided about an addition: it stays, or ends. Says whether it was still asked about.

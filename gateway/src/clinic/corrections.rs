@@ -12,10 +12,10 @@ use safelight_core::manifest::OperatorId;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::aliases::Numbered;
+use super::aliases::{self, Numbered};
 use super::devices::{fixed, millis};
 use super::pictures::{self, Handle, Picture};
-use super::{ClinicError, access_index, care};
+use super::{ClinicError, access_index, care, emergency};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
 /// Shown at most: the oldest that are open.
@@ -250,21 +250,47 @@ pub async fn find(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Report>, Cl
     row.as_ref().map(report_of).transpose()
 }
 
-/// What a decision has changed besides the picture.
+/// What came of deciding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decided {
-    /// The author's membership by the number under which it was has ended.
-    pub left: bool,
+#[must_use]
+pub enum Decided {
+    /// It is decided.
+    Done {
+        /// The author's membership by the number under which it was has ended.
+        left: bool,
+    },
+    /// Somebody else has decided it.
+    Already,
+    /// The number to which it was to go has become another record's, or nobody's, or whoever decides does not see its patient any more.
+    Changed,
 }
 
-/// Decides a report that waits, with sealed words or none; nothing if somebody else has.
+/// Who decides, when and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Because<'a> {
+    /// Who.
+    pub by: &'a OperatorId,
+    /// Whether they must see the patient to whom a picture goes.
+    pub must_see: bool,
+    /// When.
+    pub at: UnixMillis,
+    /// Why, in words: a whole age file, or no bytes where nothing was said.
+    pub words: &'a [u8],
+}
+
+/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it.
 pub async fn decide(
     tx: &mut WriteTx,
     (report, picture): (&Report, &Picture),
-    (decision, words): (Decision, &[u8]),
-    by: &OperatorId,
-    now: UnixMillis,
-) -> Result<Option<Decided>, ClinicError> {
+    decision: Decision,
+    why: Because<'_>,
+) -> Result<Decided, ClinicError> {
+    if let Decision::Moved(to) = &decision {
+        let sees = !why.must_see || emergency::may_see(tx, &to.record, why.by, why.at).await?;
+        if !sees || !aliases::holds(tx, to).await? {
+            return Ok(Decided::Changed);
+        }
+    }
     let (state, reason, moved_to) = match decision {
         Decision::Restored => ("verified", "", None),
         Decision::Moved(to) => ("verified", "", Some(to.number.to_vec())),
@@ -276,14 +302,14 @@ pub async fn decide(
     )
     .bind(decision.name())
     .bind(moved_to)
-    .bind(by.as_str().to_owned())
-    .bind(int(now.0)?)
-    .bind(words.to_vec())
+    .bind(why.by.as_str().to_owned())
+    .bind(int(why.at.0)?)
+    .bind(why.words.to_vec())
     .bind(report.id.to_vec())
     .execute(&mut **tx)
     .await?;
     if done.rows_affected() != 1 {
-        return Ok(None);
+        return Ok(Decided::Already);
     }
     sqlx::query("UPDATE picture SET state = $1, reason = $2 WHERE capture = $3")
         .bind(state)
@@ -291,16 +317,23 @@ pub async fn decide(
         .bind(report.capture.as_bytes().to_vec())
         .execute(&mut **tx)
         .await?;
-    let Decision::Moved(to) = decision else { return Ok(Some(Decided { left: false })) };
-    pictures::file(tx, report.capture, &to.number).await?;
-    access_index::moved(tx, report.capture, &to.number).await?;
-    care::joined(tx, &to.number, &picture.operator, now).await?;
+    let is_elsewhere = match decision {
+        Decision::Restored => false,
+        Decision::Moved(to) => to.number != report.filed,
+        Decision::Withdrawn => true,
+    };
+    if let Decision::Moved(to) = decision {
+        pictures::file(tx, report.capture, &to.number).await?;
+        access_index::moved(tx, report.capture, &to.number).await?;
+        care::joined(tx, &to.number, &picture.operator, why.at).await?;
+    }
+    // A picture that nobody sees lets nobody see its patient.
     let author: Option<OperatorId> = picture.operator.parse().ok();
     let left = match &author {
-        Some(author) if to.number != report.filed => care::left(tx, &report.filed, author).await?,
+        Some(author) if is_elsewhere => care::left(tx, &report.filed, author).await?,
         _ => false,
     };
-    Ok(Some(Decided { left }))
+    Ok(Decided::Done { left })
 }
 
 /// Whether a picture was given to another patient than its label says, and by whom last.
@@ -314,6 +347,19 @@ pub async fn of_picture(catalog: &Catalog, capture: CaptureId) -> Result<Option<
     .fetch_optional(&mut *tx)
     .await?;
     row.map(|row| Ok(Corrected { by: person(&row, 0)?, at: millis(&row, 1)? })).transpose()
+}
+
+/// The pictures that are a record's now and were another patient's: as many as people have moved there by hand.
+pub async fn moved_to(catalog: &Catalog, record: &Handle) -> Result<Vec<CaptureId>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let rows = sqlx::query(
+        "SELECT capture FROM picture WHERE patient = $1
+             AND EXISTS (SELECT 1 FROM correction WHERE correction.capture = picture.capture AND outcome = 'moved')",
+    )
+    .bind(record.to_vec())
+    .fetch_all(&mut *tx)
+    .await?;
+    rows.iter().map(|row| fixed(row, 0).map(CaptureId::from_bytes)).collect()
 }
 
 /// Whether it was.
@@ -351,3 +397,6 @@ fn person(row: &AnyRow, column: usize) -> Result<OperatorId, ClinicError> {
     let id: String = row.try_get(column)?;
     id.parse().map_err(|_| ClinicError::CatalogDamaged)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,19 +6,16 @@ use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
-use super::devices::{fixed, millis};
+use super::devices::{fixed, millis, operator};
 use super::pictures::Handle;
-use super::{ClinicError, aliases};
+use super::{ClinicError, aliases, care};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
 /// How long one lasts.
 pub const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);
-
-/// Shown at most: the newest, those that wait for a review first.
-const MAX_LISTED: u32 = 500;
 
 /// Why, as one of few.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +106,7 @@ pub struct Emergency {
 
 const COLUMNS: &str = "SELECT id, patient, person, reason, words, begun_at, until, verdict, reviewed_by FROM emergency";
 
-/// Begins one, and says its name.
+/// Begins one, and says its name. Nothing for whoever sees the patient anyway: one who could begin many would bury the one that matters among them.
 pub async fn begin(
     tx: &mut WriteTx,
     patient: &Handle,
@@ -117,7 +114,11 @@ pub async fn begin(
     reason: Reason,
     words: &[u8],
     now: UnixMillis,
-) -> Result<[u8; 16], ClinicError> {
+) -> Result<Option<[u8; 16]>, ClinicError> {
+    let record = aliases::standing(tx, patient).await?;
+    if may_see(tx, &record, person, now).await? {
+        return Ok(None);
+    }
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
     sqlx::query(
@@ -132,18 +133,27 @@ pub async fn begin(
     .bind(int(now.plus(LIFETIME).0)?)
     .execute(&mut **tx)
     .await?;
-    Ok(id)
+    Ok(Some(id))
 }
 
-/// Whether `person` has emergency access to `patient`, by whichever number, at `now`. One that was found not to be justified is over.
-pub async fn is_open(
-    catalog: &Catalog,
+/// Whether `person` sees `patient` at `now`: they treat them, or have emergency access.
+pub async fn may_see(
+    connection: &mut AnyConnection,
     patient: &Handle,
     person: &OperatorId,
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let handles = aliases::handles(&mut tx, patient).await?;
+    Ok(care::is_on_in(connection, patient, person, now).await? || is_open(connection, patient, person, now).await?)
+}
+
+/// Whether `person` has emergency access to `patient`, by whichever number, at `now`. One that was found not to be justified is over.
+async fn is_open(
+    connection: &mut AnyConnection,
+    patient: &Handle,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<bool, ClinicError> {
+    let handles = aliases::handles(connection, patient).await?;
     let sql = format!(
         "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' AND patient IN ({}) LIMIT 1",
         aliases::places(3, handles.len())
@@ -152,7 +162,7 @@ pub async fn is_open(
     for handle in handles {
         query = query.bind(handle.to_vec());
     }
-    Ok(query.fetch_optional(&mut *tx).await?.is_some())
+    Ok(query.fetch_optional(connection).await?.is_some())
 }
 
 /// What was begun under a number that is nobody's any more is kept under another.
@@ -176,12 +186,47 @@ pub async fn until(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> R
     row.map(|row| millis(&row, 0)).transpose()
 }
 
-/// Those that wait for a review, then the newest.
-pub async fn list(catalog: &Catalog) -> Result<Vec<Emergency>, ClinicError> {
+/// Where a page of them begins: after the one of this time and name.
+pub type Place = (UnixMillis, [u8; 16]);
+
+/// Those that nobody has reviewed, oldest first: up to `limit` after `after`. Whatever comes later stands behind what waits, and hides none of it.
+pub async fn waiting(catalog: &Catalog, after: Option<Place>, limit: u32) -> Result<Vec<Emergency>, ClinicError> {
+    let (time, id) = after.unwrap_or((UnixMillis(0), [0; 16]));
+    let sql = format!("{COLUMNS} WHERE verdict = '' AND (begun_at, id) > ($1, $2) ORDER BY begun_at, id LIMIT $3");
+    listed(catalog, &sql, (time, id), limit).await
+}
+
+/// Those that somebody has reviewed, newest first: up to `limit` before `before`.
+pub async fn reviewed(catalog: &Catalog, before: Option<Place>, limit: u32) -> Result<Vec<Emergency>, ClinicError> {
+    let place = before.unwrap_or((UnixMillis(u64::try_from(i64::MAX).unwrap_or_default()), [0; 16]));
+    let sql = format!(
+        "{COLUMNS} WHERE verdict IN ('justified', 'not-justified') AND (begun_at, id) < ($1, $2)
+         ORDER BY begun_at DESC, id DESC LIMIT $3"
+    );
+    listed(catalog, &sql, place, limit).await
+}
+
+async fn listed(catalog: &Catalog, sql: &str, (time, id): Place, limit: u32) -> Result<Vec<Emergency>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("{COLUMNS} ORDER BY verdict, begun_at DESC, id LIMIT $1");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(MAX_LISTED)).fetch_all(&mut *tx).await?;
-    rows.iter().map(emergency_of).collect()
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).bind(int(time.0)?).bind(id.to_vec());
+    query.bind(i64::from(limit)).fetch_all(&mut *tx).await?.iter().map(emergency_of).collect()
+}
+
+/// When one was begun: its [`Place`], reviewed or not.
+pub async fn place(catalog: &Catalog, id: &[u8; 16]) -> Result<Option<Place>, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row =
+        sqlx::query("SELECT begun_at FROM emergency WHERE id = $1").bind(id.to_vec()).fetch_optional(&mut *tx).await?;
+    row.map(|row| Ok((millis(&row, 0)?, *id))).transpose()
+}
+
+/// Whose one that nobody has reviewed is.
+pub async fn unreviewed(tx: &mut WriteTx, id: &[u8; 16]) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT person FROM emergency WHERE id = $1 AND verdict = ''")
+        .bind(id.to_vec())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// Keeps what the privacy officer found. Says whether nobody had before.

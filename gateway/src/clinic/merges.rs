@@ -141,8 +141,7 @@ const COLUMNS: &str =
 pub async fn merge(clinic: &Clinic, other: &Handle, record: &Handle, why: Because<'_>) -> Result<Outcome, ClinicError> {
     let mut tx = clinic.catalog.write().await?;
     for handle in [other, record] {
-        let stands = aliases::standing(&mut tx, handle).await? == *handle;
-        if !stands || !care::is_on_in(&mut tx, handle, why.by, why.at).await? {
+        if !care::may_change(&mut tx, handle, why.by, why.at).await? {
             return Ok(Outcome::Changed);
         }
     }
@@ -176,8 +175,7 @@ pub async fn renumber(
 
     let _naming = clinic.naming.lock().await;
     let mut tx = clinic.catalog.write().await?;
-    let stands = aliases::standing(&mut tx, former).await? == *former;
-    if !stands || !care::is_on_in(&mut tx, former, why.by, why.at).await? {
+    if !care::may_change(&mut tx, former, why.by, why.at).await? {
         return Ok(Outcome::Changed);
     }
     if !pictures::make_known(&mut tx, number, &payload, why.at).await? {

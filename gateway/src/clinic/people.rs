@@ -132,17 +132,27 @@ const COLUMNS: &str = "SELECT id, name, created_at, disabled_at, logged_in_at, c
 
 /// Everybody, by id.
 pub async fn list(catalog: &Catalog) -> Result<Vec<Person>, ClinicError> {
-    let mut tx = catalog.read().await?;
+    list_in(&mut *catalog.read().await?).await
+}
+
+/// Everybody, as a transaction sees them.
+pub async fn list_in(connection: &mut sqlx::AnyConnection) -> Result<Vec<Person>, ClinicError> {
     let sql = format!("{COLUMNS} ORDER BY id");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *tx).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut *connection).await?;
     let mut people = rows.iter().map(person_of).collect::<Result<Vec<_>, _>>()?;
-    for row in sqlx::query("SELECT person, role FROM person_role").fetch_all(&mut *tx).await? {
+    for row in sqlx::query("SELECT person, role FROM person_role").fetch_all(connection).await? {
         let (id, role): (String, Role) = (row.try_get(0)?, role_of(&row, 1)?);
         if let Some(person) = people.iter_mut().find(|person| person.id.as_str() == id) {
             person.roles = person.roles.and(role);
         }
     }
     Ok(people)
+}
+
+/// Whether nobody else who is active has this role: nobody else could do what it is for.
+#[must_use]
+pub fn is_only(all: &[Person], role: Role, id: &OperatorId) -> bool {
+    !all.iter().any(|person| person.is_active() && person.roles.has(role) && person.id != *id)
 }
 
 /// One person.

@@ -396,9 +396,19 @@ DROP INDEX picture_author;
 CREATE INDEX picture_author ON picture (operator, filed)
 ",
         },
-        // Who has left a team before the privacy officer had looked.
+        // A picture that was moved is named with both of its patients. What is indexed already is indexed anew.
         Migration {
             number: 14,
+            name: "former-patient",
+            sql: "
+ALTER TABLE access_index ADD COLUMN former BYTEA;
+CREATE INDEX access_index_former ON access_index (former, at, idx) WHERE former IS NOT NULL;
+DELETE FROM setting WHERE name = 'access-index-built'
+",
+        },
+        // Who has left a team before the privacy officer had looked.
+        Migration {
+            number: 15,
             name: "team visits",
             sql: "
 CREATE TABLE team_visit (

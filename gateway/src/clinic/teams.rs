@@ -9,11 +9,11 @@ use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::ClinicError;
-use super::devices::{fixed, millis};
+use super::devices::{fixed, millis, operator};
 use super::people::{self, Role};
 use super::team_visits;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
@@ -210,11 +210,11 @@ pub async fn stands(tx: &mut WriteTx, id: &TeamId) -> Result<bool, ClinicError> 
 }
 
 /// Whether `person` is in it.
-pub async fn is_in(tx: &mut WriteTx, id: &TeamId, person: &OperatorId) -> Result<bool, ClinicError> {
+pub async fn is_in(connection: &mut AnyConnection, id: &TeamId, person: &OperatorId) -> Result<bool, ClinicError> {
     let row = sqlx::query("SELECT 1 FROM team_member WHERE team = $1 AND person = $2")
         .bind(id.to_vec())
         .bind(person.as_str().to_owned())
-        .fetch_optional(&mut **tx)
+        .fetch_optional(connection)
         .await?;
     Ok(row.is_some())
 }
@@ -316,6 +316,16 @@ pub async fn asked(catalog: &Catalog, now: UnixMillis) -> Result<Vec<Addition>, 
         })
     };
     rows.iter().map(addition).collect()
+}
+
+/// Who has put somebody in about whom the privacy officer is asked.
+pub async fn asked_by(tx: &mut WriteTx, id: &TeamId, person: &OperatorId) -> Result<Option<OperatorId>, ClinicError> {
+    let row = sqlx::query("SELECT added_by FROM team_member WHERE team = $1 AND person = $2 AND review = 'asked'")
+        .bind(id.to_vec())
+        .bind(person.as_str().to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| operator(&row, 0)).transpose()
 }
 
 /// What the privacy officer has decided about an addition: they stay, or are out. Says whether it was still asked about.

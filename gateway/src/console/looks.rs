@@ -18,6 +18,7 @@ use super::session::LoggedIn;
 use crate::clinic::ClinicError;
 use crate::clinic::access_index::{self, Facets, Filter, Found, LOOKS};
 use crate::clinic::aliases::{self, Named};
+use crate::clinic::corrections;
 use crate::clinic::pictures::Handle;
 use crate::log::LogError;
 
@@ -81,11 +82,17 @@ pub(super) async fn page(
     filter: &Filter,
     before: Option<u64>,
 ) -> Result<View, ClinicError> {
-    let filters = of_record(console, filter).await?;
+    let mut filters = of_record(console, filter).await?;
+    if filter.patient.is_some() {
+        // A picture that was moved is in the log of both.
+        let former = |filter: &Filter| Filter { patient: None, former: filter.patient, ..filter.clone() };
+        filters.extend(filters.iter().map(former).collect::<Vec<_>>());
+    }
     view(console, &filters, before, PAGE).await
 }
 
-/// Everybody who saw a patient, in a time.
+/// Everybody who saw a patient, in a time. Also whoever saw a picture of theirs while it was another patient's by mistake: the entry names that patient, and
+/// stays in the report of both. Of a page that showed it small the entry names no picture: it is in the report of the patient whose page it was.
 pub(super) async fn of_patient(
     console: &Console,
     grant: &Grant<ReportPatient>,
@@ -94,7 +101,9 @@ pub(super) async fn of_patient(
 ) -> Result<View, ClinicError> {
     let patient: Handle = *grant.subject();
     let filter = Filter { patient: Some(patient), kinds: LOOKS.to_vec(), from, until, ..Filter::default() };
-    let filters = of_record(console, &filter).await?;
+    let mut filters = of_record(console, &filter).await?;
+    let moved = corrections::moved_to(&console.desk.clinic().catalog, &patient).await?;
+    filters.extend(moved.into_iter().map(|it| Filter { patient: None, picture: Some(it), ..filter.clone() }));
     view(console, &filters, None, MAX_REPORTED).await
 }
 
@@ -156,9 +165,11 @@ async fn view(console: &Console, filters: &[Filter], before: Option<u64>, limit:
         let mut found = Vec::new();
         for filter in filters {
             found.extend(access_index::find(&mut tx, filter, before, one_more).await?);
+            // Each time, so that it is never more than two of them.
+            found.sort_by_key(|found| Reverse((found.row.at, found.index)));
+            found.dedup_by_key(|found| found.index);
+            found.truncate(usize::try_from(one_more).unwrap_or(usize::MAX));
         }
-        found.sort_by_key(|found| Reverse((found.row.at, found.index)));
-        found.dedup_by_key(|found| found.index);
         found
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);

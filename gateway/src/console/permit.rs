@@ -14,7 +14,7 @@ pub(super) use self::merging::{ChangeRecord, ListMerges, UndoMerge};
 pub(super) use self::reported::{CorrectAny, CorrectOwn, ReportPicture, ViewReported};
 use super::Console;
 use super::session::LoggedIn;
-use crate::alert::book;
+use crate::alert::book::{self, Alert};
 use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
@@ -80,7 +80,7 @@ pub const RIGHTS: &[Listed] = &[
     listed::<ReportPicture>("put such a picture out of sight, as another patient's or as not wanted"),
     listed::<DownloadPicture>("download such a picture with a mark in it, if an admin has allowed it to this person"),
     listed::<ChangeTeam>(
-        "add colleagues and teams to the care team of a patient whom one treats, and end what one added",
+        "add colleagues and teams to the care team of a patient whom one treats, end what one added or what somebody added who has gone, and leave",
     ),
     listed::<ChangeRecord>(
         "merge two records of one patient whom one treats by both numbers, and give a record that one treats another number",
@@ -174,8 +174,7 @@ pub(super) async fn may_see(
     who: &LoggedIn,
     now: UnixMillis,
 ) -> Result<bool, ClinicError> {
-    let person = &who.person.id;
-    Ok(care::is_on(catalog, patient, person, now).await? || emergency::is_open(catalog, patient, person, now).await?)
+    emergency::may_see(&mut *catalog.read().await?, patient, &who.person.id, now).await
 }
 
 /// To search among the patients whom one treats.
@@ -387,21 +386,20 @@ impl Right for SeeAlerts {
 pub(super) struct HandleAlert(pub(super) String);
 
 impl Right for HandleAlert {
-    /// The alert.
-    type Subject = [u8; 16];
+    type Subject = Alert;
     const CODE: &'static str = "alert";
     const ROLE: Role = Role::PrivacyOfficer;
     const ALSO: Option<Role> = Some(Role::Admin);
 
-    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<[u8; 16]>, ClinicError> {
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Alert>, ClinicError> {
         let id = data_encoding::HEXLOWER.decode(self.0.as_bytes()).ok();
         let Some(id) = id.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) else { return Ok(None) };
         let alert = book::find(&console.desk.clinic().catalog, &id).await?;
         let codes = alert_codes(who.person.roles);
-        Ok(alert.filter(|alert| codes.contains(&alert.code)).map(|alert| alert.id))
+        Ok(alert.filter(|alert| codes.contains(&alert.code)))
     }
 
-    fn event(_: &[u8; 16]) -> Option<Event<'_>> {
+    fn event(_: &Alert) -> Option<Event<'_>> {
         None
     }
 }

@@ -253,6 +253,7 @@ pub(super) const LOG_GATEWAY: &str = "the gateway itself";
 pub(super) const LOG_SHELL: &str = "somebody at the gateway's terminal, user";
 pub(super) const LOG_PERSON: &str = "person";
 pub(super) const LOG_PATIENT: &str = "patient";
+pub(super) const LOG_FORMER: &str = "from patient";
 pub(super) const LOG_PICTURE: &str = "picture";
 pub(super) const LOG_DEVICE: &str = "phone";
 pub(super) const LOG_SOUND: &str = "Every entry on this page is as it was signed. Log verified up to entry";
@@ -313,7 +314,7 @@ pub(super) const REPORTS_ASKED_BADLY: &str =
 pub(super) const REPORTS_CUT: &str =
     "There are more entries than a report holds: these are the newest. Choose a shorter period for the others.";
 pub(super) const REPORTS_LACKS: &str = "The index lacks entries of the log, so this report may lack some too. Verify the whole log, wait some minutes, and make the report again.";
-pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient.";
+pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient. Whoever opened a picture while it was another patient's by mistake is in the reports of both; whoever saw it only in small, on that patient's page, is in that patient's.";
 pub(super) const REPORTS_COLUMNS: &[&str] =
     &["entry", "time", "who", "id", "what", "kind", "patient", "picture", "phone", "remark"];
 
@@ -501,14 +502,21 @@ pub(super) const EMERGENCY_ACUTE: &str = "Acute danger";
 
 pub(super) const NAV_EMERGENCIES: &str = "Emergencies";
 pub(super) const EMERGENCIES_TITLE: &str = "Emergency access";
-pub(super) const EMERGENCIES_LEAD: &str = "Those that nobody has reviewed come first.";
-pub(super) const EMERGENCIES_NONE: &str = "Nobody has had emergency access.";
+pub(super) const EMERGENCIES_LEAD: &str = "These wait for a review, the oldest first.";
+pub(super) const EMERGENCIES_NONE: &str = "None waits for a review.";
+pub(super) const EMERGENCIES_MORE: &str = "More that wait";
+pub(super) const EMERGENCIES_REVIEWED: &str = "Reviewed";
+pub(super) const EMERGENCIES_NONE_REVIEWED: &str = "None was reviewed yet.";
+pub(super) const EMERGENCIES_OLDER: &str = "Older reviewed ones";
 pub(super) const EMERGENCIES_PATIENT: &str = "patient";
 pub(super) const EMERGENCIES_UNTIL: &str = "until";
 pub(super) const EMERGENCIES_SEALED: &str = "The words are sealed: they show while the vault is unlocked.";
 pub(super) const EMERGENCIES_JUSTIFIED: &str = "Justified";
 pub(super) const EMERGENCIES_NOT: &str = "Not justified";
 pub(super) const EMERGENCIES_BY: &str = "reviewed by";
+pub(super) const JUDGE_OTHER: &str = "Another privacy officer decides about this.";
+pub(super) const JUDGE_OWN: &str =
+    "Nothing is changed: this is about you, or you have brought it about. Another privacy officer decides.";
 
 pub(super) const NAV_SETUP: &str = "Set-up";
 pub(super) const SETUP_TITLE: &str = "Set-up";
@@ -680,10 +688,13 @@ pub(super) const CARE_UNSURE_LEGEND: &str = "Not sure?";
 pub(super) const CARE_UNSURE: &str = "I do not know whether they should see this patient: ask the privacy officer";
 pub(super) const CARE_ADD: &str = "Add to the care team, on record";
 pub(super) const CARE_END: &str = "Remove";
+pub(super) const CARE_LEAVE: &str = "Leave this care team";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
     "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
 pub(super) const CARE_SELF: &str = "Nobody adds themselves. Go back and enter a colleague's id.";
+pub(super) const CARE_CHANGED: &str =
+    "Somebody has changed this record or its care team at this moment, so nothing is changed here. Look at it again.";
 pub(super) const CARE_TERM_NONE: &str = "Go back and choose for how long.";
 pub(super) const CARE_DAY: &str = "Or until this day, included (UTC)";
 pub(super) const CARE_DAY_HINT: &str = "A day that is given counts, whatever is chosen above. At most a year ahead.";

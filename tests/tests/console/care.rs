@@ -34,11 +34,59 @@ fn a_member_adds_a_colleague_on_record_and_ends_it_and_nobody_else_does() {
     assert_eq!(clinic.other.browser.get(&patient).status, 200);
     assert!(clinic.officer.browser.get("/care-review").text().contains("Nobody has asked"));
     assert_eq!(clinic.other.posts(&format!("{patient}/team/clinician1/end"), &[]).status, 404, "not added by them");
-    assert_eq!(clinic.other.posts(&end, &[]).status, 404, "nor did they add themselves");
+    let page = clinic.other.browser.get(&patient).text();
+    assert!(page.contains("Leave this care team") && !page.contains("Remove clinician1"), "{page}");
     assert_eq!(clinic.author.posts(&end, &[]).status, 200);
     assert_eq!(clinic.other.browser.get(&patient).status, 404);
     let done = clinic.done_by("person:clinician1");
     for kind in ["care-added", "care-ended"] {
+        assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
+    }
+}
+
+#[test]
+fn whoever_is_on_a_team_leaves_it_and_a_place_whose_giver_has_gone_is_ended_by_any_member() {
+    let mut clinic = Clinic::open();
+    let patient = clinic.patient.clone();
+    let team = format!("{patient}/team");
+    let end = |person: &str| format!("{patient}/team/{person}/end");
+    let mut third = clinic.admin.adds(&clinic.gateway, "clinician3", "Tess Third", "clinician");
+    let add = |person: &'static str| [("person", person), ("term", "open")];
+    assert_eq!(clinic.author.posts(&team, &add("clinician2")).status, 200);
+    assert_eq!(clinic.other.posts(&team, &add("clinician3")).status, 200);
+    let page = clinic.author.browser.get(&patient).text();
+    assert!(page.contains("Remove clinician2") && !page.contains("Remove clinician3"), "the control: {page}");
+    assert_eq!(clinic.author.posts(&end("clinician3"), &[]).status, 404, "the control");
+
+    // Whoever gave the place leaves.
+    let left = clinic.other.posts(&end("clinician2"), &[]);
+    assert!(left.status == 200 && !left.text().contains("Quittl"), "{}", left.text());
+    assert_eq!(clinic.other.browser.get(&patient).status, 404);
+    assert!(clinic.done_by("person:clinician2").contains(&"care-ended".to_owned()));
+    assert_eq!(clinic.other.posts(&end("clinician3"), &[]).status, 404, "not from outside");
+    assert!(clinic.author.browser.get(&patient).text().contains("Remove clinician3"));
+    assert_eq!(clinic.author.posts(&end("clinician3"), &[]).status, 200);
+    assert_eq!(third.browser.get(&patient).status, 404);
+
+    // Whoever gave it is shut out: a colleague's place, and a whole team's.
+    let made = clinic.admin.posts("/teams", &[("name", "Wound care")]);
+    let wounds = made.all_between("action=\"/teams/", "/name\"").pop().expect("the team's page");
+    assert_eq!(clinic.author.posts(&team, &add("clinician2")).status, 200);
+    assert_eq!(clinic.author.posts(&team, &add("clinician3")).status, 200);
+    let whole = [("team", wounds.as_str()), ("term", "open")];
+    assert_eq!(clinic.author.posts(&format!("{patient}/teams"), &whole).status, 200);
+    let end_whole = format!("{patient}/teams/{wounds}/end");
+    assert_eq!(third.posts(&end_whole, &[]).status, 404, "the control");
+    clinic.admin.posts("/people/clinician1/disable", &[]);
+    let page = third.browser.get(&patient).text();
+    assert!(page.contains("Remove clinician2") && page.contains("Remove Wound care"), "{page}");
+    assert!(!page.contains("Remove clinician1"), "a picture gave this one: {page}");
+    assert_eq!(third.posts(&end("clinician1"), &[]).status, 404);
+    assert_eq!(third.posts(&end_whole, &[]).status, 200);
+    assert_eq!(third.posts(&end("clinician2"), &[]).status, 200);
+    assert_eq!(clinic.other.browser.get(&patient).status, 404);
+    let done = clinic.done_by("person:clinician3");
+    for kind in ["care-ended", "care-team-ended"] {
         assert!(done.iter().any(|done| done == kind), "{kind}: {done:?}");
     }
 }

@@ -140,6 +140,29 @@ fn a_withdrawn_picture_stays_unseen() {
 }
 
 #[test]
+fn whoever_withdraws_their_only_picture_of_a_patient_is_off_the_care_team() {
+    let mut clinic = Clinic::open();
+    let (photo, folder) = (clinic.gateway.path("photo.jpg"), clinic.gateway.path("room3"));
+    std::fs::write(&photo, small::photo(7)).expect("a file");
+    let args = ["phone", "send", "--identity", &folder, "--label-file", "-", "--json", &photo];
+    let sent = finish(command(safelight(), &args), LABEL.as_bytes()).ok().json();
+    let second = text(&sent[0], "id").to_owned();
+    clinic.gateway.pictures_in(&["verified"], 2);
+    let withdraws = |clinic: &mut Clinic| {
+        let id = report(clinic, "not-wanted");
+        let done = clinic.author.posts(&format!("/corrections/own/{id}"), &[("decision", "withdraw")]);
+        assert_eq!(done.status, 200, "{}", done.text());
+    };
+    withdraws(&mut clinic);
+    assert_eq!(clinic.author.browser.get(&clinic.patient).status, 200, "one is left");
+    clinic.picture = second;
+    withdraws(&mut clinic);
+    assert_eq!(clinic.author.browser.get(&clinic.patient).status, 404);
+    let done = clinic.done_by("person:clinician1");
+    assert_eq!(done.iter().filter(|kind| *kind == "care-ended").count(), 1, "{done:?}");
+}
+
+#[test]
 fn an_author_gives_a_picture_to_patients_whom_they_treat_and_comes_by_nobody_else() {
     let mut clinic = Clinic::open();
     // The other clinician has a phone, a patient, and a picture of their own.

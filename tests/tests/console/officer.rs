@@ -92,6 +92,50 @@ fn who_saw_a_patient_is_everybody_who_looked_and_nobody_else() {
 }
 
 #[test]
+fn whoever_saw_a_picture_while_it_was_misfiled_is_in_the_report_of_whose_it_is() {
+    const OTHER: &str = "MRN-90001-07";
+    let label = format!(r#"{{"patient":"{OTHER}","name":"Adler, Bruno","birth_date":"1950-05-06","site":"back"}}"#);
+    let mut clinic = Clinic::open();
+    clinic.sends("room3", &label, 7);
+    let form = [("number", NUMBER), ("issuer", "clinic"), ("reason", "acute"), ("words", "bleeding after surgery")];
+    assert_eq!(clinic.other.posts("/emergency", &form).status, 200);
+    let picture = format!("/pictures/{}", clinic.picture);
+    assert_eq!(clinic.other.browser.get(&picture).status, 200);
+    let report = |officer: &mut Member, number: &str| {
+        officer.posts("/reports/patient", &[("number", number), ("issuer", "clinic")]).text()
+    };
+    assert!(!report(&mut clinic.officer, OTHER).contains("Otto Other"), "the control");
+
+    let reported = clinic.author.posts(&format!("{picture}/report"), &[("kind", "wrong-patient")]);
+    assert_eq!(reported.status, 200, "{}", reported.text());
+    let page = clinic.officer.browser.get("/corrections");
+    let id = page.all_between("action=\"/corrections/", "\"").pop().expect("one that waits");
+    let moves = [("decision", "move"), ("number", OTHER), ("issuer", "clinic")];
+    assert_eq!(clinic.officer.posts(&format!("/corrections/{id}"), &moves).status, 200);
+    // Looked at the picture, once; the page of the other patient they saw is that patient's.
+    let page = report(&mut clinic.officer, OTHER);
+    assert!(page.contains("Otto Other") && page.contains("looked at a picture"), "{page}");
+    assert!(!page.contains("took emergency access"), "{page}");
+    assert!(page.contains("Every entry on this page is as it was signed"), "{page}");
+    let form = [("number", OTHER), ("issuer", "clinic"), ("from", "2001-01-01"), ("to", "2001-12-31")];
+    let past = clinic.officer.posts("/reports/patient", &form).text();
+    assert!(past.contains("Nothing is on record in this period"), "{past}");
+    let page = report(&mut clinic.officer, NUMBER);
+    assert!(page.contains("Otto Other") && page.contains("looked at a picture"), "{page}");
+
+    // Both patients' filters find the move, which names both.
+    let moved = clinic.officer.browser.get("/log?kind=picture-moved");
+    let both = moved.all_between("/log?patient=", "\"");
+    assert_eq!(both.len(), 2, "{}", moved.text());
+    assert!(both.contains(&clinic.patient.trim_start_matches("/patients/").to_owned()), "{both:?}");
+    for patient in both {
+        let found = clinic.officer.browser.get(&format!("/log?patient={patient}&kind=picture-moved")).text();
+        assert!(found.contains(&format!("/log?picture={}", clinic.picture)), "{patient}: {found}");
+    }
+    assert!(clinic.officer.posts("/log/verify", &[]).text().contains("and the index says the same"));
+}
+
+#[test]
 fn c04_reports_are_the_officers_and_everybody_finds_what_is_on_record_of_themselves() {
     let mut clinic = Clinic::open();
     clinic.author_looks();

@@ -5,6 +5,8 @@
 pub(super) enum Named {
     Nothing,
     Patient,
+    /// The patient whose a picture was until then.
+    Former,
     Picture,
     Device,
     Person,
@@ -12,7 +14,7 @@ pub(super) enum Named {
 
 /// Kinds of entries that name something, and where. The last two fields of every entry are who and when.
 pub(super) const KINDS: &[(&str, &[Named])] = {
-    use Named::{Device, Nothing, Patient, Person, Picture};
+    use Named::{Device, Former, Nothing, Patient, Person, Picture};
     &[
         ("invited", &[Nothing, Person]),
         ("device-pending", &[Device]),
@@ -45,7 +47,7 @@ pub(super) const KINDS: &[(&str, &[Named])] = {
         ("log-in-failed", &[Person]),
         ("picture-reported", &[Nothing, Picture]),
         ("picture-restored", &[Nothing, Picture]),
-        ("picture-moved", &[Nothing, Picture, Nothing, Patient]),
+        ("picture-moved", &[Nothing, Picture, Former, Patient]),
         ("picture-withdrawn", &[Nothing, Picture]),
         ("picture-downloaded", &[Picture, Patient]),
         ("care-added", &[Patient, Person]),

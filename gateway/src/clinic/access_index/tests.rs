@@ -98,6 +98,27 @@ async fn each_filter_finds_its_entries_newest_first_and_page_by_page() {
     }
 }
 
+#[tokio::test]
+async fn a_picture_that_was_moved_is_found_by_both_patients() {
+    let place = looked().await;
+    let picture = CaptureId::from_bytes([9; 16]);
+    place.record("one", 13, Event::PictureMoved([7; 16], picture, [1; 32], [2; 32])).await;
+    let kinds = vec!["picture-moved"];
+    for (filter, expected) in [
+        (Filter { patient: Some([2; 32]), ..Filter::default() }, vec![13]),
+        (Filter { former: Some([1; 32]), ..Filter::default() }, vec![13]),
+        (Filter { former: Some([1; 32]), kinds, from: Some(at(1)), ..Filter::default() }, vec![13]),
+        (Filter { former: Some([2; 32]), ..Filter::default() }, vec![]),
+        // Whoever looked before that has looked at the former patient's.
+        (Filter { picture: Some(picture), kinds: LOOKS.to_vec(), ..Filter::default() }, vec![10]),
+    ] {
+        assert_eq!(place.find(&filter, None, 100).await, expected, "{filter:?}");
+    }
+    assert_eq!(wrong(place.access.log()).await.unwrap(), 0);
+    place.change("UPDATE access_index SET former = NULL WHERE idx = 13").await;
+    assert_eq!(wrong(place.access.log()).await.unwrap(), 1, "what somebody takes out of the row is found");
+}
+
 /// A filter that read the whole table would be slow once the log is long.
 #[tokio::test]
 async fn no_filter_reads_the_whole_table() {
@@ -107,7 +128,10 @@ async fn no_filter_reads_the_whole_table() {
         Filter { actor: actor.clone(), ..Filter::default() },
         Filter { person: Some("new".to_owned()), ..Filter::default() },
         Filter { patient: Some([1; 32]), ..Filter::default() },
+        Filter { former: Some([1; 32]), ..Filter::default() },
+        Filter { former: Some([1; 32]), kinds: vec!["picture-moved"], from: Some(at(1)), ..Filter::default() },
         Filter { picture: Some(CaptureId::from_bytes([9; 16])), ..Filter::default() },
+        Filter { picture: Some(CaptureId::from_bytes([9; 16])), kinds: LOOKS.to_vec(), ..Filter::default() },
         Filter { device: Some(DeviceId::from_bytes([8; 16])), ..Filter::default() },
         Filter { kinds: vec!["picture-viewed"], ..Filter::default() },
         Filter { kinds: LOOKS.to_vec(), ..Filter::default() },

@@ -1,7 +1,8 @@
 //! Alerts: seen, taken and closed by the privacy officer; those about the machine by admins too.
 //!
 //! Attacker: a member of staff whom an alert is about, and who would rather that nobody saw it. Only the two roles get here; an admin sees no alert about a
-//! person, and is told of one what is told of none; whoever takes or closes one is on record in the same transaction, and a closed one stays.
+//! person, and is told of one what is told of none; an officer neither takes nor closes one about themselves while there is another; whoever takes or closes one
+//! is on record in the same transaction, and a closed one stays.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -10,6 +11,7 @@ use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
+use super::judge::Judge;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::alert::book::{self, Alert, State as Stage, Undelivered};
@@ -36,6 +38,8 @@ struct Row {
     count: u64,
     open: bool,
     closed: bool,
+    /// Another officer sees to it.
+    own: bool,
     state: &'static str,
     owner: String,
     note: Option<String>,
@@ -74,6 +78,7 @@ pub(super) async fn list(State(console): State<Console>, Query(wanted): Query<Wa
     let grant = permit::ask(&console, &who, SeeAlerts).await?;
     let chosen = wanted.state.as_deref().and_then(Stage::parse);
     let catalog = &console.desk.clinic().catalog;
+    let judge = Judge::of(&mut *catalog.read().await?, &who).await?;
     let (mut alerts, mut older) = (Vec::new(), Vec::new());
     // Those that nobody sees to come first; what is further back is one state's.
     let stages: Vec<Stage> = chosen.map_or_else(|| Stage::ALL.to_vec(), |stage| vec![stage]);
@@ -85,7 +90,7 @@ pub(super) async fn list(State(console): State<Console>, Query(wanted): Query<Wa
             let href = format!("/alerts?state={}&before={}", stage.name(), last.seq);
             older.push(Older { href, name: format!("{} {}", text::ALERTS_OLDER, stage_words(stage)) });
         }
-        alerts.extend(found.into_iter().map(|alert| row(&console, &grant, alert)));
+        alerts.extend(found.into_iter().map(|alert| row(&console, &grant, &judge, alert)));
     }
     html(&List {
         frame: Frame::new(&console, &who, "/alerts").await?,
@@ -106,11 +111,17 @@ fn filters(chosen: Option<Stage>) -> Vec<Filter> {
     std::iter::once(all).chain(Stage::ALL.into_iter().map(one)).collect()
 }
 
-fn row(console: &Console, grant: &Grant<SeeAlerts>, alert: Alert) -> Row {
+/// The id of the person whom an alert is about, if it is about one.
+fn about(alert: &Alert) -> &str {
+    alert.subject.strip_prefix("person:").unwrap_or_default()
+}
+
+fn row(console: &Console, grant: &Grant<SeeAlerts>, judge: &Judge, alert: Alert) -> Row {
     let severity = Severity::of(alert.code);
     let note = alert.note.as_deref().and_then(|sealed| records::open_note(console, grant, sealed));
     Row {
         id: HEXLOWER.encode(&alert.id),
+        own: judge.is_concerned(&[about(&alert)]),
         what: words::of(alert.code),
         severity: words::how_soon(severity),
         high: severity == Severity::High,
@@ -134,11 +145,13 @@ pub(super) async fn take(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, HandleAlert(id)).await?;
     let clinic = console.desk.clinic();
+    let alert = grant.subject();
     let mut tx = clinic.catalog.write().await?;
-    if !book::take(&mut tx, grant.subject(), &posted.by.person.id).await? {
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[about(alert)])?;
+    if !book::take(&mut tx, &alert.id, &posted.by.person.id).await? {
         return Err(Failure::NotFound);
     }
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::AlertTaken(*grant.subject())]).await?;
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::AlertTaken(alert.id)]).await?;
     tx.commit().await?;
     Ok(Redirect::to("/alerts"))
 }
@@ -161,11 +174,13 @@ pub(super) async fn close(
     }
     let sealed = if note.is_empty() { None } else { Some(records::seal_words(&console, note)?) };
     let clinic = console.desk.clinic();
+    let alert = grant.subject();
     let mut tx = clinic.catalog.write().await?;
-    if !book::close(&mut tx, grant.subject(), &posted.by.person.id, sealed, grant.at()).await? {
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[about(alert)])?;
+    if !book::close(&mut tx, &alert.id, &posted.by.person.id, sealed, grant.at()).await? {
         return Err(Failure::NotFound);
     }
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::AlertClosed(*grant.subject())]).await?;
+    clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::AlertClosed(alert.id)]).await?;
     tx.commit().await?;
     Ok(Redirect::to("/alerts"))
 }

@@ -1,8 +1,10 @@
-//! Care teams: members add colleagues and whole teams, for a time or for good, and end what they have added; whoever is not sure asks the privacy officer.
+//! Care teams: members add colleagues and whole teams, for a time or for good, end what they have added, and leave; whoever is not sure asks the privacy officer.
 //!
 //! Attackers: a member of staff who has a colleague let them in, and a member who lets in whom they like. Who added whom, to whom and until when is on
 //! record before it holds; nobody adds themselves, nobody adds a team that they are in for longer than they treat the patient themselves, nobody with
-//! emergency access adds anybody, and nobody ends what they did not add. A team is named by its random id, and one that is none, or is dissolved, adds nobody.
+//! emergency access adds anybody. What somebody added they alone end, as long as they can: once they are no active clinician or not on the team, any member does,
+//! so that no place outlives everybody who could take it away. One's own everybody leaves. A team is named by its random id, and one that is none, or is
+//! dissolved, adds nobody.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -14,7 +16,7 @@ use serde::Deserialize;
 use super::login::Nothing;
 use super::{Failure, shown, teams as pages, terms};
 use crate::clinic::access::Event;
-use crate::clinic::care::{self, Member, Stay};
+use crate::clinic::care::{self, Changed, Member, Stay};
 use crate::clinic::people::{self, Role};
 use crate::clinic::pictures::Handle;
 use crate::clinic::{care_teams, teams};
@@ -42,6 +44,15 @@ fn back_to(patient: &Handle) -> Redirect {
     Redirect::to(&format!("/patients/{}", shown::reference(patient)))
 }
 
+/// Whether anything was changed.
+fn is_done(changed: Changed) -> Result<bool, Failure> {
+    match changed {
+        Changed::Done => Ok(true),
+        Changed::Nothing => Ok(false),
+        Changed::Meanwhile => Err(Failure::Refused(StatusCode::CONFLICT, text::CARE_CHANGED)),
+    }
+}
+
 pub(super) async fn add(
     State(console): State<Console>,
     Path(reference): Path<String>,
@@ -65,7 +76,7 @@ pub(super) async fn add(
     if !known.is_some_and(|person| person.is_active() && person.roles.has(Role::Clinician)) {
         return Err(refused(text::CARE_INCOMPLETE));
     }
-    if care::add(&mut tx, &member, asks, grant.at()).await? {
+    if is_done(care::add(&mut tx, &member, asks, grant.at()).await?)? {
         let event = Event::CareAdded(handle, &member.person, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
         tx.commit().await?;
@@ -84,12 +95,13 @@ pub(super) async fn end(
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if !care::end(&mut tx, &handle, &person, &posted.by.person.id).await? {
+    if !is_done(care::end(&mut tx, &handle, &person, &posted.by.person.id, grant.at()).await?)? {
         return Err(Failure::NotFound);
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareEnded(handle, &person)]).await?;
     tx.commit().await?;
-    Ok(back_to(&handle))
+    // Whoever has left may not see the patient any more.
+    Ok(if person == posted.by.person.id { Redirect::to("/patients") } else { back_to(&handle) })
 }
 
 #[derive(Deserialize)]
@@ -125,7 +137,7 @@ pub(super) async fn add_team(
         return Err(refused(text::CARE_TEAM_LONGER));
     }
     let added = care_teams::Added { patient: &handle, team: &team, until, by, asks };
-    if care_teams::add(&mut tx, &added, now).await? {
+    if is_done(care_teams::add(&mut tx, &added, now).await?)? {
         let event = Event::CareTeamAdded(handle, team, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), now, &[event]).await?;
         tx.commit().await?;
@@ -153,7 +165,7 @@ pub(super) async fn end_team(
     let team = pages::id(&team).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if !care_teams::end(&mut tx, &handle, &team, &posted.by.person.id).await? {
+    if !is_done(care_teams::end(&mut tx, &handle, &team, &posted.by.person.id, grant.at()).await?)? {
         return Err(Failure::NotFound);
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareTeamEnded(handle, team)]).await?;

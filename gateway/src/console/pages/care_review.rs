@@ -2,7 +2,8 @@
 //!
 //! Attacker: an admin who puts somebody into a team to let them see its patients. They cannot keep it from this page, which shows who, by whom and how many
 //! patients it reaches, also when they have taken them out again; nobody but the officer takes it off it, on record, and ends it here at once. No page of it
-//! names a patient.
+//! names a patient. A clinician who is officer too decides about neither themselves nor whom they added themselves, nor a team that they
+//! are in.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -12,6 +13,7 @@ use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::judge::Judge;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown, teams as pages};
 use crate::clinic::access::Event;
@@ -28,6 +30,8 @@ struct Row {
     patient: String,
     added_by: String,
     until: Option<String>,
+    /// Another officer decides.
+    own: bool,
 }
 
 /// Somebody who is new in a team.
@@ -38,6 +42,8 @@ struct Joined {
     patients: u64,
     added_by: String,
     since: String,
+    /// Another officer decides.
+    own: bool,
 }
 
 #[derive(Template)]
@@ -62,15 +68,27 @@ struct Visit {
 pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ReviewCare).await?;
     let catalog = &console.desk.clinic().catalog;
-    let colleagues = care::asked(catalog, grant.at()).await?.into_iter().map(|member| {
+    let (colleagues, whole) = (care::asked(catalog, grant.at()).await?, care_teams::asked(catalog, grant.at()).await?);
+    let joined = teams::asked(catalog, grant.at()).await?;
+    let mut tx = catalog.read().await?;
+    let judge = Judge::of(&mut tx, &who).await?;
+    let mut rows = Vec::new();
+    for member in colleagues {
         let added_by = member.added_by.map(|by| by.to_string()).unwrap_or_default();
-        row(&member.patient, member.person.as_str(), member.person.to_string(), added_by, member.until)
-    });
-    let whole = care_teams::asked(catalog, grant.at()).await?.into_iter().map(|one| {
+        let own = judge.is_concerned(&[member.person.as_str(), &added_by]);
+        let place = member.person.to_string();
+        rows.push(row(&member.patient, (&place, place.clone()), added_by, member.until, own));
+    }
+    for one in whole {
+        let me = &who.person.id;
+        let whose = if teams::is_in(&mut tx, &one.team, me).await? { me } else { &one.added_by };
+        let own = judge.is_concerned(&[whose.as_str(), one.added_by.as_str()]);
         let place = format!("teams/{}", HEXLOWER.encode(&one.team));
-        row(&one.patient, &place, one.name, one.added_by.to_string(), one.until)
-    });
-    let joined = teams::asked(catalog, grant.at()).await?.into_iter().map(|one| Joined {
+        rows.push(row(&one.patient, (&place, one.name), one.added_by.to_string(), one.until, own));
+    }
+    drop(tx);
+    let joined = joined.into_iter().map(|one| Joined {
+        own: judge.is_concerned(&[one.member.person.as_str(), one.member.added_by.as_str()]),
         action: format!("/team-review/{}/{}", HEXLOWER.encode(&one.team), one.member.person),
         person: format!("{} ({})", one.member.name, one.member.person),
         team: one.team_name,
@@ -78,7 +96,7 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
         added_by: one.member.added_by.to_string(),
         since: shown::time(one.member.since),
     });
-    let (rows, joined) = (colleagues.chain(whole).collect(), joined.collect());
+    let joined = joined.collect();
     let visits = team_visits::unseen(catalog).await?.into_iter().map(|one| Visit {
         action: format!("/team-review/{}/{}/seen", HEXLOWER.encode(&one.team), one.person),
         person: format!("{} ({})", one.name, one.person),
@@ -91,7 +109,7 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
     html(&List { frame: Frame::new(&console, &who, "/care-review").await?, rows, joined, visits })
 }
 
-fn row(patient: &Handle, place: &str, who: String, added_by: String, until: Option<UnixMillis>) -> Row {
+fn row(patient: &Handle, (place, who): (&str, String), added_by: String, until: Option<UnixMillis>, own: bool) -> Row {
     let reference = shown::reference(patient);
     Row {
         action: format!("/care-review/{reference}/{place}"),
@@ -99,6 +117,7 @@ fn row(patient: &Handle, place: &str, who: String, added_by: String, until: Opti
         patient: reference.chars().take(8).collect(),
         added_by,
         until: until.map(shown::time),
+        own,
     }
 }
 
@@ -135,6 +154,8 @@ pub(super) async fn colleague(
     let stays = posted.form.stays()?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
+    let by = care::asked_by(&mut tx, &handle, &person).await?.ok_or(Failure::NotFound)?;
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[person.as_str(), by.as_str()])?;
     if !care::review(&mut tx, &handle, &person, stays).await? {
         return Err(Failure::NotFound);
     }
@@ -156,6 +177,10 @@ pub(super) async fn team(
     let stays = posted.form.stays()?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
+    let by = care_teams::asked_by(&mut tx, &handle, &team).await?.ok_or(Failure::NotFound)?;
+    let me = &posted.by.person.id;
+    let whose = if teams::is_in(&mut tx, &team, me).await? { me } else { &by };
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[whose.as_str(), by.as_str()])?;
     if !care_teams::review(&mut tx, &handle, &team, stays).await? {
         return Err(Failure::NotFound);
     }
@@ -177,6 +202,8 @@ pub(super) async fn joined(
     let stays = posted.form.stays()?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
+    let by = teams::asked_by(&mut tx, &team, &person).await?.ok_or(Failure::NotFound)?;
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[person.as_str(), by.as_str()])?;
     if !teams::review(&mut tx, &team, &person, stays).await? {
         return Err(Failure::NotFound);
     }

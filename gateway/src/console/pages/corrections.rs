@@ -18,7 +18,7 @@ use super::numbers::{self, Among, Looked};
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
-use crate::clinic::corrections::{self, Decision, Kind, Report};
+use crate::clinic::corrections::{self, Because, Decision, Kind, Report};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
 use crate::clinic::{ClinicError, devices};
@@ -263,16 +263,22 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let words = sealed(console, words)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    let by = &posted.by.person.id;
-    let decided = corrections::decide(&mut tx, (report, picture), (decision, &words), by, grant.at()).await?;
-    let decided = decided.ok_or(Failure::NotFound)?;
+    let (by, must_see) = (&posted.by.person.id, among != Among::All);
+    let why = Because { by, must_see, at: grant.at(), words: &words };
+    let left = match corrections::decide(&mut tx, (report, picture), decision, why).await? {
+        corrections::Decided::Done { left } => left,
+        corrections::Decided::Already => return Err(Failure::NotFound),
+        corrections::Decided::Changed => {
+            return Err(Failure::Refused(StatusCode::CONFLICT, text::RECORD_CHANGED));
+        }
+    };
     let mut events = vec![match decision {
         Decision::Restored => Event::PictureRestored(report.id, report.capture),
         Decision::Moved(to) => Event::PictureMoved(report.id, report.capture, report.filed, to.number),
         Decision::Withdrawn => Event::PictureWithdrawn(report.id, report.capture),
     }];
     let author: Option<OperatorId> = picture.operator.parse().ok();
-    if let (true, Some(author)) = (decided.left, &author) {
+    if let (true, Some(author)) = (left, &author) {
         events.push(Event::CareEnded(report.filed, author));
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;

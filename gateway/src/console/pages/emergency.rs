@@ -1,23 +1,29 @@
 //! Emergency access: asked for by a clinician, looked at by the privacy officer.
 //!
 //! Attacker: a member of staff who is curious. They learn that a patient exists by the exact number alone, and that they tried is on record and slows
-//! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks.
+//! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks: another privacy officer, if they are one themselves.
+//! Whoever would bury one access among many begins none that they do not need, and pushes none off the list: what waits is shown oldest first, all of it.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use data_encoding::HEXLOWER;
 use safelight_core::label::DEFAULT_ISSUER;
 use serde::Deserialize;
 
+use super::judge::Judge;
 use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
-use crate::clinic::emergency::{self, Reason, Verdict};
+use crate::clinic::emergency::{self, Emergency, Place, Reason, Verdict};
 use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, text, words};
+
+/// Accesses of one page that wait, and of one that are reviewed.
+const PAGE: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "emergency.html")]
@@ -89,14 +95,16 @@ pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>
     let clinic = console.desk.clinic();
     let sealed = records::seal_words(&console, words.as_str())?;
     let mut tx = clinic.catalog.write().await?;
-    let id = emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await?;
-    let event = Event::EmergencyBegun(id, handle, reason.name());
-    clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
-    tx.commit().await?;
-    tracing::warn!(
-        code = "emergency-access",
-        "somebody has taken emergency access: the privacy officer is to look at it"
-    );
+    // Whoever sees the patient anyway is led there, on record as every look.
+    if let Some(id) = emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await? {
+        let event = Event::EmergencyBegun(id, handle, reason.name());
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+        tx.commit().await?;
+        tracing::warn!(
+            code = "emergency-access",
+            "somebody has taken emergency access: the privacy officer is to look at it"
+        );
+    }
     Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))).into_response())
 }
 
@@ -108,7 +116,8 @@ struct Row {
     words: Option<String>,
     begun: String,
     until: String,
-    open: bool,
+    /// Another officer reviews it.
+    own: bool,
     verdict: &'static str,
     reviewed_by: String,
 }
@@ -117,31 +126,67 @@ struct Row {
 #[template(path = "emergencies.html")]
 struct List {
     frame: Frame,
-    emergencies: Vec<Row>,
+    waiting: Vec<Row>,
+    /// Where what waits goes on.
+    more: Option<String>,
+    reviewed: Vec<Row>,
+    older: Option<String>,
 }
 
-pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
+#[derive(Deserialize)]
+pub(super) struct From {
+    /// The last that waits on the page before.
+    after: Option<String>,
+    /// The last that is reviewed on the page before.
+    before: Option<String>,
+}
+
+/// What waits comes first, whatever page of what is reviewed is looked at.
+pub(super) async fn list(State(console): State<Console>, Query(from): Query<From>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ReviewEmergencies).await?;
-    let mut rows = Vec::new();
-    for one in emergency::list(&console.desk.clinic().catalog).await? {
-        rows.push(Row {
-            id: data_encoding::HEXLOWER.encode(&one.id),
-            person: one.person.to_string(),
-            patient: shown::reference(&one.patient).chars().take(8).collect(),
-            reason: reason_words(one.reason),
-            words: records::open_words(&console, &grant, &one.words),
-            begun: shown::time(one.begun_at),
-            until: shown::time(one.until),
-            open: one.verdict == Verdict::Open,
-            verdict: match one.verdict {
-                Verdict::Open => "",
-                Verdict::Justified => text::EMERGENCIES_JUSTIFIED,
-                Verdict::NotJustified => text::EMERGENCIES_NOT,
-            },
-            reviewed_by: one.reviewed_by.unwrap_or_default(),
-        });
+    let catalog = &console.desk.clinic().catalog;
+    let judge = Judge::of(&mut *catalog.read().await?, &who).await?;
+    let waiting = emergency::waiting(catalog, place(&console, from.after.as_deref()).await?, PAGE).await?;
+    let reviewed = emergency::reviewed(catalog, place(&console, from.before.as_deref()).await?, PAGE).await?;
+    let last = |page: &[Emergency]| {
+        let is_full = u32::try_from(page.len()).is_ok_and(|len| len == PAGE);
+        page.last().filter(|_| is_full).map(|last| HEXLOWER.encode(&last.id))
+    };
+    let (more, older) = (last(&waiting), last(&reviewed));
+    let rows =
+        |page: Vec<Emergency>| -> Vec<Row> { page.into_iter().map(|one| row(&console, &grant, &judge, one)).collect() };
+    let (waiting, reviewed) = (rows(waiting), rows(reviewed));
+    html(&List { frame: Frame::new(&console, &who, "/emergencies").await?, waiting, more, reviewed, older })
+}
+
+async fn place(console: &Console, id: Option<&str>) -> Result<Option<Place>, Failure> {
+    let Some(id) = id else { return Ok(None) };
+    let id = name(id).ok_or(Failure::NotFound)?;
+    let place = emergency::place(&console.desk.clinic().catalog, &id).await?;
+    place.map(Some).ok_or(Failure::NotFound)
+}
+
+fn name(id: &str) -> Option<[u8; 16]> {
+    HEXLOWER.decode(id.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
+}
+
+fn row(console: &Console, grant: &Grant<ReviewEmergencies>, judge: &Judge, one: Emergency) -> Row {
+    Row {
+        id: HEXLOWER.encode(&one.id),
+        own: judge.is_concerned(&[one.person.as_str()]),
+        person: one.person.to_string(),
+        patient: shown::reference(&one.patient).chars().take(8).collect(),
+        reason: reason_words(one.reason),
+        words: records::open_words(console, grant, &one.words),
+        begun: shown::time(one.begun_at),
+        until: shown::time(one.until),
+        verdict: match one.verdict {
+            Verdict::Open => "",
+            Verdict::Justified => text::EMERGENCIES_JUSTIFIED,
+            Verdict::NotJustified => text::EMERGENCIES_NOT,
+        },
+        reviewed_by: one.reviewed_by.unwrap_or_default(),
     }
-    html(&List { frame: Frame::new(&console, &who, "/emergencies").await?, emergencies: rows })
 }
 
 #[derive(Deserialize)]
@@ -155,11 +200,12 @@ pub(super) async fn review(
     posted: Posted<Review>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ReviewEmergencies).await?;
-    let id = data_encoding::HEXLOWER.decode(id.as_bytes()).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
     let verdict = Verdict::parse(&posted.form.verdict).filter(|verdict| *verdict != Verdict::Open);
-    let (Some(id), Some(verdict)) = (id, verdict) else { return Err(Failure::NotFound) };
+    let (Some(id), Some(verdict)) = (name(&id), verdict) else { return Err(Failure::NotFound) };
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
+    let whose = emergency::unreviewed(&mut tx, &id).await?.ok_or(Failure::NotFound)?;
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[whose.as_str()])?;
     if !emergency::review(&mut tx, &id, verdict, &posted.by.person.id, grant.at()).await? {
         return Err(Failure::NotFound);
     }

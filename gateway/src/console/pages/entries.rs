@@ -118,9 +118,11 @@ fn about(facets: &Facets, names: &Names) -> Vec<About> {
     if let Some(person) = &facets.person {
         about.push(About { what: text::LOG_PERSON, name: names.person(person), filter: ("about", person.clone()) });
     }
-    if let Some(patient) = &facets.patient {
-        let reference = shown::reference(patient);
-        about.push(About { what: text::LOG_PATIENT, name: short(&reference), filter: ("patient", reference) });
+    for (what, patient) in [(text::LOG_FORMER, &facets.former), (text::LOG_PATIENT, &facets.patient)] {
+        if let Some(patient) = patient {
+            let reference = shown::reference(patient);
+            about.push(About { what, name: short(&reference), filter: ("patient", reference) });
+        }
     }
     if let Some(picture) = &facets.picture {
         let id = picture.to_string();
@@ -147,6 +149,7 @@ fn details(entry: &Entry, facets: &Facets, names: &Names) -> String {
         Field::Bytes(bytes) => {
             let ids = [
                 facets.patient.as_ref().map(|id| &id[..]),
+                facets.former.as_ref().map(|id| &id[..]),
                 facets.picture.as_ref().map(|id| &id.as_bytes()[..]),
                 facets.device.as_ref().map(|id| &id.as_bytes()[..]),
             ];

@@ -167,6 +167,7 @@ impl Asked {
             actor: part(&self.by, |by| is_actor(by).then(|| by.to_owned()))?,
             person: part(&self.about, |id| id.parse::<OperatorId>().ok().map(|id| id.to_string()))?,
             patient: part(&self.patient, shown::handle)?,
+            former: None,
             picture: part(&self.picture, |id| id.parse::<CaptureId>().ok())?,
             device: part(&self.device, |id| id.parse::<DeviceId>().ok())?,
             kinds: kind.into_iter().collect(),

@@ -14,6 +14,7 @@ mod download;
 mod emergency;
 mod entries;
 mod join;
+mod judge;
 mod log;
 mod login;
 mod merges;

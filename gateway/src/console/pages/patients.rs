@@ -110,8 +110,10 @@ struct Thumbnail {
 struct Colleague {
     id: String,
     until: Option<String>,
-    /// By whoever looks at the page, who may end it.
-    added: bool,
+    /// Whoever looks at the page, who may leave.
+    is_me: bool,
+    /// Whether whoever looks at the page may end it.
+    ends: bool,
 }
 
 /// A team that treats the patient.
@@ -121,8 +123,8 @@ struct Whole {
     until: Option<String>,
     /// Who is in it now: name and id.
     members: Vec<(String, String)>,
-    /// By whoever looks at the page, who may end it.
-    added: bool,
+    /// Whether whoever looks at the page may end it.
+    ends: bool,
 }
 
 /// What whoever is on the team may add.
@@ -169,12 +171,26 @@ pub(super) async fn patient(
     let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
     let catalog = &console.desk.clinic().catalog;
     let (me, now) = (&who.person.id, grant.at());
-    let team = care::team_of(catalog, grant.subject(), now).await?;
-    let mut whole = Vec::new();
-    for one in care_teams::of_patient(catalog, grant.subject(), now).await? {
-        whole.push(Whole::of(one, &console, me).await?);
+    let members = care::team_of(catalog, grant.subject(), now).await?;
+    let teams_here = care_teams::of_patient(catalog, grant.subject(), now).await?;
+    let mut tx = catalog.read().await?;
+    let is_on = care::is_on_in(&mut tx, grant.subject(), me, now).await?;
+    let mut team = Vec::with_capacity(members.len());
+    for member in members {
+        let place = (&member.person, member.added_by.as_ref());
+        let ends = is_on && care::may_end(&mut tx, grant.subject(), place, me, now).await?;
+        team.push(colleague(&member, me, ends));
     }
-    let adding = if care::is_on(catalog, grant.subject(), me, now).await? {
+    let mut ended = Vec::with_capacity(teams_here.len());
+    for one in &teams_here {
+        ended.push(is_on && care_teams::may_end(&mut tx, grant.subject(), &one.added_by, me, now).await?);
+    }
+    drop(tx);
+    let mut whole = Vec::with_capacity(teams_here.len());
+    for (one, ends) in teams_here.into_iter().zip(ended) {
+        whole.push(Whole::of(one, &console, ends).await?);
+    }
+    let adding = if is_on {
         let all = teams::list(catalog, now).await?.into_iter().map(|team| (HEXLOWER.encode(&team.id), team.name));
         let teams = all.filter(|(id, _)| !whole.iter().any(|one| one.id == *id)).collect();
         Some(Adding { offered: terms::offered(now), teams })
@@ -186,7 +202,7 @@ pub(super) async fn patient(
         patient,
         other_numbers,
         reference: shown::reference(grant.subject()),
-        team: team.into_iter().map(|member| colleague(member, me)).collect(),
+        team,
         whole,
         adding,
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
@@ -195,23 +211,19 @@ pub(super) async fn patient(
     })
 }
 
-fn colleague(member: Member, me: &OperatorId) -> Colleague {
-    Colleague {
-        until: member.until.map(shown::time),
-        added: member.added_by.as_ref() == Some(me),
-        id: member.person.to_string(),
-    }
+fn colleague(member: &Member, me: &OperatorId, ends: bool) -> Colleague {
+    Colleague { id: member.person.to_string(), until: member.until.map(shown::time), is_me: member.person == *me, ends }
 }
 
 impl Whole {
-    async fn of(one: CareTeam, console: &Console, me: &OperatorId) -> Result<Self, ClinicError> {
+    async fn of(one: CareTeam, console: &Console, ends: bool) -> Result<Self, ClinicError> {
         let members = teams::members(&console.desk.clinic().catalog, &one.team).await?;
         Ok(Self {
             id: HEXLOWER.encode(&one.team),
             name: one.name,
             until: one.until.map(shown::time),
             members: members.into_iter().map(|member| (member.name, member.person.to_string())).collect(),
-            added: one.added_by == *me,
+            ends,
         })
     }
 }

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use safelight_core::ids::UnixMillis;
-use safelight_core::manifest::OperatorId;
 
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, roles_words, shown};
@@ -61,7 +60,7 @@ async fn shown_with(
     let devices = devices::list(catalog).await?;
     let all = people::list(catalog).await?;
     let teams = teams::of_everybody(catalog).await?;
-    let alone = is_only_admin(&all, &who.person.id);
+    let alone = people::is_only(&all, Role::Admin, &who.person.id);
     let row = |person: Person| Row {
         phones: devices.iter().filter(|device| device.person == person.id && device.status == Status::Active).count(),
         teams: teams.get(person.id.as_str()).map(|names| names.join(", ")).unwrap_or_default(),
@@ -90,11 +89,6 @@ fn is_due(person: &Person, now: UnixMillis) -> bool {
     now.since(person.confirmed_at.unwrap_or(person.created_at)) >= EVERY
 }
 
-/// Whether nobody else could do it.
-pub(super) fn is_only_admin(all: &[Person], id: &OperatorId) -> bool {
-    !all.iter().any(|person| person.is_active() && person.roles.has(Role::Admin) && person.id != *id)
-}
-
 pub(super) async fn confirm(
     State(console): State<Console>,
     Path(id): Path<String>,
@@ -104,7 +98,7 @@ pub(super) async fn confirm(
     let clinic = console.desk.clinic();
     let all = people::list(&clinic.catalog).await?;
     let person = all.iter().find(|person| person.id.as_str() == id && person.is_active()).ok_or(Failure::NotFound)?;
-    if person.id == posted.by.person.id && !is_only_admin(&all, &person.id) {
+    if person.id == posted.by.person.id && !people::is_only(&all, Role::Admin, &person.id) {
         let page = shown_with(&console, &posted.by, &grant, Some(text::REVIEW_OWN)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
@@ -146,9 +140,10 @@ mod tests {
         let ada = person("ada", &[Role::Admin], 0, None);
         let carla = person("carla", &[Role::Clinician], 0, None);
         let mut second = person("second", &[Role::Admin, Role::Clinician], 0, None);
-        assert!(is_only_admin(&[ada.clone(), carla.clone()], &ada.id));
-        assert!(!is_only_admin(&[ada.clone(), carla.clone(), second.clone()], &ada.id));
+        let is_only = |all: &[Person]| people::is_only(all, Role::Admin, &ada.id);
+        assert!(is_only(&[ada.clone(), carla.clone()]));
+        assert!(!is_only(&[ada.clone(), carla.clone(), second.clone()]));
         second.disabled_at = Some(UnixMillis(1));
-        assert!(is_only_admin(&[ada.clone(), carla, second], &ada.id));
+        assert!(is_only(&[ada.clone(), carla, second]));
     }
 }

@@ -14,7 +14,6 @@ use serde::Deserialize;
 
 use super::join::is_name;
 use super::login::Nothing;
-use super::review::is_only_admin;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Person, Role};
@@ -235,7 +234,7 @@ pub(super) async fn join(
     let Ok(person) = posted.form.person.trim().parse::<OperatorId>() else {
         return refused(&console, &posted.by, &grant, team, text::TEAM_NO_CLINICIAN).await;
     };
-    if person == *me && !is_only_admin(&people::list(&clinic.catalog).await?, me) {
+    if person == *me && !people::is_only(&people::list(&clinic.catalog).await?, Role::Admin, me) {
         return refused(&console, &posted.by, &grant, team, text::TEAM_OWN).await;
     }
     let mut tx = clinic.catalog.write().await?;
