@@ -250,7 +250,7 @@ pub async fn find(
 pub async fn time_of(connection: &mut AnyConnection, index: u64) -> Result<Option<UnixMillis>, ClinicError> {
     let row =
         sqlx::query("SELECT at FROM access_index WHERE idx = $1").bind(int(index)?).fetch_optional(connection).await?;
-    Ok(row.as_ref().map(|row| millis(row, 0)).transpose()?)
+    row.as_ref().map(|row| millis(row, 0)).transpose()
 }
 
 /// The newest entries in the order of the log, without asking the index: up to `limit` of those before the one of this index.

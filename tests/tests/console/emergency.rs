@@ -19,7 +19,7 @@ fn waiting(page: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn whoever_sees_the_patient_anyway_begins_none_and_is_led_to_the_patient() {
+fn c11_whoever_sees_the_patient_anyway_begins_none_and_is_led_to_the_patient() {
     let mut clinic = Clinic::open();
     let begun =
         |clinic: &Clinic, who: &str| clinic.done_by(who).iter().filter(|kind| *kind == "emergency-begun").count();
@@ -52,7 +52,7 @@ fn whoever_sees_the_patient_anyway_begins_none_and_is_led_to_the_patient() {
 }
 
 #[test]
-fn what_waits_for_a_review_is_shown_oldest_first_all_of_it_whatever_came_after() {
+fn c11_what_waits_for_a_review_is_shown_oldest_first_all_of_it_whatever_came_after() {
     let mut clinic = Clinic::open();
     assert_eq!(asks(&mut clinic.other, "the one that matters").status, 200);
     // Many came later, and many were reviewed.

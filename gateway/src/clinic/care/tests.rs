@@ -41,8 +41,9 @@ impl Place {
             .does(&format!(
                 "INSERT INTO picture (capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label,
                      patient, filed, captured_at, stored_at, log_index, pulled_at)
-                 VALUES ({}, 1, 'verified', '', x'00', 'one', 1, x'00', {}, x'00', {}, {}, 1, 1, 1, 1)",
+                 VALUES ({}, 1, 'verified', '', {}, 'one', 1, x'00', {}, x'00', {}, {}, 1, 1, 1, 1)",
                 hex(&[9; 16]),
+                hex(&[5; 16]),
                 hex(&[0; 32]),
                 hex(&number(1)),
                 hex(&number(1))
@@ -54,7 +55,6 @@ impl Place {
         place
     }
 
-    #[track_caller]
     pub(in crate::clinic) async fn does(&self, sql: &str) {
         let mut tx = self.catalog.write().await.unwrap();
         let done = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await.unwrap();
