@@ -171,7 +171,7 @@ async fn not_closed(tx: &mut WriteTx, code: Code) -> Result<u64, ClinicError> {
     Ok(count(row.try_get(0)?)?)
 }
 
-/// Adds one to what is counted, and gives back how many there are in `period` and in the highest of those before. `None` if this patient was counted before.
+/// Adds to what is counted, and gives back how many there are in `period` and in the highest of those before. `None` if this patient was counted before.
 ///
 /// # Errors
 /// [`ClinicError`].
@@ -190,12 +190,13 @@ pub async fn tally(tx: &mut WriteTx, one: &Counted, period: u64) -> Result<Optio
         }
     }
     sqlx::query(
-        "INSERT INTO alert_tally (person, what, period, count) VALUES ($1, $2, $3, 1)
-         ON CONFLICT (person, what, period) DO UPDATE SET count = alert_tally.count + 1",
+        "INSERT INTO alert_tally (person, what, period, count) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (person, what, period) DO UPDATE SET count = alert_tally.count + excluded.count",
     )
     .bind(one.person.clone())
     .bind(one.what.name())
     .bind(int(period)?)
+    .bind(int(one.times)?)
     .execute(&mut **tx)
     .await?;
     let row = sqlx::query(

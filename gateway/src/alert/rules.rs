@@ -110,7 +110,9 @@ pub fn at_once(record: &Record<'_>, config: &AlertConfig) -> Option<Alarm> {
             (Code::StoreTrouble, capture.map_or_else(|| "capture:unknown".to_owned(), |id| format!("capture:{id}")))
         }
         // A patient's page shows pictures as well.
-        "patient-viewed" | "picture-viewed" if record.is_by_person() && !is_usual_hour(record.at, config) => {
+        "patient-viewed" | "picture-viewed" | "picture-downloaded"
+            if record.is_by_person() && !is_usual_hour(record.at, config) =>
+        {
             (Code::UnusualHours, record.by.to_owned())
         }
         _ => return None,
@@ -191,25 +193,32 @@ pub struct Counted {
     pub what: What,
     /// The patient, where each counts once.
     pub patient: Option<[u8; 32]>,
+    /// How many it stands for.
+    pub times: u64,
 }
 
 /// What an entry adds to.
 #[must_use]
 pub fn counted(record: &Record<'_>) -> Option<Counted> {
-    let by = |what, patient| Some(Counted { person: record.by.to_owned(), what, patient });
+    let by = |what, patient, times| Some(Counted { person: record.by.to_owned(), what, patient, times });
     let patient = |place| record.bytes(place).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     match record.kind {
         // It is not they who say so: whoever tries passwords is nobody yet.
         "log-in-failed" => match record.fields.first() {
             Some(Field::Code(person)) => {
-                Some(Counted { person: format!("person:{person}"), what: What::Failures, patient: None })
+                Some(Counted { person: format!("person:{person}"), what: What::Failures, patient: None, times: 1 })
             }
             _ => None,
         },
-        "denied" if record.is_by_person() => by(What::Denied, None),
-        "patient-viewed" => patient(0).and_then(|patient| by(What::Patients, Some(patient))),
-        "picture-viewed" => patient(1).and_then(|patient| by(What::Patients, Some(patient))),
-        "exported" | "opened" | "picture-downloaded" => by(What::Downloads, None),
+        "denied" if record.is_by_person() => match record.fields.get(1) {
+            Some(Field::Number(unrecorded)) => by(What::Denied, None, unrecorded.saturating_add(1)),
+            _ => by(What::Denied, None, 1),
+        },
+        // Numbers that nobody has, or that are not theirs.
+        "emergency-missed" | "correction-missed" | "record-missed" => by(What::Denied, None, 1),
+        "patient-viewed" => patient(0).and_then(|patient| by(What::Patients, Some(patient), 1)),
+        "picture-viewed" => patient(1).and_then(|patient| by(What::Patients, Some(patient), 1)),
+        "exported" | "opened" | "picture-downloaded" => by(What::Downloads, None, 1),
         _ => None,
     }
 }
@@ -293,6 +302,9 @@ mod tests {
         let east = AlertConfig { utc_offset_minutes: 120, ..AlertConfig::default() };
         assert_eq!(raised(&viewed(midnight + 4 * HOUR), &east), None);
         assert_eq!(raised(&viewed(midnight + 20 * HOUR), &east), Some(Code::UnusualHours));
+        let fields = vec![Field::Bytes(vec![1; 16]), Field::Bytes(vec![2; 32])];
+        let downloaded = entry("picture-downloaded", fields, "person:a", midnight + 3 * HOUR);
+        assert_eq!(raised(&downloaded, &config), Some(Code::UnusualHours), "without a look before it");
         let west = AlertConfig { utc_offset_minutes: -300, ..AlertConfig::default() };
         assert_eq!(raised(&viewed(midnight + 2 * HOUR), &west), None);
         assert_eq!(raised(&viewed(midnight + 10 * HOUR), &west), Some(Code::UnusualHours));
@@ -306,6 +318,12 @@ mod tests {
         assert_eq!((counted_failed.person.as_str(), counted_failed.what), ("person:b", What::Failures));
         let denied = entry("denied", vec![Field::Code("picture".into())], "person:a", NOON);
         assert_eq!(counted(&Record::of(&denied).unwrap()).unwrap().what, What::Denied);
+        let burst = entry("denied", vec![Field::Code("picture".into()), Field::Number(19)], "person:a", NOON);
+        assert_eq!(counted(&Record::of(&burst).unwrap()).unwrap().times, 20, "itself, and those without an entry");
+        for kind in ["emergency-missed", "correction-missed", "record-missed"] {
+            let missed = entry(kind, vec![], "person:a", NOON);
+            assert_eq!(counted(&Record::of(&missed).unwrap()).unwrap().what, What::Denied, "{kind}");
+        }
         let seen = counted(&Record::of(&viewed(NOON)).unwrap()).unwrap();
         assert_eq!((seen.what, seen.patient), (What::Patients, Some([2; 32])));
         let exported = entry("exported", vec![Field::Bytes(vec![1; 16])], "uid:0", NOON);

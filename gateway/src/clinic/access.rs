@@ -67,7 +67,7 @@ pub enum Event<'a> {
     InvitationVoided(InvitationId),
     /// An invitation was withdrawn before a phone used it.
     InvitationWithdrawn(InvitationId),
-    /// Somebody who wanted to enrol was refused, under this code: at most one a minute of each.
+    /// Somebody who wanted to enrol was refused, under this code: at most two a minute of each.
     EnrolmentRefused(&'a str),
     /// A device has shown its words and waits.
     DevicePending(DeviceId),

@@ -15,7 +15,7 @@ use sqlx::any::AnyRow;
 use super::aliases::{self, Numbered};
 use super::devices::{fixed, millis};
 use super::pictures::{self, Handle, Picture};
-use super::{ClinicError, access_index, care, emergency};
+use super::{ClinicError, access_index, care};
 use crate::store::catalog::{Catalog, WriteTx, int};
 
 /// Shown at most: the oldest that are open.
@@ -261,7 +261,7 @@ pub enum Decided {
     },
     /// Somebody else has decided it.
     Already,
-    /// The number to which it was to go has become another record's, or nobody's, or whoever decides does not see its patient any more.
+    /// The number to which it was to go has become another record's, or nobody's, or whoever decides does not treat its patient any more.
     Changed,
 }
 
@@ -270,8 +270,8 @@ pub enum Decided {
 pub struct Because<'a> {
     /// Who.
     pub by: &'a OperatorId,
-    /// Whether they must see the patient to whom a picture goes.
-    pub must_see: bool,
+    /// Whether they must treat the patient to whom a picture goes, as its author must: emergency access is not enough.
+    pub must_treat: bool,
     /// When.
     pub at: UnixMillis,
     /// Why, in words: a whole age file, or no bytes where nothing was said.
@@ -286,8 +286,8 @@ pub async fn decide(
     why: Because<'_>,
 ) -> Result<Decided, ClinicError> {
     if let Decision::Moved(to) = &decision {
-        let sees = !why.must_see || emergency::may_see(tx, &to.record, why.by, why.at).await?;
-        if !sees || !aliases::holds(tx, to).await? {
+        let may = !why.must_treat || care::is_on_in(tx, &to.record, why.by, why.at).await?;
+        if !may || !aliases::holds(tx, to).await? {
             return Ok(Decided::Changed);
         }
     }
@@ -325,7 +325,10 @@ pub async fn decide(
     if let Decision::Moved(to) = decision {
         pictures::file(tx, report.capture, &to.number).await?;
         access_index::moved(tx, report.capture, &to.number).await?;
-        care::joined(tx, &to.number, &picture.operator, why.at).await?;
+        // An author who moves it treats that patient for as long as they do: their own word makes that no longer.
+        if !why.must_treat {
+            care::joined(tx, &to.number, &picture.operator, why.at).await?;
+        }
     }
     // A picture that nobody sees lets nobody see its patient.
     let author: Option<OperatorId> = picture.operator.parse().ok();

@@ -77,6 +77,16 @@ pub async fn has_password(connection: &mut sqlx::AnyConnection, person: &Operato
     Ok(row.is_some())
 }
 
+/// Whether this is still the hash of a person's password.
+pub async fn is_current(tx: &mut WriteTx, person: &OperatorId, phc: &str) -> Result<bool, ClinicError> {
+    let row = sqlx::query("SELECT 1 FROM password WHERE person = $1 AND phc = $2")
+        .bind(person.as_str().to_owned())
+        .bind(phc.to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Takes password, authenticator and recovery codes away.
 pub async fn remove(tx: &mut WriteTx, person: &OperatorId) -> Result<(), ClinicError> {
     for sql in ["DELETE FROM password WHERE person = $1", "DELETE FROM recovery_code WHERE person = $1"] {

@@ -19,6 +19,7 @@ use sqlx::any::AnyRow;
 
 use super::access::{Actor, Event};
 use super::aliases::{self, MAX_NUMBERS};
+use super::care::Stay;
 use super::devices::{fixed, millis, operator, optional_millis};
 use super::pictures::{self, Handle};
 use super::verify::{keep, patient_header, recipients, split};
@@ -100,6 +101,8 @@ pub enum Outcome {
     Done,
     /// Somebody else has changed one of the two, or its team, meanwhile.
     Changed,
+    /// Whoever does it treats one of the two for a time: both together they would treat for longer.
+    ForATime,
     /// The number has a record.
     Taken,
     /// The record would have more numbers than it may.
@@ -134,7 +137,7 @@ pub struct Merge {
 const COLUMNS: &str =
     "SELECT id, seq, kind, alias, record, reason, words, merged_by, merged_at, undone_by, undone_at FROM patient_merge";
 
-/// Has `record` stand for `other` too. Whoever does it must be on both teams at this moment.
+/// Has `record` stand for `other` too. Whoever does it must be on both teams at this moment, and for good.
 ///
 /// # Errors
 /// [`ClinicError`] of the catalog or the log.
@@ -147,6 +150,11 @@ pub async fn merge(clinic: &Clinic, other: &Handle, record: &Handle, why: Becaus
     }
     if other == record {
         return Ok(Outcome::Changed);
+    }
+    for handle in [other, record] {
+        if care::stay(&mut tx, handle, why.by, why.at).await? != Stay::ForGood {
+            return Ok(Outcome::ForATime);
+        }
     }
     let Some(id) = join(&mut tx, Kind::Merged, other, record, why).await? else { return Ok(Outcome::TooMany) };
     let event = Event::RecordsMerged(id, *record, *other, why.reason.name());

@@ -253,7 +253,11 @@ pub(super) async fn log_in(console: &Console, attempt: Attempt) -> Result<Option
     let now = desk.now();
     let step = step_of(&held.totp, &attempt.code, now);
     let mut tx = catalog.write().await?;
+    // Asked again: while the password was hashed, the account may have been set up anew, or shut out.
+    let is_active = people::find_in(&mut tx, &person.id).await?.is_some_and(|person| person.is_active());
+    let stands = is_active && credentials::is_current(&mut tx, &person.id, &held.password).await?;
     let how = match (step, recovery_hash(&attempt.code)) {
+        _ if !stands => None,
         (Some(step), _) if credentials::use_step(&mut tx, &person.id, step).await? => Some("password-and-code"),
         (None, Some(hash)) if credentials::use_recovery_code(&mut tx, &person.id, &hash).await? => {
             Some("password-and-recovery-code")

@@ -1,7 +1,7 @@
 //! What one person can make the log grow by, with a script or by typing fast.
 //!
 //! Attacker: somebody with an account who fills the disk, or the officer's page, with entries that say nothing new. **What is denied** is on record at
-//! most once a minute for each person and code; the next entry says how often it was asked in between. **A search** runs with every key, and its names
+//! most once a minute for each person and code; the next entry says how often it was asked in between, and a burst is an entry at once. **A search** runs with every key, and its names
 //! are never shown without an entry: so one that shows nobody new within ten seconds of an entry belongs to that entry, and whoever goes through all
 //! of their patients makes as many entries as that takes. It is kept for each session, so that one browser's entry does not stand for another's.
 //! **A damaged picture** is on record once an hour, however often somebody wants to see it.
@@ -20,6 +20,9 @@ use crate::clinic::sessions::SessionId;
 
 /// The same denial of the same person is on record at most so often.
 const DENIED_EVERY: Duration = Duration::from_secs(60);
+
+/// And when it was asked so often since: whoever asks for hundreds in a second, and never again, is seen all the same.
+const BURST: u64 = 20;
 
 /// How long a search's entry stands for further searches that show nobody else.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -42,6 +45,8 @@ pub(super) struct Noise {
 struct Denied {
     at: UnixMillis,
     since: u64,
+    /// Whether there was an entry of a burst.
+    burst: bool,
 }
 
 #[derive(Debug)]
@@ -62,7 +67,7 @@ impl Noise {
         match denied.get_mut(&(person.clone(), code)) {
             Some(last) if is_recent(last.at, now, DENIED_EVERY) => {
                 last.since = last.since.saturating_add(1);
-                None
+                (last.since == BURST && !last.burst).then_some(BURST.saturating_sub(1))
             }
             Some(last) => Some(last.since),
             None => Some(0),
@@ -75,8 +80,13 @@ impl Noise {
         if denied.len() >= MAX_KEPT {
             denied.retain(|_, last| is_recent(last.at, now, DENIED_EVERY));
         }
-        if denied.len() < MAX_KEPT {
-            denied.insert((person.clone(), code), Denied { at: now, since: 0 });
+        let key = (person.clone(), code);
+        match denied.get_mut(&key) {
+            Some(last) if is_recent(last.at, now, DENIED_EVERY) => (last.since, last.burst) = (0, true),
+            _ if denied.len() < MAX_KEPT => {
+                denied.insert(key, Denied { at: now, since: 0, burst: false });
+            }
+            _ => {}
         }
     }
 
@@ -142,12 +152,17 @@ mod tests {
         assert_eq!(noise.denied(&one, "people", at(0)), Some(0));
         assert_eq!(noise.denied(&one, "people", at(0)), Some(0), "what is not on record yet silences nothing");
         noise.denied_on_record(&one, "people", at(0));
-        for second in 1..60 {
+        for second in 1..20 {
             assert_eq!(noise.denied(&one, "people", at(second)), None);
+        }
+        assert_eq!(noise.denied(&one, "people", at(20)), Some(19), "a burst");
+        noise.denied_on_record(&one, "people", at(20));
+        for second in 21..60 {
+            assert_eq!(noise.denied(&one, "people", at(second)), None, "once a minute");
         }
         assert_eq!(noise.denied(&one, "devices", at(1)), Some(0), "something else");
         assert_eq!(noise.denied(&other, "people", at(1)), Some(0), "somebody else");
-        assert_eq!(noise.denied(&one, "people", at(60)), Some(59));
+        assert_eq!(noise.denied(&one, "people", at(60)), Some(39));
         noise.denied_on_record(&one, "people", at(60));
         assert_eq!(noise.denied(&one, "people", at(30)), Some(0), "a clock that was set back");
     }

@@ -29,6 +29,9 @@ use crate::vault::Unlocked;
 /// Patients that one search shows.
 pub(super) const MAX_FOUND: usize = 20;
 
+/// Bytes of what is searched for: as long as a name and a number may be together. Each word of it is looked for in every name.
+const MAX_QUERY_LEN: usize = 320;
+
 /// Patients of whom one statement asks whether somebody treats them.
 const ASKED_ABOUT_AT_ONCE: usize = 200;
 
@@ -84,6 +87,7 @@ pub(super) async fn search(
     let directory = console.desk.directory();
     let one_more = MAX_FOUND.saturating_add(1);
     let mut found = match grant.subject() {
+        _ if query.len() > MAX_QUERY_LEN => Vec::new(),
         Treated::Few(patients) => directory.among(query, patients, one_more),
         Treated::Many(person) => treated_by(console, person, query, grant.at(), one_more).await?,
     };

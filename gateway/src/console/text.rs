@@ -788,6 +788,7 @@ pub(super) const RECORD_INCOMPLETE: &str =
     "Go back, enter the exact record number, choose a reason, and say in at least ten characters why.";
 pub(super) const RECORD_NOT_TREATED: &str =
     "You treat no patient of this number, so nothing is changed. That you asked is on record.";
+pub(super) const RECORD_FOR_A_TIME: &str = "You treat this patient by one of the two numbers for a time only, so nothing is changed. Ask a colleague who treats them by both for good.";
 pub(super) const RECORD_SAME: &str = "This number leads to this record already, so nothing is changed.";
 pub(super) const RECORD_MERGE_INSTEAD: &str =
     "You treat a patient of this number. If the two are one patient, go back and merge their records.";

@@ -163,6 +163,42 @@ fn whoever_withdraws_their_only_picture_of_a_patient_is_off_the_care_team() {
 }
 
 #[test]
+fn c11_emergency_access_or_a_place_for_a_time_is_made_no_longer_by_ones_own_picture() {
+    let mut clinic = Clinic::open();
+    clinic.enrols_other();
+    let own = clinic.sends("room4", OTHER_LABEL, 7);
+    let moves = |clinic: &mut Clinic| {
+        let other = &mut clinic.other;
+        assert_eq!(other.posts(&format!("/pictures/{own}/report"), &[("kind", "wrong-patient")]).status, 200);
+        let id = other.browser.get("/corrections/own").all_between("href=\"/corrections/own/", "\"").remove(0);
+        let to = [("decision", "move"), ("number", "MRN-77812-04"), ("issuer", "clinic")];
+        let status = other.posts(&format!("/corrections/own/{id}"), &to).status;
+        (id, status)
+    };
+    let emergency = [
+        ("number", "MRN-77812-04"),
+        ("issuer", "clinic"),
+        ("reason", "acute"),
+        ("words", "bleeding after surgery, colleague not reachable"),
+    ];
+    assert_eq!(clinic.other.posts("/emergency", &emergency).status, 200);
+    assert_eq!(clinic.other.browser.get(&clinic.patient).status, 200, "the control");
+    let (id, status) = moves(&mut clinic);
+    assert_eq!(status, 404);
+    assert_eq!(clinic.other.posts(&format!("/corrections/own/{id}"), &[("decision", "restore")]).status, 200);
+    let waits = clinic.officer.browser.get("/emergencies").all_between("action=\"/emergencies/", "\"").remove(0);
+    clinic.officer.posts(&format!("/emergencies/{waits}"), &[("verdict", "not-justified")]);
+    assert_eq!(clinic.other.browser.get(&clinic.patient).status, 404);
+
+    let path = format!("{}/team", clinic.patient);
+    assert_eq!(clinic.author.posts(&path, &[("person", "clinician2"), ("term", "week")]).status, 200);
+    let (_, status) = moves(&mut clinic);
+    assert_eq!(status, 200);
+    let page = clinic.author.browser.get(&clinic.patient).text();
+    assert!(page.contains(&own) && page.contains("clinician2 (until"), "{page}");
+}
+
+#[test]
 fn an_author_gives_a_picture_to_patients_whom_they_treat_and_comes_by_nobody_else() {
     let mut clinic = Clinic::open();
     // The other clinician has a phone, a patient, and a picture of their own.

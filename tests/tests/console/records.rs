@@ -24,7 +24,7 @@ const WHY: [(&str, &str); 2] = [("reason", "temporary"), ("words", WORDS)];
 
 impl Clinic {
     /// A phone for the clinician who treats nobody.
-    fn enrols_other(&mut self) {
+    pub(super) fn enrols_other(&mut self) {
         let qr = self.gateway.path("room4.png");
         let invite = ["device", "invite", "--name", "room4", "--person", "clinician2", "--qr-png", &qr, "--data", "D"];
         self.gateway.run(&invite).ok();
@@ -247,17 +247,21 @@ fn c04_a_number_is_merged_by_whoever_treats_both_and_by_nobody_else() {
     let missed = clinic.missed("person:clinician2");
     assert!(missed >= 4, "{missed}");
     assert!(!clinic.done_by("person:clinician2").iter().any(|kind| kind.starts_with("records-")));
-    // On both teams they may.
+    // On both teams they may, unless one of them ends: the two together would not.
     let form = [("person", "clinician2"), ("term", "week")];
     assert_eq!(clinic.author.posts(&format!("{patient}/team"), &form).status, 200);
     until("the wait is over", PATIENCE, || (compares(&mut clinic.other, &own, NUMBER).status == 200).then_some(()));
+    let refused = merges(&mut clinic.other, &own, NUMBER);
+    assert!(refused.status == 422 && refused.text().contains("for a time only"), "{}", refused.text());
+    assert_eq!(clinic.author.posts(&format!("{patient}/team/clinician2/end"), &[]).status, 200);
+    let form = [("person", "clinician2"), ("term", "open")];
+    assert_eq!(clinic.author.posts(&format!("{patient}/team"), &form).status, 200);
     assert_eq!(merges(&mut clinic.other, &own, NUMBER).status, 200);
     // The team is of both: the author treats the record, whose page has the other's name now.
     let page = clinic.author.browser.get(&patient).text();
     assert!(page.contains("Adler, Bruno") && page.contains("clinician1") && page.contains("clinician2"), "{page}");
     assert!(clinic.author.browser.get(&patient).text().contains(&clinic.picture));
     finds(&mut clinic.author, "adler", &[&own]);
-    // Whoever was added until a day is on the record's team for good, by their own picture.
     let team = page.split("Care team").nth(1).and_then(|rest| rest.split("</summary>").next()).expect("the team");
     assert!(!team.contains("until"), "{team}");
 }

@@ -213,7 +213,7 @@ pub(super) async fn decide_own(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectOwn(name(&id)?)).await?;
     // Its author comes onto the patient's care team with a picture: given to anybody, it would open any patient whose number they know.
-    decide(&console, &grant, &posted, Among::Seen).await?;
+    decide(&console, &grant, &posted, Among::Treated).await?;
     Ok(Redirect::to("/corrections/own"))
 }
 
@@ -263,8 +263,8 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let words = sealed(console, words)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    let (by, must_see) = (&posted.by.person.id, among != Among::All);
-    let why = Because { by, must_see, at: grant.at(), words: &words };
+    let (by, must_treat) = (&posted.by.person.id, among != Among::All);
+    let why = Because { by, must_treat, at: grant.at(), words: &words };
     let left = match corrections::decide(&mut tx, (report, picture), decision, why).await? {
         corrections::Decided::Done { left } => left,
         corrections::Decided::Already => return Err(Failure::NotFound),

@@ -194,6 +194,7 @@ fn done(outcome: Outcome, record: &Handle) -> Result<Redirect, Failure> {
             Ok(Redirect::to(&format!("/patients/{}", shown::reference(record))))
         }
         Outcome::Changed => Err(Failure::Refused(StatusCode::CONFLICT, text::RECORD_CHANGED)),
+        Outcome::ForATime => Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::RECORD_FOR_A_TIME)),
         Outcome::Taken => Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::RECORD_TAKEN)),
         Outcome::TooMany => Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::RECORD_TOO_MANY)),
     }

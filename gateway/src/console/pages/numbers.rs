@@ -15,9 +15,7 @@ use crate::console::{Console, permit};
 pub(super) enum Among {
     /// Everybody who is a patient here.
     All,
-    /// Those whom whoever asks may see. Anybody else is nobody, in answer, record and waiting.
-    Seen,
-    /// Those on whose care team whoever asks is: emergency access is not enough. Anybody else is nobody, likewise.
+    /// Those on whose care team whoever asks is: emergency access is not enough. Anybody else is nobody, in answer, record and waiting.
     Treated,
 }
 
@@ -44,7 +42,6 @@ pub(super) async fn find(
     let found = aliases::of_number(clinic, issuer, number).await?;
     let is_known = match among {
         Among::All => pictures::identity(&clinic.catalog, &found.record).await?.is_some(),
-        Among::Seen => permit::may_see(&clinic.catalog, &found.record, who, now).await?,
         Among::Treated => care::is_on(&clinic.catalog, &found.record, &who.person.id, now).await?,
     };
     if is_known {

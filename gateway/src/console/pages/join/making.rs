@@ -44,6 +44,10 @@ pub(super) async fn make(
     if joining::find(&mut tx, code, now).await?.as_ref() != Some(whom) {
         return Ok(Made::NoCode);
     }
+    // Whoever was shut out after the code was made.
+    if people::find_in(&mut tx, id).await?.is_some_and(|person| !person.is_active()) {
+        return Ok(Made::NoCode);
+    }
     let mut events = Vec::new();
     if *whom == For::FirstAdmin {
         if people::add(&mut tx, id, name, now).await? != Changed::Done {
