@@ -67,7 +67,7 @@ pub enum Event<'a> {
     InvitationVoided(InvitationId),
     /// An invitation was withdrawn before a phone used it.
     InvitationWithdrawn(InvitationId),
-    /// Somebody who wanted to enrol was refused, under this code: at most two a minute of each.
+    /// Somebody who wanted to enrol was refused, under this code: at most one a minute of each.
     EnrolmentRefused(&'a str),
     /// A device has shown its words and waits.
     DevicePending(DeviceId),
@@ -204,7 +204,7 @@ pub enum Event<'a> {
     DeviceRenamed(DeviceId),
     /// Somebody says that their own device is lost: it may not send any more.
     DeviceLost(DeviceId),
-    /// Something was asked for that this person may not have, under this code, and how often since the last such entry: at most one a minute of each
+    /// Something was asked for that this person may not have, under this code, and how often since the last such entry: at most two a minute of each
     /// person and code.
     Denied(&'a str, u64),
     /// The whole log is about to be verified.
