@@ -209,3 +209,18 @@ async fn entries_from_before_are_indexed_a_batch_at_a_time_and_new_ones_meanwhil
     rebuild(log).await.unwrap();
     assert!(!is_built(&mut place.catalog().read().await.unwrap()).await.unwrap());
 }
+
+#[tokio::test]
+async fn what_was_indexed_before_a_move_named_both_patients_is_indexed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(schema::FILE_NAME);
+    let before: Vec<_> = schema::migrations().into_iter().filter(|migration| migration.number < 14).collect();
+    let catalog = Catalog::create(path.clone(), &before).await.unwrap();
+    let mut tx = catalog.write().await.unwrap();
+    settings::set_number(&mut tx, BUILT, COMPLETE).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(is_built(&mut catalog.read().await.unwrap()).await.unwrap(), "the control");
+    catalog.close().await;
+    let catalog = Catalog::open(path, &schema::migrations()).await.unwrap();
+    assert!(!is_built(&mut catalog.read().await.unwrap()).await.unwrap());
+}
