@@ -7,7 +7,7 @@ use safelight_tests::gateway::damage::run_in;
 use safelight_tests::gateway::program::until;
 use safelight_tests::staff::Member;
 
-use super::stage::Clinic;
+use super::stage::{Clinic, OTHER_LABEL};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -150,4 +150,21 @@ fn nobody_takes_or_closes_an_alert_about_themselves_while_there_is_another_offic
     }
     let done = clinic.done_by("person:officer");
     assert!(!done.iter().any(|kind| kind.starts_with("alert-")), "{done:?}");
+}
+
+#[test]
+fn nobody_gives_a_picture_of_their_own_to_whom_they_like_while_there_is_another_officer() {
+    let mut clinic = Clinic::open();
+    clinic.enrols_other();
+    clinic.sends("room4", OTHER_LABEL, 7);
+    let both = [("role", "privacy-officer"), ("reason", "covers for the officer in August")];
+    assert_eq!(clinic.admin.posts("/people/clinician1/grant", &both).status, 200);
+    clinic.author.browser = clinic.author.logs_in();
+    let report = format!("/pictures/{}/report", clinic.picture);
+    assert_eq!(clinic.author.posts(&report, &[("kind", "wrong-patient")]).status, 200);
+    let own = clinic.author.browser.get("/corrections/own").all_between("href=\"/corrections/own/", "\"").remove(0);
+    let form = [("decision", "move"), ("number", "MRN-90001-07"), ("issuer", "clinic")];
+    let refused = clinic.author.posts(&format!("/corrections/{own}"), &form);
+    assert!(refused.status == 422 && refused.text().contains(OTHERS), "{}", refused.text());
+    assert_eq!(clinic.officer.posts(&format!("/corrections/{own}"), &form).status, 200);
 }

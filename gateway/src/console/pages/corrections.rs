@@ -14,6 +14,7 @@ use safelight_core::label::DEFAULT_ISSUER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::judge::Judge;
 use super::numbers::{self, Among, Looked};
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
@@ -264,6 +265,10 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let (by, must_treat) = (&posted.by.person.id, among != Among::All);
+    // The officer gives a picture to anybody, and its author treats them then: not by their own word.
+    if matches!(decision, Decision::Moved(_)) && !must_treat {
+        Judge::of(&mut tx, &posted.by).await?.must_not_be(&[picture.operator.as_str()])?;
+    }
     let why = Because { by, must_treat, at: grant.at(), words: &words };
     let left = match corrections::decide(&mut tx, (report, picture), decision, why).await? {
         corrections::Decided::Done { left } => left,
