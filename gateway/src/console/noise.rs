@@ -81,12 +81,10 @@ impl Noise {
             denied.retain(|_, last| is_recent(last.at, now, DENIED_EVERY));
         }
         let key = (person.clone(), code);
-        match denied.get_mut(&key) {
-            Some(last) if is_recent(last.at, now, DENIED_EVERY) => (last.since, last.burst) = (0, true),
-            _ if denied.len() < MAX_KEPT => {
-                denied.insert(key, Denied { at: now, since: 0, burst: false });
-            }
-            _ => {}
+        if let Some(last) = denied.get_mut(&key).filter(|last| is_recent(last.at, now, DENIED_EVERY)) {
+            (last.since, last.burst) = (0, true);
+        } else if denied.len() < MAX_KEPT {
+            denied.insert(key, Denied { at: now, since: 0, burst: false });
         }
     }
 

@@ -18,10 +18,10 @@ async fn decides(
     place: &Place,
     (report, picture): &(Report, Picture),
     decision: Decision,
-    (by, must_see): (&str, bool),
+    (by, must_treat): (&str, bool),
 ) -> Decided {
     let mut tx = place.catalog.write().await.unwrap();
-    let why = Because { by: &person(by), must_see, at: NOW, words: &[] };
+    let why = Because { by: &person(by), must_treat, at: NOW, words: &[] };
     let decided = decide(&mut tx, (report, picture), decision, why).await.unwrap();
     tx.commit().await.unwrap();
     decided

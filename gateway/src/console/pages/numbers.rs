@@ -6,9 +6,9 @@
 use crate::clinic::access::Event;
 use crate::clinic::aliases::{self, Numbered};
 use crate::clinic::{ClinicError, care, pictures};
+use crate::console::Console;
 use crate::console::session::LoggedIn;
 use crate::console::throttle::{Counted, Try};
-use crate::console::{Console, permit};
 
 /// Among whom.
 #[derive(Clone, Copy, PartialEq, Eq)]
