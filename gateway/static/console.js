@@ -90,7 +90,14 @@
   const board = document.querySelector(".board");
   if (slider && board && stages.length === 2) {
     const toggle = document.querySelector("[data-overlay]");
-    const divide = () => { stages[1].style.clipPath = board.classList.contains("overlay") ? `inset(0 0 0 ${slider.value}%)` : ""; };
+    const divider = document.querySelector("[data-divider]");
+    const divide = () => {
+      const overlay = board.classList.contains("overlay");
+      stages[1].style.clipPath = overlay ? `inset(0 0 0 ${slider.value}%)` : "";
+      divider.hidden = !overlay;
+      divider.style.left = `${slider.value}%`;
+      divider.style.height = `${stages[0].offsetHeight}px`;
+    };
     toggle.addEventListener("click", () => {
       const overlay = board.classList.toggle("overlay");
       toggle.setAttribute("aria-pressed", String(overlay));
@@ -98,6 +105,14 @@
       divide();
     });
     slider.addEventListener("input", divide);
+    addEventListener("resize", divide);
+    divider.addEventListener("pointerdown", (event) => { if (event.button === 0) divider.setPointerCapture(event.pointerId); });
+    divider.addEventListener("pointermove", (event) => {
+      if (!divider.hasPointerCapture(event.pointerId)) return;
+      const { left, width } = board.getBoundingClientRect();
+      slider.value = String(100 * (event.clientX - left) / width);
+      divide();
+    });
     toggle.hidden = false;
   }
   for (const tool of document.querySelectorAll(".tools")) tool.hidden = false;

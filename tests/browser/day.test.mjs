@@ -227,6 +227,7 @@ test("c14_after_log_out_nothing_is_left_behind_the_back_button", async () => {
 
 test("a_revoked_phone_sends_nothing_more", async () => {
   await admin.goto("/devices");
+  await admin.locator("summary", { hasText: "Revoke" }).click();
   await admin.getByRole("button", { name: "Revoke at once" }).click();
   await admin.locator(".state.revoked").waitFor();
   await assert.rejects(clinic.sends("phone", { patient: "4711", name: "Osei, Kwame", birth_date: "1984-11-30" }, clinic.at("0.jpg")));

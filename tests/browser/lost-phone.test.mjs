@@ -55,6 +55,7 @@ test("an_admin_revokes_another", async () => {
   const row = admin.locator("#devices li").filter({ hasText: "Ward 4" });
   const gone = admin.locator("#devices li").filter({ hasText: "Room 3" });
   assert.equal(await gone.getByRole("button").count(), 0, "it is shut out already");
+  await row.locator("summary", { hasText: "Revoke" }).click();
   await row.getByRole("button", { name: "Revoke at once" }).click();
   await row.locator(".state.revoked").waitFor();
   await passes(admin, "lost-phone-devices");

@@ -73,7 +73,7 @@ test("the_officer_sees_that_it_waits_and_neither_picture_nor_name", async () => 
 
 test("its_author_gives_it_to_the_right_patient_by_number", async () => {
   await carla.goto("/patients");
-  await carla.getByRole("link", { name: "My reported" }).click();
+  await carla.getByRole("link", { name: "Reported to me" }).click();
   await passes(carla, "wrong-patient-own");
   await carla.getByRole("link", { name: "Open it and decide" }).click();
   await decoded(carla);

@@ -226,6 +226,17 @@ pub async fn decided(
     query.fetch_all(&mut *tx).await?.iter().map(settled_of).collect()
 }
 
+/// How many wait for a decision: of everybody, or of this author.
+pub async fn waiting_count(catalog: &Catalog, author: Option<&OperatorId>) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let query = match author {
+        None => sqlx::query("SELECT COUNT(*) FROM correction WHERE outcome = ''"),
+        Some(author) => sqlx::query("SELECT COUNT(*) FROM correction WHERE author = $1 AND decided_at IS NULL")
+            .bind(author.as_str().to_owned()),
+    };
+    Ok(count(query.fetch_one(&mut *tx).await?.try_get(0)?)?)
+}
+
 /// When a report was decided: [`Place`] of one that was. Of `author`, if there is one, and nobody else.
 pub async fn place(
     catalog: &Catalog,

@@ -189,6 +189,13 @@ pub async fn until(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> R
 /// Where a page of them begins: after the one of this time and name.
 pub type Place = (UnixMillis, [u8; 16]);
 
+/// How many the privacy officer has not reviewed.
+pub async fn waiting_count(catalog: &Catalog) -> Result<u64, ClinicError> {
+    let mut tx = catalog.read().await?;
+    let row = sqlx::query("SELECT COUNT(*) FROM emergency WHERE verdict = ''").fetch_one(&mut *tx).await?;
+    Ok(count(row.try_get(0)?)?)
+}
+
 /// Those that nobody has reviewed, oldest first: up to `limit` after `after`. Whatever comes later stands behind what waits, and hides none of it.
 pub async fn waiting(catalog: &Catalog, after: Option<Place>, limit: u32) -> Result<Vec<Emergency>, ClinicError> {
     let (time, id) = after.unwrap_or((UnixMillis(0), [0; 16]));

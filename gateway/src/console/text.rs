@@ -161,7 +161,10 @@ pub(super) const DEVICES_NONE: &str = "No phones yet.";
 pub(super) const DEVICES_WORDS: &str = "Does the phone show the same words?";
 pub(super) const DEVICES_APPROVE: &str = "Yes, the same: approve";
 pub(super) const DEVICES_DECLINE: &str = "No: decline";
-pub(super) const DEVICES_REVOKE: &str = "Revoke at once";
+pub(super) const DEVICES_REVOKE: &str = "Revoke";
+pub(super) const DEVICES_REVOKE_HINT: &str =
+    "It may not send any more, at once and for good. Found again, it is invited anew.";
+pub(super) const DEVICES_REVOKE_YES: &str = "Revoke at once";
 pub(super) const DEVICES_PENDING: &str = "waits";
 pub(super) const DEVICES_ACTIVE: &str = "active";
 pub(super) const DEVICES_REVOKED: &str = "revoked";
@@ -186,6 +189,9 @@ pub(super) const PEOPLE_CODE: &str = "Code to begin with";
 pub(super) const PEOPLE_CODE_HINT: &str =
     "Give it to this person and nobody else. It holds for a day, once, and is not shown again. They enter it at";
 pub(super) const PEOPLE_DISABLE: &str = "Shut out";
+pub(super) const PEOPLE_DISABLE_HINT: &str =
+    "They are logged out everywhere, and cannot log in until somebody lets them in again.";
+pub(super) const PEOPLE_DISABLE_YES: &str = "Shut out at once";
 pub(super) const PEOPLE_ENABLE: &str = "Let in again";
 pub(super) const PEOPLE_DISABLED: &str = "shut out";
 pub(super) const PEOPLE_NO_ROLE: &str = "no role";
@@ -216,7 +222,7 @@ pub(super) const REVIEW_LINK: &str = "Access review";
 pub(super) const REVIEW_TITLE: &str = "Access review";
 pub(super) const REVIEW_LEAD: &str = "Look at each person four times a year: do they still work here, as what, and with these phones? Confirm, or change it. Either is on record.";
 pub(super) const REVIEW_DUE: &str = "To be looked at:";
-pub(super) const REVIEW_NONE_DUE: &str = "Everybody was looked at within the last 90 days.";
+pub(super) const REVIEW_NONE_DUE: &str = "Nobody is due: everybody was looked at, or was new, within the last 90 days.";
 pub(super) const REVIEW_IS_DUE: &str = "due";
 pub(super) const REVIEW_PHONES: &str = "active phones:";
 pub(super) const REVIEW_CONFIRM: &str = "Still right";
@@ -226,6 +232,8 @@ pub(super) const REVIEW_OWN: &str = "Not confirmed: another admin looks at what 
 
 pub(super) const NAV_SYSTEM: &str = "System";
 pub(super) const SYSTEM_TITLE: &str = "System";
+pub(super) const SYSTEM_LOOK: &str = "To be looked at:";
+pub(super) const SYSTEM_FINE: &str = "Found good:";
 pub(super) const SYSTEM_OK: &str = "Good";
 pub(super) const SYSTEM_WARN: &str = "Look at this";
 pub(super) const SYSTEM_FAIL: &str = "Must be dealt with";
@@ -479,6 +487,8 @@ pub(super) const COMPARE_PICK: &str = "Choose";
 pub(super) const COMPARE_TITLE: &str = "Compare";
 pub(super) const COMPARE_OVERLAY: &str = "Before and after";
 pub(super) const COMPARE_SLIDER: &str = "Where before ends and after begins";
+pub(super) const COMPARE_BEFORE: &str = "Before:";
+pub(super) const COMPARE_AFTER: &str = "After:";
 pub(super) const COMPARE_FEW_TITLE: &str = "Choose two to four";
 pub(super) const COMPARE_FEW: &str = "Pictures are compared if there are two to four of them, of one body site of one patient. Go back and choose again.";
 
@@ -623,7 +633,7 @@ pub(super) const REPORT_SUBMIT: &str = "Hide it, on record";
 pub(super) const REPORT_INCOMPLETE: &str = "Go back and choose what is wrong with the picture.";
 
 pub(super) const NAV_REPORTED: &str = "Reported";
-pub(super) const NAV_OWN_REPORTED: &str = "My reported";
+pub(super) const NAV_OWN_REPORTED: &str = "Reported to me";
 pub(super) const REPORTED_TITLE: &str = "Reported pictures";
 pub(super) const REPORTED_LEAD: &str =
     "Nobody sees these pictures until you or whoever took them decides. You decide without seeing them.";
@@ -677,7 +687,7 @@ pub(super) const PEOPLE_DOWNLOADS: &str = "may download";
 pub(super) const PEOPLE_DOWNLOAD_ALLOW: &str = "Allow downloads";
 pub(super) const PEOPLE_DOWNLOAD_FORBID: &str = "Stop downloads";
 
-pub(super) const CARE_PERSON: &str = "Colleague's id";
+pub(super) const CARE_PERSON: &str = "Colleague (their id: names are offered as you type)";
 pub(super) const CARE_TERM: &str = "For how long";
 pub(super) const CARE_WEEK: &str = "a week";
 pub(super) const CARE_MONTH: &str = "a month";

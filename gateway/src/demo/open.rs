@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::DemoError;
 use super::children::args;
-use super::story::{PERSON, Story};
+use super::story::{PERSON, Places, Story};
 use crate::cli::outcome::Output;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::people::{self, Role};
@@ -61,7 +61,7 @@ pub(super) async fn keep_open(story: &Story, output: Output, until: impl Future<
     );
     let ended = tokio::select! {
         ended = serving => ended.map_err(DemoError::from),
-        failed = show(&layout, &config, &links, output) => failed,
+        failed = show(places, &config, &links, output) => failed,
     };
     let _ = ingest.stop().await;
     ended
@@ -89,33 +89,37 @@ fn person(id: &str) -> Result<OperatorId, ClinicError> {
 }
 
 /// Says where to go, and again each time that somebody presses Enter. Returns only if it cannot.
-async fn show(layout: &Layout, config: &Config, links: &DemoLinks, output: Output) -> Result<(), DemoError> {
+async fn show(places: &Places, config: &Config, links: &DemoLinks, output: Output) -> Result<(), DemoError> {
     let none = || DemoError::Answer("safelight init".to_owned());
     let listen = config.console_listen.ok_or_else(none)?;
     let address = config.console_address().ok_or_else(none)?;
     wait_for(listen).await?;
-    let fingerprint = fingerprint(&layout.clinic().join("console.crt"))?;
+    let fingerprint = fingerprint(&Layout::new(&places.data).clinic().join("console.crt"))?;
     output.say(&format!(
         "\nThe console is open on these photographs, for this machine alone: {address}\n\
          Your browser warns, since nobody but this demo knows the certificate. Go on if its SHA-256 is\n  {fingerprint}\n"
     ))?;
     let mut pressed = enter();
     loop {
-        output.say(&invitation(&address, links)?)?;
+        output.say(&invitation(&address, links, &places.passphrase)?)?;
         if pressed.recv().await.is_none() {
             return std::future::pending().await;
         }
     }
 }
 
-fn invitation(address: &str, links: &DemoLinks) -> Result<String, DemoError> {
+fn invitation(address: &str, links: &DemoLinks, passphrase: &Path) -> Result<String, DemoError> {
     let mut text = String::from("To log in, open one of these. Each works once, for 15 minutes:\n");
     let now = Clock::system().now();
     for (id, name, _, sees) in PEOPLE {
         let path = links.issue(&person(id)?, now)?;
         text += &format!("  {name}, who sees {sees}:\n    {address}{}\n", *path);
     }
-    Ok(text + "Enter shows new ones. Ctrl-C ends the demo.")
+    let passphrase = passphrase.display();
+    Ok(text
+        + &format!(
+            "If you lock the vault, its passphrase is in {passphrase}\nEnter shows new links. Ctrl-C ends the demo."
+        ))
 }
 
 /// Somebody presses Enter. The thread ends with the process, or with the terminal.

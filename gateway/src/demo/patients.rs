@@ -29,7 +29,7 @@ const PATIENTS: [Patient; 3] = [
         birth_date: "1961-02-03",
         birth_date_dicom: "19610203",
         site: "left forearm",
-        note: "naevus, changed since spring",
+        note: "plaque, under treatment since spring",
     },
     Patient {
         number: "DEMO-9036512",
@@ -37,7 +37,7 @@ const PATIENTS: [Patient; 3] = [
         birth_date: "1987-11-30",
         birth_date_dicom: "19871130",
         site: "right cheek",
-        note: "after excision, day ten",
+        note: "wound after excision, healing",
     },
     Patient {
         number: "DEMO-1175840",
@@ -45,7 +45,7 @@ const PATIENTS: [Patient; 3] = [
         birth_date: "1949-07-19",
         birth_date_dicom: "19490719",
         site: "back",
-        note: "follow-up of plaque",
+        note: "burn, second look",
     },
 ];
 
@@ -69,7 +69,7 @@ impl Patient {
             note: Some(self.note.to_owned()),
             issuer: None,
             view: None,
-            consent: None,
+            consent: Some("record".to_owned()),
         };
         input.into_label(Clock::system().now())
     }

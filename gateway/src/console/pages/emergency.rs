@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use safelight_core::label::DEFAULT_ISSUER;
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::judge::Judge;
 use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
@@ -110,6 +111,7 @@ pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>
 
 struct Row {
     id: String,
+    name: String,
     person: String,
     patient: String,
     reason: &'static str,
@@ -145,7 +147,7 @@ pub(super) struct From {
 pub(super) async fn list(State(console): State<Console>, Query(from): Query<From>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ReviewEmergencies).await?;
     let catalog = &console.desk.clinic().catalog;
-    let judge = Judge::of(&mut *catalog.read().await?, &who).await?;
+    let (judge, names) = (Judge::of(&mut *catalog.read().await?, &who).await?, Names::read(&console).await?);
     let waiting = emergency::waiting(catalog, place(&console, from.after.as_deref()).await?, PAGE).await?;
     let reviewed = emergency::reviewed(catalog, place(&console, from.before.as_deref()).await?, PAGE).await?;
     let last = |page: &[Emergency]| {
@@ -153,8 +155,9 @@ pub(super) async fn list(State(console): State<Console>, Query(from): Query<From
         page.last().filter(|_| is_full).map(|last| HEXLOWER.encode(&last.id))
     };
     let (more, older) = (last(&waiting), last(&reviewed));
-    let rows =
-        |page: Vec<Emergency>| -> Vec<Row> { page.into_iter().map(|one| row(&console, &grant, &judge, one)).collect() };
+    let rows = |page: Vec<Emergency>| -> Vec<Row> {
+        page.into_iter().map(|one| row(&console, &grant, (&judge, &names), one)).collect()
+    };
     let (waiting, reviewed) = (rows(waiting), rows(reviewed));
     html(&List { frame: Frame::new(&console, &who, "/emergencies").await?, waiting, more, reviewed, older })
 }
@@ -170,10 +173,11 @@ fn name(id: &str) -> Option<[u8; 16]> {
     HEXLOWER.decode(id.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
 }
 
-fn row(console: &Console, grant: &Grant<ReviewEmergencies>, judge: &Judge, one: Emergency) -> Row {
+fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Judge, &Names), one: Emergency) -> Row {
     Row {
         id: HEXLOWER.encode(&one.id),
         own: judge.is_concerned(&[one.person.as_str()]),
+        name: names.person(one.person.as_str()),
         person: one.person.to_string(),
         patient: shown::reference(&one.patient).chars().take(8).collect(),
         reason: reason_words(one.reason),

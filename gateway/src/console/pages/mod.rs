@@ -237,8 +237,8 @@ pub(super) struct Frame {
     alerts: u64,
     /// Who has made a code for this account, and when, until this person has read it.
     reset: Option<(String, String)>,
-    /// Additions to care teams and teams that wait for this person.
-    asked: u64,
+    /// What waits for this person elsewhere, by where.
+    waiting: Vec<(&'static str, u64)>,
 }
 
 /// A place in the navigation.
@@ -254,11 +254,19 @@ impl Frame {
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
         let reset = crate::clinic::resets::of(catalog, &who.person.id).await?;
-        let reviews = who.person.roles.has(Role::PrivacyOfficer);
-        let asked = if reviews { care_teams::asked_count(catalog, console.desk.now()).await? } else { 0 };
+        let mut waiting = Vec::new();
+        if who.person.roles.has(Role::PrivacyOfficer) {
+            waiting.push(("/care-review", care_teams::asked_count(catalog, console.desk.now()).await?));
+            waiting.push(("/emergencies", crate::clinic::emergency::waiting_count(catalog).await?));
+            waiting.push(("/corrections", crate::clinic::corrections::waiting_count(catalog, None).await?));
+        }
+        if who.person.roles.has(Role::Clinician) {
+            let own = crate::clinic::corrections::waiting_count(catalog, Some(&who.person.id)).await?;
+            waiting.push(("/corrections/own", own));
+        }
         Ok(Self {
             alerts,
-            asked,
+            waiting,
             reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
@@ -290,7 +298,7 @@ impl Frame {
         let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
         let item = |(_, href, name): (_, &'static str, &str)| Item {
             href,
-            name: if href == "/care-review" { counted(name, self.asked) } else { name.to_owned() },
+            name: counted(name, self.waiting.iter().find(|(place, _)| *place == href).map_or(0, |(_, count)| *count)),
         };
         let mut items: Vec<Item> = all.into_iter().filter(|(role, ..)| is_for(*role)).map(item).collect();
         if !permit::alert_codes(self.roles).is_empty() {

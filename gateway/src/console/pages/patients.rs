@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::terms::{self, Offered};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::ClinicError;
@@ -13,6 +14,7 @@ use crate::clinic::care::{self, Member};
 use crate::clinic::care_teams::{self, CareTeam};
 use crate::clinic::directory::Found;
 use crate::clinic::identity::PatientIdentity;
+use crate::clinic::people::{self, Person, Role};
 use crate::clinic::pictures::Summary;
 use crate::clinic::teams;
 use crate::console::permit::{self, SearchPatients, ViewPatient};
@@ -130,6 +132,8 @@ struct Whole {
 /// What whoever is on the team may add.
 struct Adding {
     offered: Offered,
+    /// Clinicians who are not on the care team: id and name.
+    colleagues: Vec<(String, String)>,
     /// Teams that do not treat the patient yet: id and name.
     teams: Vec<(String, String)>,
 }
@@ -193,7 +197,14 @@ pub(super) async fn patient(
     let adding = if is_on {
         let all = teams::list(catalog, now).await?.into_iter().map(|team| (HEXLOWER.encode(&team.id), team.name));
         let teams = all.filter(|(id, _)| !whole.iter().any(|one| one.id == *id)).collect();
-        Some(Adding { offered: terms::offered(now), teams })
+        let is_other = |person: &Person| {
+            person.is_active()
+                && person.roles.has(Role::Clinician)
+                && !team.iter().any(|member| member.person == person.id)
+        };
+        let colleagues = people::list(catalog).await?.into_iter().filter(is_other);
+        let colleagues = colleagues.map(|person| (person.id.to_string(), person.name)).collect();
+        Some(Adding { offered: terms::offered(now), colleagues, teams })
     } else {
         None
     };
@@ -206,7 +217,7 @@ pub(super) async fn patient(
         whole,
         adding,
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
-        sites: by_site(pictures),
+        sites: by_site(pictures, &Names::read(&console).await?),
         last: last.map(|last| last.to_string()),
     })
 }
@@ -229,14 +240,14 @@ impl Whole {
 }
 
 /// Sites in the order of their newest picture, and pictures newest first.
-fn by_site(pictures: Vec<Shown>) -> Vec<Site> {
+fn by_site(pictures: Vec<Shown>, names: &Names) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
     for Shown { picture, label } in pictures {
         let name = site_words(&label);
         let thumbnail = Thumbnail {
             id: picture.capture.to_string(),
             taken: shown::time(picture.captured_at),
-            by: picture.operator,
+            by: names.person(&picture.operator),
             has_thumbnail: picture.thumbnail.is_some(),
             look: !picture.flags.is_empty(),
         };

@@ -88,16 +88,23 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
         corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
         kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
         purposes: if may_download { download::purposes() } else { Vec::new() },
-        facts: facts(picture, &label, device.map(|device| device.name), sound),
+        facts: facts(picture, &label, (&names, device.map(|device| device.name)), sound),
         building: !looked.is_built,
         looked: looked.seen.iter().map(look).collect(),
     })
 }
 
-fn facts(picture: &Picture, label: &Label, device: Option<String>, sound: bool) -> Vec<(&'static str, String)> {
+fn facts(
+    picture: &Picture,
+    label: &Label,
+    (names, device): (&Names, Option<String>),
+    sound: bool,
+) -> Vec<(&'static str, String)> {
+    let (id, name) = (&picture.operator, names.person(&picture.operator));
+    let by = if name == *id { name } else { format!("{name} ({id})") };
     let mut facts = vec![
         (text::PICTURE_TAKEN, shown::time(picture.captured_at)),
-        (text::PICTURE_BY, picture.operator.clone()),
+        (text::PICTURE_BY, by),
         (text::PICTURE_DEVICE, device.unwrap_or_else(|| picture.device.to_string())),
         (text::PICTURE_CONSENT, consent(label.consent).to_owned()),
     ];

@@ -36,6 +36,8 @@ struct System {
     frame: Frame,
     version: &'static str,
     findings: Option<Vec<Finding>>,
+    /// Of these, how many are to be looked at.
+    look: usize,
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -49,7 +51,9 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
             _ => 2,
         });
     }
-    html(&System { frame: Frame::new(&console, &who, "/system").await?, version: env!("CARGO_PKG_VERSION"), findings })
+    let look = findings.iter().flatten().filter(|finding| finding.level != "ok").count();
+    let frame = Frame::new(&console, &who, "/system").await?;
+    html(&System { frame, version: env!("CARGO_PKG_VERSION"), findings, look })
 }
 
 /// What was found; `None` if the program could not be asked, or not in time. One at a time.
