@@ -118,6 +118,11 @@
   for (const tool of document.querySelectorAll(".tools")) tool.hidden = false;
 })();
 
+// A list that asks for itself anew does not shut what somebody has just opened in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.querySelector?.("details[open]")) event.preventDefault();
+});
+
 // How long a code on the screen is still open.
 (() => {
   for (const place of document.querySelectorAll(".countdown")) {

@@ -16,7 +16,7 @@ use super::aliases::{self, Numbered};
 use super::devices::{fixed, millis};
 use super::pictures::{self, Handle, Picture};
 use super::{ClinicError, access_index, care};
-use crate::store::catalog::{Catalog, WriteTx, int};
+use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// Shown at most: the oldest that are open.
 const MAX_LISTED: u32 = 200;

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, Row};
 use super::devices::{fixed, millis, operator};
 use super::pictures::Handle;
 use super::{ClinicError, aliases, care};
-use crate::store::catalog::{Catalog, WriteTx, int};
+use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// How long one lasts.
 pub const LIFETIME: Duration = Duration::from_secs(4 * 60 * 60);

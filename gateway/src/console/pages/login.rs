@@ -6,14 +6,13 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::{Failure, Page, html};
 use crate::clinic::access::Event;
 use crate::clinic::{people, sessions};
 use crate::console::login::{Attempt, log_in as check};
 use crate::console::server::Peer;
-use crate::console::session::{Open, Posted, no_cookie};
+use crate::console::session::{Open, Posted, Typed, no_cookie};
 use crate::console::throttle::Try;
 use crate::console::{Console, text};
 
@@ -47,8 +46,8 @@ pub(super) async fn page(State(console): State<Console>) -> Result<Response, Fai
 #[derive(Deserialize)]
 pub(super) struct Form {
     name: String,
-    password: String,
-    code: String,
+    password: Typed,
+    code: Typed,
 }
 
 pub(super) async fn log_in(
@@ -61,7 +60,7 @@ pub(super) async fn log_in(
     let Some(counted) = throttle.begin(Try::Password(&form.name, from), now) else {
         return refused(&console, StatusCode::TOO_MANY_REQUESTS, text::LOGIN_WAIT);
     };
-    let attempt = Attempt { name: form.name, password: Zeroizing::new(form.password), code: Zeroizing::new(form.code) };
+    let attempt = Attempt { name: form.name, password: form.password.into_inner(), code: form.code.into_inner() };
     let Some(secret) = check(&console, attempt).await? else {
         return refused(&console, StatusCode::UNAUTHORIZED, text::LOGIN_WRONG);
     };

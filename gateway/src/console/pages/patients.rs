@@ -200,7 +200,7 @@ pub(super) async fn patient(
         let is_other = |person: &Person| {
             person.is_active()
                 && person.roles.has(Role::Clinician)
-                && !team.iter().any(|member| member.person == person.id)
+                && !team.iter().any(|member| member.id == person.id.as_str())
         };
         let colleagues = people::list(catalog).await?.into_iter().filter(is_other);
         let colleagues = colleagues.map(|person| (person.id.to_string(), person.name)).collect();
