@@ -19,11 +19,12 @@ demo: ## The main job before your eyes, then the console in your browser until C
 	cargo build --release --locked -p safelight-gateway
 	$(TARGET_DIR)/release/safelight demo $(DEMO_ARGS)
 
+# Most tests wait for other programs, so there are twice as many at once as cores.
 test: ## All tests, and the proof that the core is pure
 	@scripts/setup.sh build test jvm browser
 	scripts/core-purity.sh
 	cargo build --workspace --lib --bins --tests --locked
-	cargo test --workspace --locked
+	RUST_TEST_THREADS=$$((2 * $$(nproc))) cargo test --workspace --locked
 	scripts/test-jvm.sh --built
 	scripts/test-browser.sh --built
 
