@@ -102,7 +102,7 @@ test("whoever_comes_into_a_team_that_treats_somebody_waits_for_the_officer", asy
 test("a_team_that_is_dissolved_treats_nobody", async () => {
   await admin.goto(team);
   await admin.getByLabel("Name").fill("Wounds, second floor");
-  await admin.getByRole("button", { name: "Rename" }).click();
+  await admin.getByRole("button", { name: "Change" }).click();
   await admin.getByRole("heading", { name: "Wounds, second floor", level: 1 }).waitFor();
   await admin.getByText("Dissolve this team").click();
   await passes(admin, "team-dissolve");
