@@ -699,7 +699,8 @@ pub(super) const CARE_UNSURE: &str = "I do not know whether they should see this
 pub(super) const CARE_ADD: &str = "Add to the care team, on record";
 pub(super) const CARE_END: &str = "Remove";
 pub(super) const CARE_LEAVE: &str = "Leave this care team";
-pub(super) const CARE_LEAVE_HINT: &str = "You do not see this patient any more until a colleague adds you, or you take a picture.";
+pub(super) const CARE_LEAVE_HINT: &str =
+    "You do not see this patient any more until a colleague adds you, or you take a picture.";
 pub(super) const CARE_LEAVE_YES: &str = "Leave, on record";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
