@@ -30,12 +30,12 @@ const unseen = async (page) => {
 
 test("a_colleague_who_is_added_sees_the_patient_at_once_and_not_any_more_when_it_is_ended", async () => {
   await unseen(nils);
-  await carla.locator(".team summary").click();
+  await carla.locator(".team > summary").click();
   await passes(carla, "care-team-form");
-  await carla.locator(".team summary").click();
+  await carla.locator(".team > summary").click();
   await stage.lets(carla, "nils");
   await carla.getByText(/nils \(until 20\d\d-/).waitFor();
-  await carla.locator(".team summary").click();
+  await carla.locator(".team > summary").click();
   await passes(carla, "care-team-added");
 
   assert.ok(await stage.sees(nils, ZOE), "not listed");
@@ -47,11 +47,11 @@ test("a_colleague_who_is_added_sees_the_patient_at_once_and_not_any_more_when_it
   await passes(nils, "care-team-picture");
   // Nobody ends what they have not added.
   await nils.goto(patient);
-  await nils.locator(".team summary").click();
+  await nils.locator(".team > summary").click();
   assert.equal(await nils.getByRole("button", { name: /^Remove/ }).count(), 0);
 
   await carla.getByRole("button", { name: "Remove nils" }).click();
-  await carla.locator(".team summary").filter({ hasNotText: "nils" }).waitFor();
+  await carla.locator(".team > summary").filter({ hasNotText: "nils" }).waitFor();
   assert.equal((await nils.goto(picture)).status(), 404);
   await unseen(nils);
   await passes(nils, "care-team-ended");

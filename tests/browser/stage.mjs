@@ -69,12 +69,12 @@ export class Stage {
 
   /** A colleague is put on the care team of the patient whose page is open. */
   async lets(page, colleague, { term = "month", unsure = false } = {}) {
-    await page.locator(".team summary").click();
+    await page.locator(".team > summary").click();
     await page.fill("#colleague", colleague);
     await page.selectOption("#term", term);
     if (unsure) await page.locator(".team input[name=unsure]").check();
     await page.locator(".team form.add button").click();
-    await page.locator(".team summary", { hasText: colleague }).waitFor();
+    await page.locator(".team > summary", { hasText: colleague }).waitFor();
   }
 
   /** The officer's log: who did what, newest first, a line each. */

@@ -56,12 +56,12 @@ test("an_admin_makes_a_team_and_no_team_of_a_name_that_there_is", async () => {
 test("whoever_is_in_a_team_sees_whom_it_treats_and_not_any_more_when_they_are_out", async () => {
   assert.equal(await shows(nils, patient), false);
   await carla.goto(patient);
-  await carla.locator(".team summary").click();
+  await carla.locator(".team > summary").click();
   await carla.selectOption("#team-term", "month");
   await passes(carla, "teams-patient-form");
   await carla.getByRole("button", { name: "Add the team, on record" }).click();
-  await carla.locator(".team summary", { hasText: `${TEAM} (1, until 20` }).waitFor();
-  await carla.locator(".team summary").click();
+  await carla.locator(".team > summary", { hasText: `${TEAM} (1, until 20` }).waitFor();
+  await carla.locator(".team > summary").click();
   await passes(carla, "teams-patient");
 
   assert.ok(await stage.sees(nils, ZOE), "not listed");
@@ -110,7 +110,7 @@ test("a_team_that_is_dissolved_treats_nobody", async () => {
   await admin.getByText("No teams yet").waitFor();
   assert.equal(await shows(nils, patient), false);
   await carla.goto(patient);
-  assert.doesNotMatch(await carla.locator(".team summary").innerText(), /Wound/);
+  assert.doesNotMatch(await carla.locator(".team > summary").innerText(), /Wound/);
 
   const log = await stage.record();
   for (const [who, what] of [
