@@ -199,6 +199,8 @@ impl Browser {
         let name = ServerName::try_from(host).expect("a name");
         let socket = TcpStream::connect(&self.place).expect("the console listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        // As browsers have it. Else what follows the handshake waits for an acknowledgement that the console has no reason to hurry.
+        socket.set_nodelay(true).expect("a socket");
         StreamOwned::new(ClientConnection::new(self.tls.clone(), name).expect("TLS"), socket)
     }
 
