@@ -18,7 +18,7 @@ use super::devices::{fixed, operator, optional_millis};
 use super::people::{self, Role};
 use super::pictures::Handle;
 use super::{ClinicError, aliases, care_teams};
-use crate::store::catalog::{Catalog, WriteTx, int};
+use crate::store::catalog::{Catalog, WriteTx, count, int};
 
 /// Everybody who treats somebody, and until when, once for each way.
 const TREATING: &str =
@@ -114,21 +114,22 @@ pub async fn few_patients_of(
     limit: u32,
 ) -> Result<Option<Vec<Handle>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    // Whoever treats somebody in two ways treats them once.
-    let sql = format!(
-        "SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} LEFT JOIN patient_alias ON handle = patient
-         WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3"
+    // Counted before they are fetched: a row costs many times what counting it does. Whoever treats somebody in two ways treats them once.
+    let counting = format!(
+        "SELECT COUNT(*) FROM (SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} LEFT JOIN patient_alias ON handle = patient
+         WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3) AS few"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(person.as_str().to_owned())
-        .bind(int(now.0)?)
-        .bind(i64::from(limit).saturating_add(1))
-        .fetch_all(&mut *tx)
-        .await?;
-    if rows.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
+    let query = sqlx::query(sqlx::AssertSqlSafe(counting)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let row = query.bind(i64::from(limit).saturating_add(1)).fetch_one(&mut *tx).await?;
+    if count(row.try_get(0)?)? > u64::from(limit) {
         return Ok(None);
     }
-    rows.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>().map(Some)
+    let sql = format!(
+        "SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} LEFT JOIN patient_alias ON handle = patient
+         WHERE person = $1 AND (until IS NULL OR until > $2)"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    query.fetch_all(&mut *tx).await?.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>().map(Some)
 }
 
 /// Those of `patients` whose team `person` is on at `now`.

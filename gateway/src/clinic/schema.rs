@@ -422,5 +422,16 @@ CREATE TABLE team_visit (
 CREATE INDEX team_visit_left ON team_visit (left_at, team, person)
 ",
         },
+        // What a search asks of each patient is in an index whole: in a large catalog each row is a page that is not in memory.
+        Migration {
+            number: 16,
+            name: "covering indexes",
+            sql: "
+DROP INDEX care_person;
+CREATE INDEX care_person ON care (person, patient, until);
+DROP INDEX picture_timeline;
+CREATE INDEX picture_timeline ON picture (patient, captured_at, capture, state)
+",
+        },
     ]
 }

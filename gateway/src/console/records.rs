@@ -32,7 +32,7 @@ pub(super) const MAX_FOUND: usize = 20;
 /// Bytes of what is searched for: as long as a name and a number may be together. Each word of it is looked for in every name.
 const MAX_QUERY_LEN: usize = 320;
 
-/// Patients of whom one statement asks whether somebody treats them.
+/// Patients of whom one statement asks at most whether somebody treats them.
 const ASKED_ABOUT_AT_ONCE: usize = 200;
 
 /// Pictures of one page of a timeline.
@@ -110,8 +110,11 @@ async fn treated_by(
     limit: usize,
 ) -> Result<Vec<Found>, ClinicError> {
     let (mut found, mut last): (Vec<Found>, Option<Found>) = (Vec::new(), None);
+    // Few first: whoever treats most of them need not ask about more than are shown.
+    let mut at_once = limit;
     while found.len() < limit {
-        let some = console.desk.directory().matches(query, last.as_ref(), ASKED_ABOUT_AT_ONCE);
+        let some = console.desk.directory().matches(query, last.as_ref(), at_once);
+        at_once = at_once.saturating_mul(2).min(ASKED_ABOUT_AT_ONCE);
         let Some(end) = some.last().cloned() else { break };
         let handles: Vec<_> = some.iter().map(|one| one.handle).collect();
         let treated = care::among(&console.desk.clinic().catalog, &handles, person, now).await?;
