@@ -49,24 +49,6 @@ pub(super) async fn leaves(
     Ok(())
 }
 
-/// To be called before a person is taken out of all teams.
-pub(super) async fn leaves_all(tx: &mut WriteTx, person: &OperatorId, now: UnixMillis) -> Result<(), ClinicError> {
-    let sql = "INSERT INTO team_visit (team, person, since, added_by, left_at)
-         SELECT team, person, since, added_by, $1 FROM team_member WHERE person = $2 AND review = 'asked'
-         ON CONFLICT (team, person, since) DO NOTHING";
-    sqlx::query(sql).bind(int(now.0)?).bind(person.as_str().to_owned()).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// To be called before a team is dissolved.
-pub(super) async fn all_leave(tx: &mut WriteTx, team: &TeamId, now: UnixMillis) -> Result<(), ClinicError> {
-    let sql = "INSERT INTO team_visit (team, person, since, added_by, left_at)
-         SELECT team, person, since, added_by, $1 FROM team_member WHERE team = $2 AND review = 'asked'
-         ON CONFLICT (team, person, since) DO NOTHING";
-    sqlx::query(sql).bind(int(now.0)?).bind(team.to_vec()).execute(&mut **tx).await?;
-    Ok(())
-}
-
 /// Those that the privacy officer has not seen, oldest first.
 ///
 /// # Errors

@@ -229,7 +229,11 @@ pub async fn dissolve(tx: &mut WriteTx, id: &TeamId, now: UnixMillis) -> Result<
     if done.rows_affected() != 1 {
         return Ok(false);
     }
-    team_visits::all_leave(tx, id, now).await?;
+    let rows =
+        sqlx::query("SELECT person FROM team_member WHERE team = $1").bind(id.to_vec()).fetch_all(&mut **tx).await?;
+    for row in &rows {
+        team_visits::leaves(tx, id, &operator(row, 0)?, now).await?;
+    }
     sqlx::query("DELETE FROM team_member WHERE team = $1").bind(id.to_vec()).execute(&mut **tx).await?;
     sqlx::query("DELETE FROM care_team WHERE team = $1").bind(id.to_vec()).execute(&mut **tx).await?;
     Ok(true)
@@ -282,16 +286,19 @@ pub async fn leave(tx: &mut WriteTx, id: &TeamId, person: &OperatorId, now: Unix
 
 /// Takes somebody out of all teams, and says which those were.
 pub async fn leave_all(tx: &mut WriteTx, person: &OperatorId, now: UnixMillis) -> Result<Vec<TeamId>, ClinicError> {
-    team_visits::leaves_all(tx, person, now).await?;
     let rows = sqlx::query("SELECT team FROM team_member WHERE person = $1 ORDER BY team")
         .bind(person.as_str().to_owned())
         .fetch_all(&mut **tx)
         .await?;
+    let teams: Vec<TeamId> = rows.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>()?;
+    for team in &teams {
+        team_visits::leaves(tx, team, person, now).await?;
+    }
     sqlx::query("DELETE FROM team_member WHERE person = $1")
         .bind(person.as_str().to_owned())
         .execute(&mut **tx)
         .await?;
-    rows.iter().map(|row| fixed(row, 0)).collect()
+    Ok(teams)
 }
 
 /// Additions that reach patients, and that the privacy officer has not looked at, oldest first.

@@ -4,8 +4,8 @@
 //!
 //! Attackers: guess, many at once too, so a try counts before its answer is known; or make others wait. One place that guesses at a name waits itself long
 //! before its owner does anywhere else; only many places at once slow a name down for everybody. What one thing counts holds up no other: whatever is typed
-//! as a name is a name and nothing else, and who shows who they are takes nothing from the places of their network. Passkeys and codes to begin with are not
-//! guessed, so whoever has one is not kept waiting for those who have none.
+//! as a name is a name and nothing else, and who shows who they are takes nothing from the places of their network. A passkey waits for wrong ones of its
+//! own network alone, and a code to begin with for nobody: neither is guessed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -82,7 +82,7 @@ struct Things {
     emergency: String,
     merge: String,
     correction: String,
-    /// A picture that nobody has reported, and its ticket.
+    /// A picture that nobody has reported.
     picture: String,
 }
 

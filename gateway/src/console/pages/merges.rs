@@ -2,8 +2,8 @@
 //!
 //! Attackers: a member of staff who wants another patient's pictures, or to learn who is a patient here; and one who joins two patients by mistake. Nobody
 //! merges with a record on whose team they are not: its number is answered, recorded and slowed down as one that nobody has. Whether a number that is given
-//! anew is somebody's shows in that it is refused, which counts likewise, or in that the record has it, for everybody to see, up to a bound. Both records
-//! are looked at, on record, before they are merged. Nothing that was signed changes, and a merge is undone without anything lost.
+//! anew is somebody's shows in that it is refused, which counts likewise, or in that the record has it, for everybody to see, up to a bound. The page
+//! shows both records, on record, before it offers to merge them. Nothing that was signed changes, and a merge is undone without anything lost.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
