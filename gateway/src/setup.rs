@@ -3,10 +3,11 @@
 //! Everything is made in a folder inside the data folder and moved into place at the end, `config.toml` last: without it nothing
 //! is a gateway. The recovery kit is on the disk before that, so that there is never a gateway without one.
 
+pub mod ports;
 mod separation;
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -35,6 +36,7 @@ use crate::store::catalog::{Catalog, CatalogError};
 use crate::store::headers::{HeaderError, SqliteHeaders};
 use crate::vault::{self, MakeError, Passphrase, recovery};
 
+use self::ports::FreePort;
 pub use self::separation::{Separation, UnknownUser};
 
 /// Where things are made before they are moved into place.
@@ -235,26 +237,20 @@ fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
         record_numbers: RecordNumbers::default(),
         alert: AlertConfig::default(),
     };
-    // Both are held until both are known, so that they differ.
-    let _held = [choose_port(&mut config.listen)?, choose_port(&mut config.enrol_listen)?];
-    if let Some(listen) = config.console_listen.as_mut().filter(|listen| listen.port() == 0) {
-        let failed = |source| SetupError::Port { address: *listen, source };
-        let port = TcpListener::bind(*listen).and_then(|socket| socket.local_addr()).map_err(failed)?.port();
-        listen.set_port(port);
-    }
+    // All are held until all are known, so that they differ.
+    let listens = [Some(&mut config.listen), Some(&mut config.enrol_listen), config.console_listen.as_mut()];
+    let _held = listens.into_iter().flatten().map(choose_port).collect::<Result<Vec<_>, _>>()?;
     config.check()?;
     Ok(config)
 }
 
-fn choose_port(address: &mut SocketAddr) -> Result<Option<UdpSocket>, SetupError> {
-    if address.port() != 0 {
+fn choose_port(listen: &mut SocketAddr) -> Result<Option<FreePort>, SetupError> {
+    if listen.port() != 0 {
         return Ok(None);
     }
-    let failed = |source| SetupError::Port { address: *address, source };
-    let socket = UdpSocket::bind(*address).map_err(failed)?;
-    let port = socket.local_addr().map_err(failed)?.port();
-    address.set_port(port);
-    Ok(Some(socket))
+    let free = FreePort::at(listen.ip()).map_err(|source| SetupError::Port { address: *listen, source })?;
+    *listen = free.address();
+    Ok(Some(free))
 }
 
 async fn build<R: TryCryptoRng + Send>(

@@ -13,7 +13,7 @@
 //! | `separated` | the same with a Unix user for each process |
 //! | `weather` | packets that are lost, doubled, delayed or too large |
 //!
-//! Everything is on 127.0.0.1, on ports that `init` finds. What a step expects and does not get is a failed test.
+//! Everything is on 127.0.0.1, on ports that `init` finds and that no connection comes by while a gateway is stopped. What a step expects and does not get is a failed test.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -32,12 +32,13 @@ pub mod separated;
 pub mod weather;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use safelight_gateway::setup::ports::FreePort;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,9 +51,6 @@ pub const PASSPHRASE: &str = "a passphrase for tests alone";
 
 /// For what takes a moment on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-
-/// How often a gateway is made anew because another program took its port between `init` and `serve`.
-const ATTEMPTS: usize = 4;
 
 /// A gateway. What runs of it ends when it is dropped, and its folder goes.
 #[derive(Debug)]
@@ -87,13 +85,6 @@ impl Gateway {
 
     /// Makes one and serves, with the vault unlocked.
     pub fn serving() -> Self {
-        for _ in 1..ATTEMPTS {
-            let mut gateway = Self::init();
-            gateway.start(&["serve", "--data", "D", "--passphrase-file", "P"]);
-            if gateway.comes_up() {
-                return gateway;
-            }
-        }
         let mut gateway = Self::init();
         gateway.serve();
         gateway
@@ -415,7 +406,7 @@ impl Gateway {
 }
 
 fn free_port() -> SocketAddr {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a free port")
+    FreePort::at(Ipv4Addr::LOCALHOST.into()).expect("a free port").address()
 }
 
 /// A text of a JSON object; empty if there is none of that name.

@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 
@@ -193,10 +196,29 @@ impl rand_core::TryRng for FailsAfter {
 impl TryCryptoRng for FailsAfter {}
 
 #[test]
-fn two_ports_are_chosen_and_a_given_one_is_kept() {
+fn three_ports_are_chosen_that_no_other_program_comes_by_and_a_given_one_is_kept() {
     let kit = Path::new("kit");
     let config = configure(&plan(kit)).unwrap();
-    assert_ne!(config.listen.port(), config.enrol_listen.port());
+    let ports = BTreeSet::from([config.listen, config.enrol_listen, config.console_listen.unwrap()]);
+    assert_eq!(ports.len(), 3);
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let given_away_from: u16 = range.split_whitespace().next().unwrap().parse().unwrap();
+    // A machine that gives away nearly all of them leaves nothing to choose.
+    if given_away_from >= 32_768 {
+        assert!(ports.iter().all(|listen| listen.port() < given_away_from), "{ports:?}");
+    }
     let given = Plan { listen: "127.0.0.1:4433".parse().unwrap(), ..plan(kit) };
     assert_eq!(configure(&given).unwrap().listen.port(), 4433);
+}
+
+#[test]
+fn a_port_is_held_for_both_protocols_and_an_address_of_another_machine_is_said() {
+    let free = FreePort::at("127.0.0.1".parse().unwrap()).unwrap();
+    assert_eq!(TcpListener::bind(free.address()).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(UdpSocket::bind(free.address()).unwrap_err().kind(), ErrorKind::AddrInUse);
+    let address = free.address();
+    drop(free);
+    TcpListener::bind(address).unwrap();
+    let foreign = FreePort::at("192.0.2.7".parse().unwrap()).unwrap_err();
+    assert_eq!(foreign.kind(), ErrorKind::AddrNotAvailable);
 }

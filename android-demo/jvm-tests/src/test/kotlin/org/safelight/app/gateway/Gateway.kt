@@ -4,11 +4,13 @@ import com.google.gson.JsonElement
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import java.io.File
+import java.net.BindException
 import java.net.DatagramSocket
 import java.net.InetAddress
 import java.nio.file.Files
 import java.util.UUID
 import java.util.concurrent.TimeUnit
+import kotlin.random.Random
 
 /**
  * A gateway in a temporary folder, run by the built command as its users run it. What phones know is the address of [relay], behind which
@@ -148,7 +150,15 @@ class Gateway private constructor(private val folder: File) : AutoCloseable {
             return gateway
         }
 
-        private fun freePort() = DatagramSocket(0, InetAddress.getLoopbackAddress()).use { it.localPort }
+        /** Below those that the system gives to whoever asks for any, so that no connection has it when the gateway starts again. */
+        private fun freePort() = generateSequence { Random.nextInt(20_000, 32_768) }.first(::isFree)
+
+        private fun isFree(port: Int) = try {
+            DatagramSocket(port, InetAddress.getLoopbackAddress()).close()
+            true
+        } catch (_: BindException) {
+            false
+        }
     }
 }
 
