@@ -150,3 +150,28 @@ document.addEventListener("htmx:beforeRequest", (event) => {
     words.value = lines.filter((line) => line.startsWith("AGE-SECRET-KEY-1")).join("\n");
   });
 })();
+
+// A refusal is told above the form, with what was typed still in it. Without this it is a page of its own.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-in-place]")) return;
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  event.preventDefault();
+  const buttons = [...form.querySelectorAll("button")];
+  for (const button of buttons) button.disabled = true;
+  let words = document.body.dataset.unreached;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, headers: { "safelight-in-place": "yes" } });
+    const next = answer.headers.get("safelight-next");
+    if (next) return location.assign(next);
+    words = await answer.text();
+  } catch { /* The words are there already. */ }
+  for (const button of buttons) button.disabled = false;
+  form.querySelector(":scope > [role=alert]")?.remove();
+  const told = document.createElement("p");
+  told.className = "problem";
+  told.role = "alert";
+  told.textContent = words;
+  form.prepend(told);
+  told.scrollIntoView({ block: "nearest" });
+});

@@ -40,6 +40,11 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// What stands on the page without the bar around it, which says who looks at it; nothing if it is no page.
+    pub fn content(&self) -> String {
+        self.text().split_once("<main").map(|(_, content)| content.to_owned()).unwrap_or_default()
+    }
+
     /// A header, or nothing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
@@ -155,6 +160,9 @@ impl Browser {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             head += &format!("Host: {}\r\n", self.place);
+        }
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+            head += "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
         }
         if let Some(cookie) = &self.cookie {
             head += &format!("Cookie: {cookie}\r\n");

@@ -3,9 +3,9 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::Console;
+use super::{Console, pages};
 
 /// Scripts, styles and pictures of this console alone, no script in a page, nobody's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
@@ -58,7 +58,7 @@ pub(super) fn certified(names: &[String]) -> Vec<String> {
 /// Looks at a request before any handler does, and dresses the answer.
 pub(super) async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
     let answer = match refused(&console.inner.names, request.method(), request.headers()) {
-        Some(status) => status.into_response(),
+        Some(status) => pages::refused(status),
         None => next.run(request).await,
     };
     dressed(answer)

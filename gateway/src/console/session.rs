@@ -49,6 +49,11 @@ impl LoggedIn {
     pub(super) fn actor(&self) -> Actor {
         Actor::Person(self.person.id.clone())
     }
+
+    /// Who it is that has been told why there is no page: their session does not live longer because of it.
+    pub(super) async fn without_a_trace(console: &Console, headers: &HeaderMap) -> Option<Self> {
+        who(console, &Secret::of(headers)?, true).await.ok().flatten()
+    }
 }
 
 /// A session's secret, which its browser alone has.

@@ -477,6 +477,18 @@ pub(super) const FAILED_TITLE: &str = "That did not work";
 pub(super) const FAILED: &str =
     "The gateway could not do this. Try again; if it stays, tell your clinic's IT: its log says why.";
 pub(super) const HOME: &str = "To the first page";
+pub(super) const MESSAGE_BACK: &str = "Back";
+pub(super) const FORM_UNREADABLE: &str =
+    "The console could not read what was sent. Load the page again and fill the form in once more.";
+pub(super) const FORM_OLD: &str =
+    "This form belongs to a log-in that is over, or comes from another page. Load the page again, then send it.";
+pub(super) const FORM_SLOW: &str = "The form came too slowly and was not taken. Send it again.";
+pub(super) const FORM_LARGE: &str = "That is more than a form may hold.";
+pub(super) const FORM_UNREACHED: &str =
+    "The gateway did not answer. What you typed is still here: send it again when it does.";
+pub(super) const WRONG_HOST_TITLE: &str = "Not by this name";
+pub(super) const WRONG_HOST: &str = "The console does not answer to the name in your browser's address line. Use the address that your clinic's IT gave you. For IT: \
+    a further name goes into hosts in config.toml.";
 
 pub(super) const ZOOM_IN: &str = "Closer";
 pub(super) const ZOOM_OUT: &str = "Further";

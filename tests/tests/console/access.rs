@@ -55,14 +55,22 @@ fn c04_what_is_another_patients_is_what_does_not_exist() {
     let mut clinic = Clinic::open();
     let own_image = image(&mut clinic.author.browser, &clinic.picture);
     let thumbnails = own_image.replace("/images/", "/thumbnails/");
-    let nowhere = format!("/pictures/{}", "00000000-0000-7000-8000-000000000000");
+    let ticket = own_image.split('/').nth(2).expect("a ticket").to_owned();
+    let picture = format!("/pictures/{}", clinic.picture);
+    // What is somebody else's, and what nobody has, at an address of the same form.
+    let pairs = [
+        (clinic.patient.clone(), format!("/patients/{}", "a".repeat(52))),
+        (picture, "/pictures/00000000-0000-7000-8000-000000000000".to_owned()),
+        (own_image.clone(), own_image.replace(&ticket, &"a".repeat(ticket.len()))),
+        (thumbnails.clone(), thumbnails.replace(&ticket, &"a".repeat(ticket.len()))),
+    ];
     let (admin, other, officer) = (&mut clinic.admin.browser, &mut clinic.other.browser, &mut clinic.officer.browser);
-    let absent = other.get(&nowhere);
-    assert_eq!(absent.status, 404);
     for browser in [other, admin, officer] {
-        for path in [clinic.patient.as_str(), &format!("/pictures/{}", clinic.picture), &own_image, &thumbnails] {
-            let answer = browser.get(path);
-            assert_eq!((answer.status, &answer.body), (absent.status, &absent.body), "{path}");
+        for (foreign, nowhere) in &pairs {
+            assert_ne!(foreign, nowhere);
+            let (answer, absent) = (browser.get(foreign), browser.get(nowhere));
+            assert_eq!(absent.status, 404, "{nowhere}");
+            assert_eq!((answer.status, answer.text()), (absent.status, absent.text()), "{foreign}");
         }
         for path in [
             "/patients/..",

@@ -24,6 +24,7 @@ mod passkeys;
 mod people;
 mod receivers;
 mod records;
+mod refusals;
 mod requests;
 mod sessions;
 mod stage;

@@ -144,7 +144,7 @@ fn c04_reports_are_the_officers_and_everybody_finds_what_is_on_record_of_themsel
         for path in ["/reports/patient", "/reports/patient/csv"] {
             let answer = patient_report(member, path);
             assert_eq!(answer.status, 404, "{path} as {}", member.id);
-            assert!(!answer.text().contains("Carla"), "{path} as {}", member.id);
+            assert!(!answer.content().contains("Carla"), "{path} as {}", member.id);
         }
         for path in ["/reports/person", "/reports/person/csv", "/log", "/log/verify"] {
             assert_eq!(member.posts(path, &[("person", "clinician1")]).status, 404, "{path} as {}", member.id);

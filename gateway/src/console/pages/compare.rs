@@ -3,11 +3,12 @@
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use safelight_core::ids::CaptureId;
 
+use super::failure::Told;
 use super::patients::site_words;
-use super::{Failure, Frame, Message, html, shown};
+use super::{Failure, Frame, html, shown};
 use crate::clinic::identity::PatientIdentity;
 use crate::console::permit::{self, ComparePictures, Grant, ViewPicture};
 use crate::console::records;
@@ -44,7 +45,7 @@ pub(super) async fn page(
     who: LoggedIn,
 ) -> Result<Response, Failure> {
     let _: Grant<ComparePictures> = permit::ask(&console, &who, ComparePictures).await?;
-    let Some(ids) = chosen(query.as_deref().unwrap_or_default()) else { return choose_again() };
+    let Some(ids) = chosen(query.as_deref().unwrap_or_default()) else { return Err(choose_again()) };
     let (mut pictures, mut of) = (Vec::new(), None);
     for id in ids {
         let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
@@ -61,11 +62,11 @@ pub(super) async fn page(
         let this = (*handle, site);
         match &of {
             None => of = Some((this, records::patient_of(&console, &grant).await?)),
-            Some((first, _)) if *first != this => return choose_again(),
+            Some((first, _)) if *first != this => return Err(choose_again()),
             Some(_) => {}
         }
     }
-    let Some(((handle, site), patient)) = of else { return choose_again() };
+    let Some(((handle, site), patient)) = of else { return Err(choose_again()) };
     // What was before stands before.
     pictures.sort_by_key(|(taken, _)| taken.0);
     let page = html(&Compare {
@@ -92,9 +93,9 @@ fn chosen(query: &str) -> Option<Vec<CaptureId>> {
     (2..=MAX_COMPARED).contains(&ids.len()).then_some(ids)
 }
 
-fn choose_again() -> Result<Response, Failure> {
-    let Html(page) = html(&Message { title: text::COMPARE_FEW_TITLE, words: text::COMPARE_FEW })?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response())
+fn choose_again() -> Failure {
+    let told = Told { title: text::COMPARE_FEW_TITLE, words: text::COMPARE_FEW };
+    Failure::Told(StatusCode::UNPROCESSABLE_ENTITY, told)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use safelight_core::ids::{CaptureId, DeviceId, UnixMillis};
 use safelight_core::label::DEFAULT_ISSUER;
 use safelight_core::manifest::OperatorId;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::entries::{Names, Row, proof_words, row};
 use super::login::Nothing;
-use super::{Failure, Frame, Message, Page, html, shown};
+use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access_index::Filter;
 use crate::clinic::aliases;
 use crate::clock::calendar::midnight;
@@ -142,8 +142,7 @@ pub(super) async fn look(State(console): State<Console>, posted: Posted<Typed>) 
         before: String::new(),
     };
     if asked.filter().is_none() {
-        let Html(page) = html(&Message { title: text::LOG_TITLE, words: text::LOG_ASKED_BADLY })?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
+        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::LOG_ASKED_BADLY));
     }
     Ok(Redirect::to(&asked.address()).into_response())
 }

@@ -13,6 +13,9 @@ mod devices;
 mod download;
 mod emergency;
 mod entries;
+mod failure;
+mod frame;
+mod in_frame;
 mod join;
 mod judge;
 mod log;
@@ -35,20 +38,19 @@ mod terms;
 mod trust;
 mod vault;
 
-use askama::Template;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 
-use super::permit::{self, Denied};
-use super::records::Unreadable;
 use super::session::LoggedIn;
-use super::{Console, guards, text};
-use crate::alert::book;
+use super::{Console, guards};
 use crate::clinic::people::{Role, Roles};
-use crate::clinic::{ClinicError, care_teams, first_run};
+
+pub(super) use self::failure::{Failure, refused};
+use self::failure::{Page, html};
+use self::frame::Frame;
+use self::shown::{role_words, roles_words};
 
 /// Largest body of a request. Forms are limited further where they are read.
 const MAX_BODY_LEN: usize = 64 * 1024;
@@ -66,6 +68,17 @@ pub enum Who {
     HasEither(Role, Role),
 }
 
+impl Who {
+    /// Whether somebody who is logged in with these roles may.
+    fn admits(self, roles: Roles) -> bool {
+        match self {
+            Self::Anybody | Self::LoggedIn => true,
+            Self::Has(role) => roles.has(role),
+            Self::HasEither(one, other) => roles.has(one) || roles.has(other),
+        }
+    }
+}
+
 /// A route: method, path as the router has it, and who may use it.
 pub type Route = (&'static str, &'static str, Who);
 
@@ -80,6 +93,7 @@ macro_rules! routes {
             router
                 .fallback(nothing)
                 .layer(DefaultBodyLimit::max(MAX_BODY_LEN))
+                .layer(axum::middleware::from_fn_with_state(console.clone(), in_frame::in_frame))
                 .layer(axum::middleware::from_fn_with_state(console.clone(), guards::guard))
                 .with_state(console)
         }
@@ -202,7 +216,7 @@ routes! {
 /// Where each role's day begins: an admin's with what is left of the first run.
 async fn home(State(console): State<Console>, who: LoggedIn) -> Result<Redirect, Failure> {
     let roles = who.person.roles;
-    Ok(Redirect::to(if roles.has(Role::Admin) && is_first_run(&console).await? {
+    Ok(Redirect::to(if roles.has(Role::Admin) && frame::is_first_run(&console).await? {
         "/setup"
     } else if roles.has(Role::Clinician) {
         "/patients"
@@ -215,214 +229,6 @@ async fn home(State(console): State<Console>, who: LoggedIn) -> Result<Redirect,
     }))
 }
 
-async fn is_first_run(console: &Console) -> Result<bool, ClinicError> {
-    Ok(first_run::state(&console.desk.clinic().catalog).await?.finished.is_none())
-}
-
 async fn nothing() -> Failure {
     Failure::NotFound
-}
-
-/// What stands around every page of somebody who is logged in.
-pub(super) struct Frame {
-    clinic: String,
-    person: String,
-    roles: Roles,
-    token: String,
-    here: &'static str,
-    first_run: bool,
-    /// Until when this person has emergency access to somebody.
-    emergency: Option<String>,
-    /// Alerts that nobody sees to, of those that this person sees.
-    alerts: u64,
-    /// Who has made a code for this account, and when, until this person has read it.
-    reset: Option<(String, String)>,
-    /// What waits for this person elsewhere, by where.
-    waiting: Vec<(&'static str, u64)>,
-}
-
-/// A place in the navigation.
-struct Item {
-    href: &'static str,
-    name: String,
-}
-
-impl Frame {
-    async fn new(console: &Console, who: &LoggedIn, here: &'static str) -> Result<Self, ClinicError> {
-        let catalog = &console.desk.clinic().catalog;
-        let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
-        let codes = permit::alert_codes(who.person.roles);
-        let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
-        let reset = crate::clinic::resets::of(catalog, &who.person.id).await?;
-        let mut waiting = Vec::new();
-        if who.person.roles.has(Role::PrivacyOfficer) {
-            waiting.push(("/care-review", care_teams::asked_count(catalog, console.desk.now()).await?));
-            waiting.push(("/emergencies", crate::clinic::emergency::waiting_count(catalog).await?));
-            waiting.push(("/corrections", crate::clinic::corrections::waiting_count(catalog, None).await?));
-        }
-        if who.person.roles.has(Role::Clinician) {
-            let own = crate::clinic::corrections::waiting_count(catalog, Some(&who.person.id)).await?;
-            waiting.push(("/corrections/own", own));
-        }
-        Ok(Self {
-            alerts,
-            waiting,
-            reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
-            clinic: console.inner.clinic_name.clone(),
-            person: who.person.name.clone(),
-            roles: who.person.roles,
-            token: who.token.clone(),
-            here,
-            first_run: who.person.roles.has(Role::Admin) && is_first_run(console).await?,
-            emergency: emergency.map(shown::time),
-        })
-    }
-
-    fn nav(&self) -> Vec<Item> {
-        let all = [
-            (Some(Role::Clinician), "/patients", text::NAV_PATIENTS),
-            (Some(Role::Clinician), "/corrections/own", text::NAV_OWN_REPORTED),
-            (Some(Role::Admin), "/devices", text::NAV_DEVICES),
-            (Some(Role::Admin), "/people", text::NAV_PEOPLE),
-            (Some(Role::Admin), "/teams", text::NAV_TEAMS),
-            (Some(Role::Admin), "/vault", text::NAV_VAULT),
-            (Some(Role::Admin), "/system", text::NAV_SYSTEM),
-            (Some(Role::PrivacyOfficer), "/emergencies", text::NAV_EMERGENCIES),
-            (Some(Role::PrivacyOfficer), "/care-review", text::NAV_CARE_REVIEW),
-            (Some(Role::PrivacyOfficer), "/corrections", text::NAV_REPORTED),
-            (Some(Role::PrivacyOfficer), "/merges", text::NAV_MERGES),
-            (Some(Role::PrivacyOfficer), "/log", text::NAV_LOG),
-            (Some(Role::PrivacyOfficer), "/reports", text::NAV_REPORTS),
-            (None, "/account", text::NAV_ACCOUNT),
-        ];
-        let is_for = |role: Option<Role>| role.is_none_or(|role| self.roles.has(role));
-        let item = |(_, href, name): (_, &'static str, &str)| Item {
-            href,
-            name: counted(name, self.waiting.iter().find(|(place, _)| *place == href).map_or(0, |(_, count)| *count)),
-        };
-        let mut items: Vec<Item> = all.into_iter().filter(|(role, ..)| is_for(*role)).map(item).collect();
-        if !permit::alert_codes(self.roles).is_empty() {
-            let name = counted(text::NAV_ALERTS, self.alerts);
-            items.insert(items.len().saturating_sub(1), Item { href: "/alerts", name });
-        }
-        if self.first_run {
-            items.insert(0, Item { href: "/setup", name: text::NAV_SETUP.to_owned() });
-        }
-        items
-    }
-}
-
-/// With how much waits there, if anything does.
-fn counted(name: &str, waiting: u64) -> String {
-    if waiting == 0 { name.to_owned() } else { format!("{name} ({waiting})") }
-}
-
-/// Why there is no page.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It does not exist, or is not for whoever asks: the same to them.
-    NotFound,
-    /// A demo's link that holds no more, or never did.
-    NoLink,
-    /// The form cannot be done, and why.
-    Refused(StatusCode, &'static str),
-    /// The vault is locked.
-    Locked,
-    /// What is stored of a picture is damaged or gone.
-    Damaged,
-    /// The stores.
-    Clinic(ClinicError),
-    /// A template: a fault of this program.
-    Template,
-}
-
-impl From<ClinicError> for Failure {
-    fn from(error: ClinicError) -> Self {
-        Self::Clinic(error)
-    }
-}
-
-impl From<Denied> for Failure {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::No => Self::NotFound,
-            Denied::Failed(error) => Self::Clinic(error),
-        }
-    }
-}
-
-impl From<Unreadable> for Failure {
-    fn from(error: Unreadable) -> Self {
-        match error {
-            Unreadable::Locked => Self::Locked,
-            Unreadable::Damaged => Self::Damaged,
-            Unreadable::Failed(error) => Self::Clinic(error),
-        }
-    }
-}
-
-impl From<crate::store::catalog::CatalogError> for Failure {
-    fn from(error: crate::store::catalog::CatalogError) -> Self {
-        Self::Clinic(error.into())
-    }
-}
-
-impl From<crate::log::LogError> for Failure {
-    fn from(error: crate::log::LogError) -> Self {
-        Self::Clinic(error.into())
-    }
-}
-
-impl From<crate::clinic::access::AccessError> for Failure {
-    fn from(error: crate::clinic::access::AccessError) -> Self {
-        Self::Clinic(error.into())
-    }
-}
-
-#[derive(Template)]
-#[template(path = "message.html")]
-struct Message {
-    title: &'static str,
-    words: &'static str,
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let (status, title, words) = match self {
-            Self::NotFound => (StatusCode::NOT_FOUND, text::NOT_FOUND_TITLE, text::NOT_FOUND),
-            Self::NoLink => (StatusCode::NOT_FOUND, text::DEMO_NO_LINK_TITLE, text::DEMO_NO_LINK),
-            Self::Refused(status, words) => (status, text::REFUSED_TITLE, words),
-            Self::Locked => (StatusCode::SERVICE_UNAVAILABLE, text::LOCKED_TITLE, text::LOCKED),
-            Self::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, text::DAMAGED_TITLE, text::DAMAGED),
-            Self::Clinic(error) => {
-                tracing::error!(code = "console-page", %error, "a page could not be made");
-                (StatusCode::INTERNAL_SERVER_ERROR, text::FAILED_TITLE, text::FAILED)
-            }
-            Self::Template => (StatusCode::INTERNAL_SERVER_ERROR, text::FAILED_TITLE, text::FAILED),
-        };
-        let body = Message { title, words }.render().unwrap_or_default();
-        (status, Html(body)).into_response()
-    }
-}
-
-/// A page, or why there is none.
-type Page = Result<Html<String>, Failure>;
-
-fn html(template: &impl Template) -> Page {
-    template.render().map(Html).map_err(|_| Failure::Template)
-}
-
-const fn role_words(role: Role) -> &'static str {
-    match role {
-        Role::Clinician => text::ROLE_CLINICIAN,
-        Role::Admin => text::ROLE_ADMIN,
-        Role::PrivacyOfficer => text::ROLE_PRIVACY_OFFICER,
-    }
-}
-
-fn roles_words(roles: Roles) -> String {
-    if roles.is_empty() {
-        return text::PEOPLE_NO_ROLE.to_owned();
-    }
-    roles.iter().map(role_words).collect::<Vec<_>>().join(", ")
 }

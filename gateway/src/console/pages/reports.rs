@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use safelight_core::ids::CaptureId;
 use safelight_core::label::DEFAULT_ISSUER;
 use safelight_core::manifest::OperatorId;
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::entries::{Names, faults, proof_words, short};
 use super::log::period;
-use super::{Failure, Frame, Message, Page, html, shown};
+use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::pictures::{self, Handle};
 use crate::clinic::{ClinicError, access_index, aliases};
 use crate::clock::calendar::rfc3339;
@@ -104,10 +104,7 @@ struct Report {
 
 pub(super) async fn patient(State(console): State<Console>, posted: Posted<OfPatient>) -> Result<Response, Failure> {
     let OfPatient { number, from, to, .. } = &posted.form;
-    let (made, handle) = match of_patient(&console, &posted.by, &posted.form).await? {
-        Ok(made) => made,
-        Err(refused) => return Ok(refused),
-    };
+    let (made, handle) = of_patient(&console, &posted.by, &posted.form).await?;
     let number = number.trim();
     let subject = if number.is_empty() { made.subject.clone() } else { format!("{number} ({})", made.subject) };
     let fields =
@@ -119,35 +116,24 @@ pub(super) async fn patient_csv(
     State(console): State<Console>,
     posted: Posted<OfPatient>,
 ) -> Result<Response, Failure> {
-    match of_patient(&console, &posted.by, &posted.form).await? {
-        Ok((made, _)) => table(&console, &made, "attachment; filename=\"safelight-patient-report.csv\"").await,
-        Err(refused) => Ok(refused),
-    }
+    let (made, _) = of_patient(&console, &posted.by, &posted.form).await?;
+    table(&console, &made, "attachment; filename=\"safelight-patient-report.csv\"").await
 }
 
 pub(super) async fn person(State(console): State<Console>, posted: Posted<OfPerson>) -> Result<Response, Failure> {
     let OfPerson { person, from, to } = &posted.form;
-    let made = match of_person(&console, &posted.by, &posted.form).await? {
-        Ok(made) => made,
-        Err(refused) => return Ok(refused),
-    };
+    let made = of_person(&console, &posted.by, &posted.form).await?;
     let fields = vec![("person", person.clone()), ("from", from.trim().to_owned()), ("to", to.trim().to_owned())];
     printed(&console, &posted.by, made, "/reports/person/csv", fields).await
 }
 
 pub(super) async fn person_csv(State(console): State<Console>, posted: Posted<OfPerson>) -> Result<Response, Failure> {
-    match of_person(&console, &posted.by, &posted.form).await? {
-        Ok(made) => table(&console, &made, "attachment; filename=\"safelight-person-report.csv\"").await,
-        Err(refused) => Ok(refused),
-    }
+    let made = of_person(&console, &posted.by, &posted.form).await?;
+    table(&console, &made, "attachment; filename=\"safelight-person-report.csv\"").await
 }
 
-/// The report and whose it is, or what to answer instead.
-async fn of_patient(
-    console: &Console,
-    who: &LoggedIn,
-    asked: &OfPatient,
-) -> Result<Result<(Made, Handle), Response>, Failure> {
+/// The report and whose it is.
+async fn of_patient(console: &Console, who: &LoggedIn, asked: &OfPatient) -> Result<(Made, Handle), Failure> {
     let clinic = console.desk.clinic();
     let handle = match asked.number.trim() {
         "" => shown::handle(&asked.patient),
@@ -155,39 +141,34 @@ async fn of_patient(
     };
     let (Some(handle), Some((from, until))) = (handle, period(asked.from.trim(), asked.to.trim())) else {
         let _: Grant<ChooseReport> = permit::ask(console, who, ChooseReport).await?;
-        return refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORTS_ASKED_BADLY).map(Err);
+        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORTS_ASKED_BADLY));
     };
     let grant = permit::ask(console, who, ReportPatient(handle)).await?;
     let handle = *grant.subject();
     if pictures::identity(&clinic.catalog, &handle).await?.is_none() {
-        return refused(StatusCode::NOT_FOUND, text::REPORTS_NO_PATIENT).map(Err);
+        return Err(Failure::Refused(StatusCode::NOT_FOUND, text::REPORTS_NO_PATIENT));
     }
     let view = looks::of_patient(console, &grant, from, until).await?;
     let subject = short(&shown::reference(&handle));
     let made = made(console, text::REPORTS_OF_PATIENT, subject, view).await?;
-    Ok(Ok((made, handle)))
+    Ok((made, handle))
 }
 
-async fn of_person(console: &Console, who: &LoggedIn, asked: &OfPerson) -> Result<Result<Made, Response>, Failure> {
+async fn of_person(console: &Console, who: &LoggedIn, asked: &OfPerson) -> Result<Made, Failure> {
     let id = asked.person.parse::<OperatorId>().ok();
     let (Some(id), Some((from, until))) = (id, period(asked.from.trim(), asked.to.trim())) else {
         let _: Grant<ChooseReport> = permit::ask(console, who, ChooseReport).await?;
-        return refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORTS_ASKED_BADLY).map(Err);
+        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORTS_ASKED_BADLY));
     };
     let grant = permit::ask(console, who, ReportPerson(id)).await?;
     let view = looks::of_person(console, &grant, from, until).await?;
     let subject = format!("{} ({})", grant.subject().name, grant.subject().id);
-    Ok(Ok(made(console, text::REPORTS_OF_PERSON, subject, view).await?))
+    Ok(made(console, text::REPORTS_OF_PERSON, subject, view).await?)
 }
 
 async fn made(console: &Console, title: &'static str, subject: String, view: View) -> Result<Made, ClinicError> {
     let is_whole = access_index::is_whole(&mut *console.desk.clinic().catalog.read().await?).await?;
     Ok(Made { title, subject, view, names: Names::read(console).await?, is_whole })
-}
-
-fn refused(status: StatusCode, words: &'static str) -> Result<Response, Failure> {
-    let Html(page) = html(&Message { title: text::REPORTS_TITLE, words })?;
-    Ok((status, Html(page)).into_response())
 }
 
 /// With what a reader of the paper needs to find it again in the log.

@@ -1,10 +1,12 @@
-//! Times and names of patients' pages as people and addresses have them.
+//! Times, roles and names of patients' pages as people and addresses have them.
 
 use data_encoding::BASE32_NOPAD;
 use safelight_core::ids::UnixMillis;
 
+use crate::clinic::people::{Role, Roles};
 use crate::clinic::pictures::Handle;
 use crate::clock::calendar::rfc3339;
+use crate::console::text;
 
 /// `2026-02-03 04:05 UTC`.
 pub(super) fn time(at: UnixMillis) -> String {
@@ -29,6 +31,23 @@ pub(super) fn handle(reference: &str) -> Option<Handle> {
         return None;
     }
     BASE32_NOPAD.decode(reference.to_uppercase().as_bytes()).ok()?.try_into().ok()
+}
+
+/// A role as people call it.
+pub(super) const fn role_words(role: Role) -> &'static str {
+    match role {
+        Role::Clinician => text::ROLE_CLINICIAN,
+        Role::Admin => text::ROLE_ADMIN,
+        Role::PrivacyOfficer => text::ROLE_PRIVACY_OFFICER,
+    }
+}
+
+/// All that somebody has.
+pub(super) fn roles_words(roles: Roles) -> String {
+    if roles.is_empty() {
+        return text::PEOPLE_NO_ROLE.to_owned();
+    }
+    roles.iter().map(role_words).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -1,0 +1,141 @@
+//! What somebody is told who does not get a page: inside the frame of every page if they are logged in, above the form if it was sent in place.
+//!
+//! Attacker: whoever would learn from what stands around an answer. It depends on who asks and on the address alone, so that what does not exist and what
+//! is not for them still look the same. The way back is a page of this console or none: made of its routes, whatever the address has.
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::failure::{Told, alone};
+use super::{Frame, ROUTES};
+use crate::clinic::people::Roles;
+use crate::console::session::LoggedIn;
+use crate::console::{Console, text};
+
+/// A script of this console has sent the form, and waits for the answer beside what was typed.
+const IN_PLACE: HeaderName = HeaderName::from_static("safelight-in-place");
+
+/// Where such a script is to go.
+const NEXT: HeaderName = HeaderName::from_static("safelight-next");
+
+#[derive(Template)]
+#[template(path = "message_in_frame.html")]
+struct Message<'a> {
+    frame: Frame,
+    told: Told,
+    back: &'a str,
+}
+
+pub(super) async fn in_frame(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let (headers, method, path) =
+        (request.headers().clone(), request.method().clone(), request.uri().path().to_owned());
+    let answer = next.run(request).await;
+    let status = answer.status();
+    let in_place = headers.contains_key(IN_PLACE);
+    if in_place && status.is_redirection() {
+        return went_to(answer);
+    }
+    if !status.is_client_error() && !status.is_server_error() {
+        return answer;
+    }
+    let told = match answer.extensions().get::<Told>() {
+        Some(told) => *told,
+        // A page that says itself what is wrong.
+        None if is_page(&answer) => return answer,
+        None => Told::of(status),
+    };
+    if in_place {
+        return (status, told.words).into_response();
+    }
+    if !wants_a_page(&headers) {
+        return answer;
+    }
+    match framed(&console, &headers, (&method, &path), told).await {
+        Some(page) => (status, Html(page)).into_response(),
+        None => alone(status, told),
+    }
+}
+
+/// A script cannot read where a redirection leads.
+fn went_to(answer: Response) -> Response {
+    let Some(place) = answer.headers().get(header::LOCATION).cloned() else { return answer };
+    let mut answer_in_place = StatusCode::NO_CONTENT.into_response();
+    for cookie in answer.headers().get_all(header::SET_COOKIE) {
+        answer_in_place.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
+    answer_in_place.headers_mut().insert(NEXT, place);
+    answer_in_place
+}
+
+/// Pictures and what scripts ask for are not looked at by anybody.
+fn wants_a_page(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).map(HeaderValue::as_bytes).is_some_and(|accept| accept.starts_with(b"text/html"))
+}
+
+fn is_page(answer: &Response) -> bool {
+    answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
+
+async fn framed(console: &Console, headers: &HeaderMap, (method, path): (&Method, &str), told: Told) -> Option<String> {
+    let who = LoggedIn::without_a_trace(console, headers).await?;
+    let back = way_back(method, path, who.person.roles);
+    let frame = Frame::new(console, &who, "").await.ok()?;
+    Message { frame, told, back }.render().ok()
+}
+
+/// The nearest page above an address that these roles may see. A form's own address may be its page's; a page that could not be had is no way back to
+/// itself.
+fn way_back<'a>(method: &Method, path: &'a str, roles: Roles) -> &'a str {
+    let leads = |place: &str| {
+        ROUTES.iter().any(|(method, route, who)| *method == "get" && who.admits(roles) && is_of(place, route))
+    };
+    let own = (*method == Method::POST).then_some(path.len());
+    let above = path.rmatch_indices('/').map(|(at, _)| at);
+    own.into_iter().chain(above).filter_map(|end| path.get(..end)).find(|place| leads(place)).unwrap_or("/")
+}
+
+fn is_of(path: &str, route: &str) -> bool {
+    let (mut path, mut route) = (path.split('/'), route.split('/'));
+    loop {
+        match (path.next(), route.next()) {
+            (None, None) => return true,
+            (Some(part), Some(wanted)) if part == wanted || (wanted.starts_with('{') && !part.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clinic::people::Role;
+
+    #[test]
+    fn the_way_back_is_a_page_of_this_console_that_the_roles_may_see() {
+        let (clinician, admin) = (Role::Clinician.into(), Role::Admin.into());
+        for (method, path, roles, back) in [
+            (Method::POST, "/patients/abc/team/jdoe/end", clinician, "/patients/abc"),
+            (Method::POST, "/patients/abc/record/number", clinician, "/patients/abc/record"),
+            (Method::POST, "/people", admin, "/people"),
+            (Method::POST, "/people/jdoe/grant", admin, "/people/jdoe"),
+            (Method::POST, "/devices/1/approve", admin, "/devices"),
+            (Method::POST, "/account/phones/1/lost", admin, "/account"),
+            (Method::GET, "/patients/abc", clinician, "/patients"),
+            (Method::GET, "/pictures/abc", clinician, "/"),
+            // Another role's pages are no way back.
+            (Method::POST, "/people/jdoe/grant", clinician, "/"),
+            (Method::GET, "/patients/abc", admin, "/"),
+            // What is no address of this console leads nowhere else.
+            (Method::GET, "//evil.example/patients", clinician, "/"),
+            (Method::GET, "/\\evil.example/x", clinician, "/"),
+            (Method::POST, "https://evil.example/people", admin, "/"),
+            (Method::GET, "/patients//", clinician, "/patients"),
+            (Method::GET, "", clinician, "/"),
+        ] {
+            assert_eq!(way_back(&method, path, roles), back, "{method} {path}");
+        }
+    }
+}
