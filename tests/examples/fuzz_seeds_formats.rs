@@ -20,7 +20,7 @@ use safelight_core::log::entry::{self, Entry, Field};
 use safelight_core::wire::{RefusalCode, Request, Response, UploadRequest, frame};
 use safelight_gateway::link::{
     Answer, Ask, ConversationKind, DeviceRecord, DeviceState, Failure, InboxEntry, IngestStatus, Knock, OpenInvitation,
-    RelayMessage,
+    RelayMessage, Sighting,
 };
 use safelight_tests::fuzzed::clinic::{CAPTURE, CLINIC, DEVICE, NOW, device_key, keys, manifest};
 use safelight_tests::fuzzed::{age, logs, signed};
@@ -218,6 +218,7 @@ fn link() -> Vec<Seed> {
         Ask::Status,
         Ask::KeySet { envelope: vec![7; 90], accepted: vec![2], receipt_keys: vec![keys().receipt.verifying()] },
         Ask::ReceiptKeyRequest,
+        Ask::Sightings { after: 2 },
     ];
     let answers = [
         Answer::Done,
@@ -230,6 +231,7 @@ fn link() -> Vec<Seed> {
         Answer::Checkpoint { checkpoint: b"note".to_vec(), consistency: vec![[1; 32]] },
         Answer::PublicKey(vec![4; 65]),
         Answer::Status(status),
+        Answer::Sightings(vec![Sighting { seq: 2, device: DEVICE, at: NOW }]),
     ];
     let asks =
         asks.iter().enumerate().map(|(at, ask)| seed("link_messages", &format!("ask-{at}.cbor"), ask.to_bytes()));

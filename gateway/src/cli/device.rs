@@ -104,6 +104,9 @@ struct Listed {
     revoked_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate_until: Option<String>,
+    /// When it last came or went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<String>,
     /// How often it began to enrol, each time with new words.
     attempts: u64,
     /// How often somebody else came with its QR code, and was refused.
@@ -145,6 +148,7 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
             approved_at: device.approved_at.map(time::rfc3339),
             revoked_at: device.revoked_at.map(time::rfc3339),
             certificate_until: newest.map(|certificate| time::rfc3339(certificate.not_after)),
+            last_seen: device.seen_at.map(time::rfc3339),
             attempts: invitation.map_or(0, |invitation| invitation.attempts),
             replays: invitation.map_or(0, |invitation| invitation.replays),
             void: invitation.is_some_and(|invitation| invitation.standing(opened.now) == Standing::Void),
@@ -315,6 +319,7 @@ mod tests {
             approved_at: None,
             revoked_at: None,
             certificate_until: Some(time::rfc3339(UnixMillis(0))),
+            last_seen: None,
             attempts: 3,
             replays: 2,
             void: true,

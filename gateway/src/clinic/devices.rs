@@ -85,6 +85,8 @@ pub struct Device {
     pub approved_at: Option<UnixMillis>,
     /// When it was revoked.
     pub revoked_at: Option<UnixMillis>,
+    /// When it last came or went, as far as ingest has told.
+    pub seen_at: Option<UnixMillis>,
 }
 
 /// An issued certificate.
@@ -104,7 +106,7 @@ pub struct Certificate {
     pub issued_at: UnixMillis,
 }
 
-const DEVICE_COLUMNS: &str = "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at FROM device";
+const DEVICE_COLUMNS: &str = "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at, seen_at FROM device";
 
 /// All devices, oldest first.
 pub async fn list(catalog: &Catalog) -> Result<Vec<Device>, ClinicError> {
@@ -131,6 +133,17 @@ pub struct Seen {
     pub certified_until: Option<UnixMillis>,
     /// What took its newest picture, as that says.
     pub software: Option<String>,
+}
+
+/// It was there, unless it has been there later.
+pub async fn seen_at(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<(), ClinicError> {
+    sqlx::query("UPDATE device SET seen_at = $1 WHERE id = $2 AND (seen_at IS NULL OR seen_at < $3)")
+        .bind(int(at.0)?)
+        .bind(id.as_bytes().to_vec())
+        .bind(int(at.0)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// What is known of each device.
@@ -390,6 +403,7 @@ fn device_of(row: &AnyRow) -> Result<Device, ClinicError> {
         created_at: millis(row, 8)?,
         approved_at: optional_millis(row, 9)?,
         revoked_at: optional_millis(row, 10)?,
+        seen_at: optional_millis(row, 11)?,
     })
 }
 

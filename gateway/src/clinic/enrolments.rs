@@ -245,6 +245,7 @@ async fn new_device(
         created_at: now,
         approved_at: None,
         revoked_at: None,
+        seen_at: None,
     };
     devices::insert(&mut tx, &device).await?;
     tx.commit().await?;

@@ -7,7 +7,7 @@
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `flags` | what a person should look at although a picture is sound |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
-//! | `revocations`, `knocks` | what had come from a device when its revocation came into force, and that it tries to connect all the same |
+//! | `revocations`, `knocks`, `sightings` | what had come from a device when its revocation came into force, that it tries to connect all the same, and when others were there |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | [`inviting`], `invitations` | what brings devices, and how often it was tried |
 //! | `timekeeping` | whether the clock can be right |
@@ -65,6 +65,7 @@ pub mod schema;
 pub mod sealed;
 pub mod sessions;
 pub(crate) mod settings;
+mod sightings;
 pub mod team_visits;
 pub mod teams;
 pub mod timekeeping;

@@ -14,6 +14,7 @@ use super::enrolments::{Enrolments, Say};
 use super::knocks::Knocks;
 use super::pictures::{self, Claimed};
 use super::push::Pushed;
+use super::sightings::Sightings;
 use super::{ClinicError, RECONNECT, Running, renewals, restored, revocations};
 use crate::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, Link, LinkError, RelayMessage};
 use crate::store::headers::{Header, HeaderError, Headers, Kind};
@@ -54,7 +55,7 @@ async fn hold(
     // Before anything is said or served: this catalog may be older than what is in force.
     restored::catch_up(&running.clinic, &mut link, learned).await?;
     let mut enrolments = Enrolments::default();
-    let mut pushed = Pushed::default();
+    let (mut pushed, mut sightings) = (Pushed::default(), Sightings::default());
     let (mut relay_after, mut knocks_after) = (0, 0);
     loop {
         let now = running.clock.now();
@@ -72,6 +73,7 @@ async fn hold(
             return Err(LinkError::Unexpected.into());
         };
         knocks.take_in(&running.clinic, &knocked, now).await?;
+        sightings.bring_up_to_date(&running.clinic, &mut link, now).await?;
         knocks_after = knocked.iter().map(|knock| knock.seq).fold(knocks_after, u64::max);
         // A revocation that was made while ingest took its time to answer holds for what it answers.
         if !inbox.is_empty() {

@@ -433,5 +433,7 @@ DROP INDEX picture_timeline;
 CREATE INDEX picture_timeline ON picture (patient, captured_at, capture, state)
 ",
         },
+        // When a phone was last there, pictures or none.
+        Migration { number: 17, name: "devices seen", sql: "ALTER TABLE device ADD COLUMN seen_at BIGINT" },
     ]
 }

@@ -46,6 +46,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming, place:
         turn_out(&ingest, &connection, device_id, close_reason(refused)).await;
         return;
     }
+    ingest.sightings.note(device_id, ingest.clock.now());
     tracing::debug!(device = %device_id, "connected");
     while let Ok((send, recv)) = connection.accept_bi().await {
         match welcome(&ingest, &presented) {
@@ -58,6 +59,7 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming, place:
             }
         }
     }
+    ingest.sightings.note(device_id, ingest.clock.now());
 }
 
 /// The handshake, and who it was with.

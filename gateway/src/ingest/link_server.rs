@@ -136,6 +136,7 @@ async fn answer(ingest: &Ingest, ask: Ask) -> Result<Answer, Failure> {
             timekeeping::accept(ingest, number, at).await.map_err(|_| Failure::Store)?;
             Ok(Answer::Done)
         }
+        Ask::Sightings { after } => Ok(Answer::Sightings(ingest.sightings.after(after))),
         // Answered by the caller, who knows the ports.
         Ask::Status => Err(Failure::Unusable),
     }

@@ -15,7 +15,7 @@
 //! | `sweep` | removes what was never acknowledged, names what is lost |
 //! | `timekeeping` | whether the clock can be right |
 //! | `receipt_keys` | the key that signs receipts, and how it is changed |
-//! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals`, `knocks` | what is in force and what is live |
+//! | `devices`, `key_set`, `live`, `unfinished`, `handshakes`, `refusals`, `knocks`, `sightings` | what is in force and what is live |
 
 pub mod authenticate;
 mod connection;
@@ -33,6 +33,7 @@ mod receipt_keys;
 mod refusals;
 mod relay;
 mod renew;
+mod sightings;
 mod sweep;
 mod timekeeping;
 mod unfinished;
@@ -136,6 +137,7 @@ pub(crate) struct Ingest {
     relay: relay::Relay,
     refusals: refusals::Refusals,
     knocks: knocks::Knocks,
+    sightings: sightings::Sightings,
     /// Something new for the clinic process.
     news: Arc<Notify>,
     /// The certificate has changed.
@@ -298,6 +300,7 @@ pub async fn run(
         relay: relay::Relay::new(news.clone()),
         refusals: refusals::Refusals::default(),
         knocks: knocks::Knocks::default(),
+        sightings: sightings::Sightings::default(),
         news,
         reconfigured: Notify::new(),
         stop: watch::Sender::new(false),

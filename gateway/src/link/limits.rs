@@ -12,6 +12,9 @@ pub const MAX_RELAY_MESSAGES: usize = 16;
 /// Most revoked devices in one answer that have knocked.
 pub const MAX_KNOCKS: usize = 16;
 
+/// Most devices in one answer that were there.
+pub const MAX_SIGHTINGS: usize = 1024;
+
 /// Largest message of a phone in a conversation: an enrolment with its attestation.
 pub const MAX_RELAYED_LEN: usize = 16 * 1024;
 

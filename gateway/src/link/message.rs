@@ -9,7 +9,8 @@ use safelight_core::wire::limits::{MAX_CERTIFICATE_LEN, MAX_KEY_SET_LEN, MAX_PRO
 use super::record::{bytes_value, each, list};
 use super::{
     DeviceRecord, Failure, InboxEntry, IngestStatus, Knock, LinkError, MAX_ANSWER_LEN, MAX_DEVICES, MAX_INBOX_ENTRIES,
-    MAX_INVITATIONS, MAX_KNOCKS, MAX_LINK_FRAME, MAX_RELAY_MESSAGES, OpenInvitation, RelayMessage,
+    MAX_INVITATIONS, MAX_KNOCKS, MAX_LINK_FRAME, MAX_RELAY_MESSAGES, MAX_SIGHTINGS, OpenInvitation, RelayMessage,
+    Sighting,
 };
 
 /// Longest signed checkpoint.
@@ -87,6 +88,11 @@ pub enum Ask {
         /// What the clinic's clock said then.
         at: UnixMillis,
     },
+    /// Which devices were there.
+    Sightings {
+        /// Sightings up to this one are known; 0 if none is.
+        after: u64,
+    },
 }
 
 /// What ingest answers.
@@ -127,6 +133,8 @@ pub enum Answer {
         /// The key set's envelope, if there is one.
         key_set: Option<Vec<u8>>,
     },
+    /// Which devices were there, the earliest sighting first.
+    Sightings(Vec<Sighting>),
 }
 
 impl Ask {
@@ -163,6 +171,7 @@ impl Ask {
             Self::ClockAccepted { number, at } => map.uint(1, 12).uint(2, *number).millis(3, *at),
             Self::Inclusion { index, size } => map.uint(1, 13).uint(2, *index).uint(3, *size),
             Self::ReceiptKeyRequest => map.uint(1, 14),
+            Self::Sightings { after } => map.uint(1, 15).uint(2, *after),
         }
         .to_bytes()
     }
@@ -207,6 +216,7 @@ impl Ask {
             11 => Self::InForce,
             12 => Self::ClockAccepted { number: fields.take(2)?.uint()?, at: fields.take(3)?.millis()? },
             14 => Self::ReceiptKeyRequest,
+            15 => Self::Sightings { after: fields.take(2)?.uint()? },
             13 => Self::Inclusion { index: fields.take(2)?.uint()?, size: fields.take(3)?.uint()? },
             _ => return Err(LinkError::Unexpected),
         };
@@ -245,6 +255,7 @@ impl Answer {
                 .array(3, list(devices, DeviceRecord::to_value))
                 .optional(key_set.as_deref(), |map, envelope| map.bytes(4, envelope)),
             Self::Inclusion(proof) => map.uint(1, 8).array(2, list(proof, |hash| bytes_value(hash))),
+            Self::Sightings(sightings) => map.uint(1, 9).array(2, list(sightings, Sighting::to_value)),
         }
         .to_bytes()
     }
@@ -275,6 +286,7 @@ impl Answer {
                 key_set: fields.take_optional(4).map(|item| item.bytes(1..=MAX_KEY_SET_LEN)).transpose()?,
             },
             8 => Self::Inclusion(each(fields.take(2)?.array(0..=MAX_PROOF_HASHES)?, Item::bytes32)?),
+            9 => Self::Sightings(each(fields.take(2)?.array(0..=MAX_SIGHTINGS)?, Sighting::from_item)?),
             _ => return Err(LinkError::Unexpected),
         };
         fields.finish()?;

@@ -91,6 +91,17 @@ pub struct Knock {
     pub count: u64,
 }
 
+/// A device that was there, as ingest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Place among the sightings, ascending.
+    pub seq: u64,
+    /// Which device.
+    pub device: DeviceId,
+    /// When it last came or went.
+    pub at: UnixMillis,
+}
+
 /// Counts and ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestStatus {
@@ -234,6 +245,23 @@ impl Knock {
         };
         fields.finish()?;
         Ok(knock)
+    }
+}
+
+impl Sighting {
+    pub(super) fn to_value(&self) -> Value {
+        MapWriter::new().uint(1, self.seq).bytes(2, self.device.as_bytes()).millis(3, self.at).into_value()
+    }
+
+    pub(super) fn from_item(item: Item) -> Result<Self, CborError> {
+        let mut fields = item.fields()?;
+        let sighting = Self {
+            seq: fields.take(1)?.uint()?,
+            device: DeviceId::from_bytes(fields.take(2)?.bytes16()?),
+            at: fields.take(3)?.millis()?,
+        };
+        fields.finish()?;
+        Ok(sighting)
     }
 }
 

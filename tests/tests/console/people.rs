@@ -1,6 +1,7 @@
 //! What people hold, who says so, and a phone that is missed.
 
-use safelight_tests::gateway::text;
+use safelight_tests::gateway::program::until;
+use safelight_tests::gateway::{Gateway, PATIENCE, text};
 use safelight_tests::pictures::small;
 
 use super::stage::Clinic;
@@ -100,7 +101,7 @@ fn whoever_misses_a_phone_shuts_it_out_at_once_and_nobody_elses() {
 fn an_admin_sees_what_is_known_of_each_phone_and_renames_it() {
     let mut clinic = Clinic::open();
     let page = clinic.admin.browser.get("/devices");
-    for words in ["key in software", "last picture", "more days"] {
+    for words in ["key in software", "last seen", "last picture", "more days"] {
         assert!(page.text().contains(words), "{words}: {}", page.text());
     }
     let id = page.all_between("action=\"/devices/", "/name\"").pop().expect("a phone");
@@ -110,6 +111,26 @@ fn an_admin_sees_what_is_known_of_each_phone_and_renames_it() {
     assert_eq!(clinic.admin.posts(&format!("/devices/{id}/name"), &[("name", " ")]).status, 422);
     assert_eq!(clinic.other.posts(&format!("/devices/{id}/name"), &[("name", "mine")]).status, 404);
     assert!(clinic.done_by("person:root.admin").contains(&"device-renamed".to_owned()));
+}
+
+#[test]
+fn a_phone_that_was_there_without_a_picture_was_seen() {
+    let gateway = Gateway::serving();
+    let phone = gateway.enrol("phone");
+    phone.status().ok();
+    let seen = until("it was seen", PATIENCE, || {
+        let seen = text(&gateway.devices()[0], "last_seen").to_owned();
+        (!seen.is_empty()).then_some(seen)
+    });
+    // It comes again, a second later at least.
+    let again = until("it was seen again", PATIENCE, || {
+        phone.status().ok();
+        Some(text(&gateway.devices()[0], "last_seen").to_owned()).filter(|again| *again != seen)
+    });
+    assert!(again > seen, "{seen}, then {again}");
+    let mut admin = safelight_tests::staff::first_admin(&gateway);
+    let page = admin.browser.get("/devices").text();
+    assert!(page.contains("last seen 20") && page.contains("no picture yet"), "{page}");
 }
 
 #[test]

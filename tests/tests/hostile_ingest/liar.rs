@@ -19,7 +19,7 @@ use safelight_core::manifest::{ContentType, Manifest, PayloadDigest, SignedManif
 use safelight_core::seal::{self, Recipient, Stanza};
 use safelight_gateway::clock::Clock;
 use safelight_gateway::link::{
-    self, Answer, Ask, ConversationKind, Failure, InboxEntry, IngestStatus, Knock, RelayMessage,
+    self, Answer, Ask, ConversationKind, Failure, InboxEntry, IngestStatus, Knock, RelayMessage, Sighting,
 };
 use safelight_gateway::store::blobs::payload_key;
 use safelight_tests::gateway::program::{Service, until};
@@ -33,6 +33,10 @@ pub(super) struct Script {
     relay: VecDeque<RelayMessage>,
     /// Devices that are said to knock, in every answer.
     pub(super) knocks: Vec<Knock>,
+    /// Devices that were there, as it says each time.
+    pub(super) sightings: Vec<Sighting>,
+    /// How often it was asked for them.
+    pub(super) sightings_asked: u64,
     pub(super) heard: Vec<(u64, Vec<u8>, bool)>,
     /// What it says when it is asked for a receipt key, and how often it was.
     pub(super) offers: VecDeque<Answer>,
@@ -202,6 +206,10 @@ fn lie(script: &mut Script, ask: Ask) -> Answer {
         Ask::Answer { conversation, message, last } => {
             script.heard.push((conversation, message, last));
             Answer::Done
+        }
+        Ask::Sightings { .. } => {
+            script.sightings_asked += 1;
+            Answer::Sightings(script.sightings.clone())
         }
         Ask::Status => Answer::Status(IngestStatus {
             port: 1,

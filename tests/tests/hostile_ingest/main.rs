@@ -30,11 +30,13 @@ use safelight_core::log::entry::Entry;
 use safelight_core::manifest::ContentType;
 use safelight_core::seal::Identity;
 use safelight_core::wire::{Request, Response, renewal_message};
+use safelight_gateway::clock::calendar::rfc3339;
 use safelight_gateway::ingest::inbox;
 use safelight_gateway::ingest::keys::IngestKeys;
-use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure, Knock, MAX_KNOCKS};
+use safelight_gateway::link::{self, Answer, Ask, ConversationKind, Failure, Knock, MAX_KNOCKS, Sighting};
 use safelight_tests::gateway::phone::Phone;
-use safelight_tests::gateway::{Gateway, array, text};
+use safelight_tests::gateway::program::until;
+use safelight_tests::gateway::{Gateway, PATIENCE, array, text};
 use safelight_tests::pictures::{bombs, small};
 use sqlx::Row;
 
@@ -317,6 +319,27 @@ fn x93_an_ingest_that_says_that_phones_knock_makes_one_entry_of_those_that_are_r
     say(u64::MAX >> 12, &[&revoked]);
     liar.polled(20);
     assert_eq!(knocked(), [revoked.device]);
+}
+
+#[test]
+fn an_ingest_that_says_when_phones_were_there_moves_no_time_back_and_none_beyond_now() {
+    let (gateway, phone) = at_rest();
+    let liar = Liar::beside(&gateway);
+    let seen = || text(&gateway.devices()[0], "last_seen").to_owned();
+    let (device, nobody) = (DeviceId::from_bytes(id(&phone.device)), DeviceId::from_bytes([7; 16]));
+    let say = |seq: u64, at: UnixMillis| {
+        let sighting = |device| Sighting { seq, device, at };
+        liar.script().sightings = vec![sighting(nobody), sighting(device)];
+    };
+    let (before, start) = (seen(), now());
+    say(1, UnixMillis(u64::MAX >> 12));
+    let told = until("a later time", PATIENCE, || Some(seen()).filter(|seen| *seen != before));
+    assert!(told <= rfc3339(now()) && told >= rfc3339(start), "{told}");
+    say(2, UnixMillis(1));
+    let heard = liar.script().sightings_asked;
+    until("the lie is heard", PATIENCE, || (liar.script().sightings_asked > heard + 1).then_some(()));
+    assert_eq!(seen(), told);
+    assert_eq!(gateway.devices().len(), 1, "nobody came of it");
 }
 
 #[test]

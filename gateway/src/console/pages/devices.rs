@@ -29,6 +29,8 @@ pub(super) struct Row {
     pub(super) key: &'static str,
     /// What took its newest picture, as that says.
     pub(super) app: Option<String>,
+    /// When it last came or went, or sent a picture.
+    pub(super) last_seen: Option<String>,
     pub(super) last_picture: Option<String>,
     /// Days that its certificate holds on; none once it has run out.
     pub(super) days: Option<u64>,
@@ -121,6 +123,7 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
             text::DEVICES_SOFTWARE
         },
         app: seen.get(&device.id).and_then(|seen| seen.software.clone()),
+        last_seen: seen.get(&device.id).and_then(|seen| seen.last_picture_at).max(device.seen_at).map(shown::time),
         last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),
         days: seen.get(&device.id).and_then(|seen| seen.certified_until).and_then(|until| days_left(until, grant.at())),
         has_certificate: seen.get(&device.id).is_some_and(|seen| seen.certified_until.is_some()),

@@ -14,6 +14,7 @@ fn asks() -> Vec<Ask> {
     vec![
         Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true, knocks_after: 0 },
         Ask::Poll { relay_after: 2, wait_ms: 3, unlocked: true, knocks_after: 4 },
+        Ask::Sightings { after: 5 },
         Ask::Settled(vec![CaptureId::from_bytes([5; 16])]),
         Ask::Devices { generation: 9, devices: vec![device] },
         Ask::Invitations(vec![open]),
@@ -66,6 +67,7 @@ fn answers() -> Vec<Answer> {
         Answer::Inclusion(vec![[9; 32]; 3]),
         Answer::Status(IngestStatus { clinic_seen_ms: None, ..status.clone() }),
         Answer::Status(status),
+        Answer::Sightings(vec![Sighting { seq: 1, device: DeviceId::from_bytes([2; 16]), at: UnixMillis(3) }]),
     ]
 }
 
@@ -91,4 +93,5 @@ fn a_full_answer_fits_in_a_frame() {
     const { assert!(MAX_ANSWER_LEN + 64 < MAX_LINK_FRAME) };
     let devices = MAX_DEVICES * (16 + 8 + MAX_SERIALS * 17 + 8);
     assert!(devices < MAX_LINK_FRAME, "{devices}");
+    const { assert!(MAX_SIGHTINGS * 48 + 64 < MAX_LINK_FRAME) };
 }
