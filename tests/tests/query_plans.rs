@@ -17,6 +17,7 @@ use sqlx::{Connection, Row};
 /// Tables that grow with pictures, patients and looks. Others hold people, phones and what waits for a moment.
 const LARGE: &[&str] = &[
     "picture",
+    "thumbnail",
     "patient",
     "patient_alias",
     "patient_merge",

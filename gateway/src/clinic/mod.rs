@@ -16,7 +16,7 @@
 //! | [`rotation`], [`rewrap`] | from one vault key to the next, and what was sealed to the old one |
 //! | `restored` | what ingest knows better after this catalog was restored from a backup |
 //! | `witness` | remembers what ingest has signed, so that it cannot take it back |
-//! | [`devices`], [`pictures`], [`people`], [`teams`], [`team_visits`], [`care`], [`care_teams`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
+//! | [`devices`], [`pictures`], `thumbnails`, [`people`], [`teams`], [`team_visits`], [`care`], [`care_teams`], [`emergency`], [`corrections`], [`downloads`], [`access`], [`schema`] | the catalog |
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
 //! | [`access_index`] | where in the access log a patient, a picture, a person is named |
 //! | [`aliases`], [`merges`] | which record stands for a number, and how that changes |
@@ -68,6 +68,7 @@ pub(crate) mod settings;
 mod sightings;
 pub mod team_visits;
 pub mod teams;
+mod thumbnails;
 pub mod timekeeping;
 pub mod verify;
 pub mod witness;

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::devices::{fixed, id_of, millis};
-use super::{ClinicError, aliases};
+use super::{ClinicError, aliases, thumbnails};
 use crate::link::InboxEntry;
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -69,8 +69,8 @@ pub struct Picture {
     pub manifest_hash: [u8; 32],
     /// The payload of the sealed label. Its header is in the header store, as are the others'.
     pub label: Vec<u8>,
-    /// The payload of the sealed thumbnail.
-    pub thumbnail: Option<Vec<u8>>,
+    /// Whether there is a thumbnail.
+    pub has_thumbnail: bool,
     /// Whose it is, once it is verified: the record that stands for `filed`.
     pub patient: Option<Handle>,
     /// Under which number it is filed then: its label's, or a correction's.
@@ -86,8 +86,8 @@ pub struct Picture {
 }
 
 const COLUMNS: &str =
-    "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail,
-    patient, captured_at, stored_at, log_index, pulled_at, flags, filed FROM picture";
+    "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label,
+    (SELECT 1 FROM thumbnail WHERE thumbnail.capture = picture.capture), patient, captured_at, stored_at, log_index, pulled_at, flags, filed FROM picture";
 
 /// What an inbox entry says of itself: believed only as far as it names the picture.
 #[derive(Debug, Clone)]
@@ -341,10 +341,8 @@ pub async fn verified(
 ) -> Result<bool, ClinicError> {
     make_known(tx, &judged.filed, judged.identity, now).await?;
     let done = sqlx::query(
-        "UPDATE picture SET state = 'verified', thumbnail = $1, judged_at = $2, flags = $3
-         WHERE capture = $4 AND state = 'received'",
+        "UPDATE picture SET state = 'verified', judged_at = $1, flags = $2 WHERE capture = $3 AND state = 'received'",
     )
-    .bind(judged.thumbnail.map(<[u8]>::to_vec))
     .bind(int(now.0)?)
     .bind(judged.flags.join(" "))
     .bind(capture.as_bytes().to_vec())
@@ -352,6 +350,9 @@ pub async fn verified(
     .await?;
     let is_new = done.rows_affected() == 1;
     if is_new {
+        if let Some(payload) = judged.thumbnail {
+            thumbnails::keep(tx, capture, payload).await?;
+        }
         file(tx, capture, &judged.filed).await?;
     }
     Ok(is_new)
@@ -484,7 +485,7 @@ fn picture_of(row: &AnyRow) -> Result<Picture, ClinicError> {
         manifest: row.try_get(7)?,
         manifest_hash: fixed(row, 8)?,
         label: row.try_get(9)?,
-        thumbnail: row.try_get(10)?,
+        has_thumbnail: row.try_get::<Option<i64>, _>(10)?.is_some(),
         patient: handle(11)?,
         filed: handle(17)?,
         captured_at: millis(row, 12)?,

@@ -126,7 +126,7 @@ fn of_picture(picture: &Picture) -> Vec<Wanted> {
         let said = manifest.claimed();
         first.manifest = Some(Stanza::manifest(said.key_set, &said.hash().0));
     }
-    wanted.extend(picture.thumbnail.is_some().then(|| plain(Kind::Thumbnail)));
+    wanted.extend(picture.has_thumbnail.then(|| plain(Kind::Thumbnail)));
     wanted
 }
 

@@ -435,5 +435,18 @@ CREATE INDEX picture_timeline ON picture (patient, captured_at, capture, state)
         },
         // When a phone was last there, pictures or none.
         Migration { number: 17, name: "devices seen", sql: "ALTER TABLE device ADD COLUMN seen_at BIGINT" },
+        // A list of pictures reads none of their thumbnails.
+        Migration {
+            number: 18,
+            name: "thumbnails",
+            sql: "
+CREATE TABLE thumbnail (
+    capture BYTEA PRIMARY KEY REFERENCES picture (capture),
+    payload BYTEA NOT NULL
+);
+INSERT INTO thumbnail (capture, payload) SELECT capture, thumbnail FROM picture WHERE thumbnail IS NOT NULL;
+ALTER TABLE picture DROP COLUMN thumbnail
+",
+        },
     ]
 }

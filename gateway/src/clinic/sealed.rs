@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::identity::PatientIdentity;
 use super::pictures::{self, Handle, Picture, SealedIdentity};
 use super::verify::{patient_header, recipients};
-use super::{Clinic, ClinicError};
+use super::{Clinic, ClinicError, thumbnails};
 use crate::inspector::InspectError;
 use crate::store::blobs::{Blob, Blobs, MAX_PIECE, payload_key};
 use crate::store::headers::{HeaderId, Headers, Kind};
@@ -31,10 +31,8 @@ pub async fn thumbnail(
     vault: &Unlocked,
     picture: &Picture,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, ClinicError> {
-    match &picture.thumbnail {
-        None => Ok(None),
-        Some(payload) => small(clinic, vault, picture.capture.into(), Kind::Thumbnail, payload).await.map(Some),
-    }
+    let Some(payload) = thumbnails::find(&clinic.catalog, picture.capture).await? else { return Ok(None) };
+    small(clinic, vault, picture.capture.into(), Kind::Thumbnail, &payload).await.map(Some)
 }
 
 /// Who a patient is; `None` for a handle that nobody has.

@@ -26,7 +26,7 @@ const THUMBNAIL_LEN: usize = 4000;
 const BATCH: u64 = 500;
 
 const PICTURE_COLUMNS: &str =
-    "capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, thumbnail, patient, filed,
+    "capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label, patient, filed,
      captured_at, stored_at, log_index, pulled_at, judged_at, flags";
 
 /// The handle of patient `n`: it stands for a keyed hash, which is random to whoever has no key.
@@ -106,19 +106,24 @@ async fn patient(clinic: &Clinic, tx: &mut WriteTx, headers: &mut Vec<Header>, n
         // Everything else as the picture that was sent has it.
         let sql = format!(
             "INSERT INTO picture ({PICTURE_COLUMNS}) SELECT $1, (SELECT MAX(seq) + 1 FROM picture), state, reason, device, operator, $2, manifest,
-             manifest_hash, $3, $4, $5, $6, $7, stored_at, log_index, pulled_at, judged_at, flags FROM picture WHERE seq = 1"
+             manifest_hash, $3, $4, $5, $6, stored_at, log_index, pulled_at, judged_at, flags FROM picture WHERE seq = 1"
         );
         sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(capture.to_vec())
             .bind(i64::try_from(n * PICTURES + picture + 10).expect("a small number"))
             .bind(label.clone())
-            .bind(vec![0xa5u8; THUMBNAIL_LEN])
             .bind(handle.to_vec())
             .bind(handle.to_vec())
             .bind(i64::try_from(1_700_000_000_000 + n * 1000 + picture * 86_400_000).expect("a small number"))
             .execute(&mut **tx)
             .await
             .expect("a picture");
+        sqlx::query("INSERT INTO thumbnail (capture, payload) VALUES ($1, $2)")
+            .bind(capture.to_vec())
+            .bind(vec![0xa5u8; THUMBNAIL_LEN])
+            .execute(&mut **tx)
+            .await
+            .expect("a thumbnail");
     }
 }
 

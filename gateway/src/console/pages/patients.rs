@@ -248,7 +248,7 @@ fn by_site(pictures: Vec<Shown>, names: &Names) -> Vec<Site> {
             id: picture.capture.to_string(),
             taken: shown::time(picture.captured_at),
             by: names.person(&picture.operator),
-            has_thumbnail: picture.thumbnail.is_some(),
+            has_thumbnail: picture.has_thumbnail,
             look: !picture.flags.is_empty(),
         };
         match sites.iter_mut().find(|site| site.name == name) {
