@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::program::{Finished, Service, command, finish, safelight, until};
-use super::{ATTEMPTS, Gateway, PATIENCE};
+use super::{Gateway, PATIENCE};
 
 /// Runs `safelight ingest`.
 pub const INGEST: u32 = 61_001;
@@ -58,12 +58,6 @@ impl Separated {
 
     /// Makes one and serves, with the vault unlocked.
     pub fn serving() -> Self {
-        for _ in 1..ATTEMPTS {
-            let mut separated = Self::init();
-            if separated.start() {
-                return separated;
-            }
-        }
         let mut separated = Self::init();
         assert!(separated.start(), "the gateway does not come up");
         separated
