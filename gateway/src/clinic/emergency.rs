@@ -158,10 +158,8 @@ async fn is_open(
         "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' AND patient IN ({}) LIMIT 1",
         aliases::places(3, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     Ok(query.fetch_optional(connection).await?.is_some())
 }
 

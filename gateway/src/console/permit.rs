@@ -12,8 +12,8 @@ use safelight_core::manifest::OperatorId;
 
 pub(super) use self::merging::{ChangeRecord, ListMerges, UndoMerge};
 pub(super) use self::reported::{CorrectAny, CorrectOwn, ReportPicture, ViewReported};
-use super::Console;
 use super::session::LoggedIn;
+use super::{Console, addresses};
 use crate::alert::book::{self, Alert};
 use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
@@ -392,8 +392,7 @@ impl Right for HandleAlert {
     const ALSO: Option<Role> = Some(Role::Admin);
 
     async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Alert>, ClinicError> {
-        let id = data_encoding::HEXLOWER.decode(self.0.as_bytes()).ok();
-        let Some(id) = id.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) else { return Ok(None) };
+        let Some(id) = addresses::id(&self.0) else { return Ok(None) };
         let alert = book::find(&console.desk.clinic().catalog, &id).await?;
         let codes = alert_codes(who.person.roles);
         Ok(alert.filter(|alert| codes.contains(&alert.code)))

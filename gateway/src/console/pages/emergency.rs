@@ -21,7 +21,7 @@ use crate::clinic::emergency::{self, Emergency, Place, Reason, Verdict};
 use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text, words};
+use crate::console::{Console, addresses, text, words};
 
 /// Accesses of one page that wait, and of one that are reviewed.
 const PAGE: u32 = 50;
@@ -150,10 +150,7 @@ pub(super) async fn list(State(console): State<Console>, Query(from): Query<From
     let (judge, names) = (Judge::of(&mut *catalog.read().await?, &who).await?, Names::read(&console).await?);
     let waiting = emergency::waiting(catalog, place(&console, from.after.as_deref()).await?, PAGE).await?;
     let reviewed = emergency::reviewed(catalog, place(&console, from.before.as_deref()).await?, PAGE).await?;
-    let last = |page: &[Emergency]| {
-        let is_full = u32::try_from(page.len()).is_ok_and(|len| len == PAGE);
-        page.last().filter(|_| is_full).map(|last| HEXLOWER.encode(&last.id))
-    };
+    let last = |page: &[Emergency]| addresses::last_of_full(page, PAGE).map(|last| HEXLOWER.encode(&last.id));
     let (more, older) = (last(&waiting), last(&reviewed));
     let rows = |page: Vec<Emergency>| -> Vec<Row> {
         page.into_iter().map(|one| row(&console, &grant, (&judge, &names), one)).collect()
@@ -164,13 +161,9 @@ pub(super) async fn list(State(console): State<Console>, Query(from): Query<From
 
 async fn place(console: &Console, id: Option<&str>) -> Result<Option<Place>, Failure> {
     let Some(id) = id else { return Ok(None) };
-    let id = name(id).ok_or(Failure::NotFound)?;
+    let id = addresses::id(id).ok_or(Failure::NotFound)?;
     let place = emergency::place(&console.desk.clinic().catalog, &id).await?;
     place.map(Some).ok_or(Failure::NotFound)
-}
-
-fn name(id: &str) -> Option<[u8; 16]> {
-    HEXLOWER.decode(id.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
 }
 
 fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Judge, &Names), one: Emergency) -> Row {
@@ -189,7 +182,7 @@ fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Ju
             Verdict::Justified => text::EMERGENCIES_JUSTIFIED,
             Verdict::NotJustified => text::EMERGENCIES_NOT,
         },
-        reviewed_by: one.reviewed_by.unwrap_or_default(),
+        reviewed_by: one.reviewed_by.map(|by| names.person_and_id(&by)).unwrap_or_default(),
     }
 }
 
@@ -205,7 +198,7 @@ pub(super) async fn review(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ReviewEmergencies).await?;
     let verdict = Verdict::parse(&posted.form.verdict).filter(|verdict| *verdict != Verdict::Open);
-    let (Some(id), Some(verdict)) = (name(&id), verdict) else { return Err(Failure::NotFound) };
+    let (Some(id), Some(verdict)) = (addresses::id(&id), verdict) else { return Err(Failure::NotFound) };
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let whose = emergency::unreviewed(&mut tx, &id).await?.ok_or(Failure::NotFound)?;

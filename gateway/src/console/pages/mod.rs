@@ -253,7 +253,13 @@ impl Frame {
         let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
-        let reset = crate::clinic::resets::of(catalog, &who.person.id).await?;
+        let reset = match crate::clinic::resets::of(catalog, &who.person.id).await? {
+            Some(reset) => {
+                let names = entries::Names::read(console).await?;
+                Some((names.person_and_id(reset.by.as_str()), shown::time(reset.at)))
+            }
+            None => None,
+        };
         let mut waiting = Vec::new();
         if who.person.roles.has(Role::PrivacyOfficer) {
             waiting.push(("/care-review", care_teams::asked_count(catalog, console.desk.now()).await?));
@@ -267,7 +273,7 @@ impl Frame {
         Ok(Self {
             alerts,
             waiting,
-            reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
+            reset,
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,
