@@ -433,5 +433,11 @@ DROP INDEX picture_timeline;
 CREATE INDEX picture_timeline ON picture (patient, captured_at, capture, state)
 ",
         },
+        // Emergency accesses that were given up before their time.
+        Migration {
+            number: 17,
+            name: "emergencies ended early",
+            sql: "ALTER TABLE emergency ADD COLUMN ended_early BIGINT NOT NULL DEFAULT 0",
+        },
     ]
 }

@@ -91,6 +91,7 @@ pub const RIGHTS: &[Listed] = &[
         "decide about it: show it again, give it to a patient whom one treats, or keep it out of sight",
     ),
     listed::<AskEmergency>("take emergency access to a patient whom one does not treat"),
+    listed::<EndEmergency>("end one's own emergency accesses before their time"),
     listed::<ManageDevices>("invite, approve and revoke phones"),
     listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
     listed::<ManageTeams>("make, rename and dissolve teams, and put clinicians in and out"),
@@ -440,6 +441,8 @@ by_role! {
     ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
+    /// To end what runs of one's own, which is on record by itself.
+    EndEmergency, "emergency-end", Clinician, None;
     /// To look at additions to care teams of which somebody was not sure, and decide. What is decided is on record by itself.
     ReviewCare, "care-review", PrivacyOfficer, None;
     /// To list the pictures of one's own that were reported.

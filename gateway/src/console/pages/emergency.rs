@@ -3,6 +3,7 @@
 //! Attacker: a member of staff who is curious. They learn that a patient exists by the exact number alone, and that they tried is on record and slows
 //! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks: another privacy officer, if they are one themselves.
 //! Whoever would bury one access among many begins none that they do not need, and pushes none off the list: what waits is shown oldest first, all of it.
+//! Whoever has one ends it early, and no other's; that takes it from nobody's list, and whoever ends and begins again has each of them on it.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -14,11 +15,12 @@ use serde::Deserialize;
 
 use super::entries::Names;
 use super::judge::Judge;
+use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::emergency::{self, Emergency, Place, Reason, Verdict};
-use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
+use crate::console::permit::{self, AskEmergency, EndEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::{Console, addresses, text, words};
@@ -109,6 +111,20 @@ pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>
     Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))).into_response())
 }
 
+/// Ends all that somebody has now. The page that they were on is none for them any more.
+pub(super) async fn end(State(console): State<Console>, posted: Posted<Nothing>) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, EndEmergency).await?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    let ended = emergency::end(&mut tx, &posted.by.person.id, grant.at()).await?;
+    if !ended.is_empty() {
+        let events: Vec<_> = ended.into_iter().map(|(id, patient)| Event::EmergencyEnded(id, patient)).collect();
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
+        tx.commit().await?;
+    }
+    Ok(Redirect::to("/patients"))
+}
+
 struct Row {
     id: String,
     name: String,
@@ -118,6 +134,7 @@ struct Row {
     words: Option<String>,
     begun: String,
     until: String,
+    ended_early: bool,
     /// Another officer reviews it.
     own: bool,
     verdict: &'static str,
@@ -177,6 +194,7 @@ fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Ju
         words: records::open_words(console, grant, &one.words),
         begun: shown::time(one.begun_at),
         until: shown::time(one.until),
+        ended_early: one.ended_early,
         verdict: match one.verdict {
             Verdict::Open => "",
             Verdict::Justified => text::EMERGENCIES_JUSTIFIED,

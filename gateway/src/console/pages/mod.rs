@@ -139,6 +139,7 @@ routes! {
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
+    post "/emergency/end" emergency::end, Who::Has(Role::Clinician);
     get "/emergencies" emergency::list, Who::Has(Role::PrivacyOfficer);
     post "/emergencies/{emergency}" emergency::review, Who::Has(Role::PrivacyOfficer);
     get "/images/{ticket}/{picture}" pictures::image, Who::Has(Role::Clinician);
@@ -231,7 +232,7 @@ pub(super) struct Frame {
     token: String,
     here: &'static str,
     first_run: bool,
-    /// Until when this person has emergency access to somebody.
+    /// Until when this person has emergency access to somebody, who may end it.
     emergency: Option<String>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
@@ -250,7 +251,11 @@ struct Item {
 impl Frame {
     async fn new(console: &Console, who: &LoggedIn, here: &'static str) -> Result<Self, ClinicError> {
         let catalog = &console.desk.clinic().catalog;
-        let emergency = crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?;
+        // Whoever is no clinician any more sees nobody by one that they had.
+        let emergency = match who.person.roles.has(Role::Clinician) {
+            true => crate::clinic::emergency::until(catalog, &who.person.id, console.desk.now()).await?,
+            false => None,
+        };
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
         let reset = match crate::clinic::resets::of(catalog, &who.person.id).await? {
