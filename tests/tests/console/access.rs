@@ -58,7 +58,7 @@ fn a_search_that_is_longer_than_a_name_and_a_number_finds_nobody() {
     assert_eq!(longest.len(), 320);
     let found = clinic.author.posts("/patients/found", &[("query", &longest)]);
     assert!(found.text().contains(NAME), "the control: {}", found.text());
-    for longer in [format!("{longest}q"), "quit ".repeat(10_000)] {
+    for longer in [format!("{longest}q"), "quit ".repeat(2_000)] {
         for path in ["/patients/found", "/patients"] {
             let found = clinic.author.posts(path, &[("query", &longer)]);
             assert!(found.status == 200 && !found.text().contains(NAME), "{} bytes, {path}", longer.len());

@@ -62,7 +62,7 @@ fn an_admin_confirms_what_others_hold_and_another_admin_their_own() {
     assert_eq!(clinic.admin.posts("/review/nobody", &[]).status, 404);
     let done = clinic.done_by("person:root.admin");
     assert_eq!(done.iter().filter(|kind| *kind == "access-confirmed").count(), 2);
-    assert!(clinic.admin.browser.get("/people/clinician1").text().contains(", root.admin"));
+    assert!(clinic.admin.browser.get("/people/clinician1").text().contains(", Ada Admin (root.admin)"));
     // Another name, and logged out by somebody else.
     clinic.admin.posts("/people/clinician1/name", &[("name", "Carla <b>C.</b>")]);
     assert!(clinic.admin.browser.get("/people/clinician1").text().contains("Carla &#60;b&#62;C."));
