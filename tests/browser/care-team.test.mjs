@@ -34,7 +34,7 @@ test("a_colleague_who_is_added_sees_the_patient_at_once_and_not_any_more_when_it
   await passes(carla, "care-team-form");
   await carla.locator(".team > summary").click();
   await stage.lets(carla, "nils");
-  await carla.getByText(/nils \(until 20\d\d-/).waitFor();
+  await carla.getByText(/Nils Nachtdienst \(nils\) until 20\d\d-/).waitFor();
   await carla.locator(".team > summary").click();
   await passes(carla, "care-team-added");
 
@@ -50,7 +50,7 @@ test("a_colleague_who_is_added_sees_the_patient_at_once_and_not_any_more_when_it
   await nils.locator(".team > summary").click();
   assert.equal(await nils.getByRole("button", { name: /^Remove/ }).count(), 0);
 
-  await carla.getByRole("button", { name: "Remove nils" }).click();
+  await carla.getByRole("button", { name: "Remove Nils Nachtdienst (nils)" }).click();
   await carla.locator(".team > summary").filter({ hasNotText: "nils" }).waitFor();
   assert.equal((await nils.goto(picture)).status(), 404);
   await unseen(nils);
@@ -68,7 +68,7 @@ test("whoever_is_not_sure_asks_the_officer_who_ends_it", async () => {
   await officer.goto("/care-review");
   const row = officer.locator(".rows li");
   assert.equal(await row.count(), 1);
-  assert.match(await row.innerText(), /nils[^]*added by carla, until 20\d\d-/);
+  assert.match(await row.innerText(), /Nils Nachtdienst \(nils\)[^]*added by Carla Clinician \(carla\), until 20\d\d-/);
   assert.doesNotMatch(await officer.locator("main").innerText(), /Quittl|77812/);
   await passes(officer, "care-team-officer");
   await officer.getByRole("button", { name: "End it" }).click();

@@ -162,7 +162,7 @@ test("two_pictures_move_together_and_a_divider_shows_before_and_after", async ()
   unblemished(clinician);
 });
 
-test("emergency_access_carries_a_banner_and_the_officer_reviews_it_and_finds_the_look_in_the_log", async () => {
+test("emergency_access_carries_a_banner_and_is_ended_early_and_the_officer_reviews_it_and_finds_the_look_in_the_log", async () => {
   const stranger = await sit(browser, clinic);
   kept.stranger = await joins(stranger, await adds(admin, "nils", "Nils Nachtdienst", "clinician"));
   assert.equal(await stranger.locator(".patients li").count(), 0, "a patient of others is not listed");
@@ -178,7 +178,14 @@ test("emergency_access_carries_a_banner_and_the_officer_reviews_it_and_finds_the
   await officer.goto("/emergencies");
   await officer.getByText("Bleeding at the site").waitFor();
   await officer.getByRole("button", { name: "Justified", exact: true }).click();
-  await officer.getByText("reviewed by petra").waitFor();
+  await officer.getByText("reviewed by Petra Privacy (petra)").waitFor();
+  const patient = stranger.url();
+  await stranger.getByRole("button", { name: "End it now, on record" }).click();
+  assert.equal(new URL(stranger.url()).pathname, "/patients");
+  assert.equal(await stranger.locator(".banner").count(), 0, "it is over");
+  assert.equal((await stranger.goto(patient)).status(), 404, "and the patient is nobody for them");
+  await officer.goto("/emergencies");
+  await officer.getByText("ended early").waitFor();
   await officer.goto("/log");
   const log = await officer.locator("main").textContent();
   assert.match(log, /nils/);

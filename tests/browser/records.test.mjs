@@ -117,7 +117,7 @@ test("the_officer_sees_both_without_names_and_undoes_one", async () => {
   const rows = officer.locator(".rows li");
   assert.equal(await rows.count(), 2);
   const merged = rows.filter({ hasText: WORDS });
-  assert.match(await merged.innerText(), /Merged[^]*is shown as[^]*by carla/);
+  assert.match(await merged.innerText(), /Merged[^]*is shown as[^]*by Carla Clinician \(carla\)/);
   assert.doesNotMatch(await officer.locator("main").innerText(), /Quittl|Osei|77812|4711|NIGHT/);
   await passes(officer, "records-officer");
   await merged.getByRole("button", { name: "Undo, on record" }).click();

@@ -64,7 +64,7 @@ test("the_officer_sees_that_it_waits_and_neither_picture_nor_name", async () => 
   const row = officer.locator(".rows li");
   assert.equal(await row.count(), 1);
   const text = await row.innerText();
-  for (const words of ["Wrong patient", WORDS, "reported by nils", "taken by carla", "Room 3"]) assert.ok(text.includes(words), `${words}: ${text}`);
+  for (const words of ["Wrong patient", WORDS, "reported by Nils Nachtdienst (nils)", "taken by Carla Clinician (carla)", "Room 3"]) assert.ok(text.includes(words), `${words}: ${text}`);
   assert.doesNotMatch(await officer.locator("main").innerText(), /Quittl|77812/);
   assert.equal(await officer.locator("main img").count(), 0);
   await passes(officer, "wrong-patient-officer");
@@ -94,7 +94,7 @@ test("its_author_gives_it_to_the_right_patient_by_number", async () => {
   assert.ok((await stage.waits(carla, KWAME, 2)).includes(wrong));
   await carla.locator(`.timeline a[href$="${wrong}"]`).click();
   await decoded(carla);
-  await carla.getByText(/Given to this patient by carla/).waitFor();
+  await carla.getByText(/Given to this patient by Carla Clinician \(carla\)/).waitFor();
   await carla.getByRole("heading", { name: KWAME.name }).waitFor();
   await passes(carla, "wrong-patient-moved");
   assert.equal((await stage.waits(carla, ZOE, 2)).includes(wrong), false);

@@ -186,6 +186,8 @@ pub enum Event<'a> {
     PictureViewed(CaptureId, [u8; 32]),
     /// Somebody has emergency access to a patient, for this reason.
     EmergencyBegun([u8; 16], [u8; 32], &'a str),
+    /// Whoever had it has ended it before its time.
+    EmergencyEnded([u8; 16], [u8; 32]),
     /// Somebody asked for emergency access to a number that nobody has.
     EmergencyMissed,
     /// The privacy officer has looked at an emergency access, and found this.
@@ -371,6 +373,7 @@ impl Event<'_> {
             Self::PatientViewed(patient) => ("patient-viewed", vec![id(patient)]),
             Self::PictureViewed(capture, patient) => ("picture-viewed", vec![id(capture.as_bytes()), id(patient)]),
             Self::EmergencyBegun(one, patient, reason) => ("emergency-begun", vec![id(one), id(patient), code(reason)]),
+            Self::EmergencyEnded(one, patient) => ("emergency-ended", vec![id(one), id(patient)]),
             Self::EmergencyMissed => ("emergency-missed", vec![]),
             Self::EmergencyReviewed(one, verdict) => ("emergency-reviewed", vec![id(one), code(verdict)]),
             Self::LogRead => ("log-read", vec![]),

@@ -4,7 +4,9 @@
 //! of the handle of another record. An alias points to a record that stands, never to an alias; one that was undone points to itself.
 
 use safelight_core::ids::UnixMillis;
-use sqlx::{AnyConnection, Row};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, Row};
 
 use super::devices::{fixed, millis, optional_millis};
 use super::pictures::Handle;
@@ -78,11 +80,7 @@ pub async fn of_all(connection: &mut AnyConnection, records: &[Handle]) -> Resul
         "SELECT handle, record FROM patient_alias WHERE record IN ({}) AND handle <> record ORDER BY handle",
         places(1, records.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-    for record in records {
-        query = query.bind(record.to_vec());
-    }
-    let rows = query.fetch_all(connection).await?;
+    let rows = bound(sqlx::query(sqlx::AssertSqlSafe(sql)), records).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((fixed(row, 0)?, fixed(row, 1)?))).collect()
 }
 
@@ -91,6 +89,14 @@ pub(super) fn places(first: usize, count: usize) -> String {
     let places: Vec<String> = (first..).take(count).map(|place| format!("${place}")).collect();
     places.join(", ")
 }
+
+/// The statement with these in its [`places`].
+pub(super) fn bound<'a>(query: Bindable, handles: impl IntoIterator<Item = &'a Handle>) -> Bindable {
+    handles.into_iter().fold(query, |query, handle| query.bind(handle.to_vec()))
+}
+
+/// A statement that wants values.
+type Bindable = Query<'static, Any, AnyArguments>;
 
 /// Has `record` stand for `handle` from here on.
 pub(super) async fn point(tx: &mut WriteTx, handle: &Handle, record: &Handle) -> Result<(), ClinicError> {

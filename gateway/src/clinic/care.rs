@@ -98,13 +98,15 @@ pub async fn stay(
          ORDER BY until IS NOT NULL, until DESC LIMIT 1",
         aliases::places(3, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     let Some(row) = query.fetch_optional(connection).await? else { return Ok(Stay::Not) };
     Ok(optional_millis(&row, 0)?.map_or(Stay::ForGood, Stay::Until))
 }
+
+/// What follows [`TREATING`] where somebody's patients are asked for. Whoever treats one in two ways, or by two numbers, treats them once.
+const RECORDS_OF_ONE: &str =
+    "LEFT JOIN patient_alias ON handle = patient WHERE person = $1 AND (until IS NULL OR until > $2)";
 
 /// The patients whose team `person` is on at `now`, if they are no more than `limit`.
 pub async fn few_patients_of(
@@ -114,20 +116,16 @@ pub async fn few_patients_of(
     limit: u32,
 ) -> Result<Option<Vec<Handle>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    // Counted before they are fetched: a row costs many times what counting it does. Whoever treats somebody in two ways treats them once.
+    // Counted before they are fetched: a row costs many times what counting it does.
     let counting = format!(
-        "SELECT COUNT(*) FROM (SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} LEFT JOIN patient_alias ON handle = patient
-         WHERE person = $1 AND (until IS NULL OR until > $2) LIMIT $3) AS few"
+        "SELECT COUNT(*) FROM (SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} {RECORDS_OF_ONE} LIMIT $3) AS few"
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(counting)).bind(person.as_str().to_owned()).bind(int(now.0)?);
     let row = query.bind(i64::from(limit).saturating_add(1)).fetch_one(&mut *tx).await?;
     if count(row.try_get(0)?)? > u64::from(limit) {
         return Ok(None);
     }
-    let sql = format!(
-        "SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} LEFT JOIN patient_alias ON handle = patient
-         WHERE person = $1 AND (until IS NULL OR until > $2)"
-    );
+    let sql = format!("SELECT DISTINCT COALESCE(record, patient) FROM {TREATING} {RECORDS_OF_ONE}");
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
     query.fetch_all(&mut *tx).await?.iter().map(|row| fixed(row, 0)).collect::<Result<_, _>>().map(Some)
 }
@@ -145,10 +143,8 @@ pub async fn among(
         "SELECT patient FROM {TREATING} WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({})",
         aliases::places(3, patients.len().saturating_add(of_aliases.len()))
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
-    for handle in patients.iter().chain(of_aliases.keys()) {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let query = aliases::bound(query, patients.iter().chain(of_aliases.keys()));
     let record = |row| fixed(row, 0).map(|handle| of_aliases.get(&handle).copied().unwrap_or(handle));
     query.fetch_all(&mut *tx).await?.iter().map(record).collect()
 }
@@ -179,10 +175,8 @@ pub async fn team_of(catalog: &Catalog, patient: &Handle, now: UnixMillis) -> Re
         "{COLUMNS} WHERE (until IS NULL OR until > $1) AND patient IN ({}) ORDER BY person",
         aliases::places(2, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     let mut team: Vec<Member> = Vec::new();
     for row in &query.fetch_all(&mut *tx).await? {
         let member = member_of(row)?;
@@ -247,10 +241,8 @@ async fn by_themselves(
         "SELECT 1 FROM care WHERE person = $1 AND (until IS NULL OR until > $2) AND patient IN ({}) LIMIT 1",
         aliases::places(3, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
@@ -295,10 +287,8 @@ pub async fn end(
     }
     let handles = aliases::handles(tx, patient).await?;
     let sql = format!("{COLUMNS} WHERE person = $1 AND patient IN ({})", aliases::places(2, handles.len()));
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned());
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned());
+    let query = aliases::bound(query, &handles);
     let mut ended = 0;
     for row in &query.fetch_all(&mut **tx).await? {
         let place = member_of(row)?;

@@ -45,10 +45,8 @@ pub async fn of_patient(catalog: &Catalog, patient: &Handle, now: UnixMillis) ->
          ORDER BY team.name, care_team.team, care_team.until IS NOT NULL, care_team.until DESC",
         aliases::places(2, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     let rows = query.fetch_all(&mut *tx).await?;
     let mut teams = rows.iter().map(care_team_of).collect::<Result<Vec<_>, _>>()?;
     teams.dedup_by_key(|one| one.team);
@@ -129,10 +127,8 @@ async fn treats(tx: &mut WriteTx, patient: &Handle, team: &TeamId, now: UnixMill
         "SELECT 1 FROM care_team WHERE team = $1 AND (until IS NULL OR until > $2) AND patient IN ({}) LIMIT 1",
         aliases::places(3, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec()).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec()).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     Ok(query.fetch_optional(&mut **tx).await?.is_some())
 }
 
@@ -161,10 +157,8 @@ pub async fn end(
     let handles = aliases::handles(tx, patient).await?;
     let sql =
         format!("{COLUMNS} WHERE care_team.team = $1 AND care_team.patient IN ({})", aliases::places(2, handles.len()));
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec());
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(team.to_vec());
+    let query = aliases::bound(query, &handles);
     // All of them before the first is ended: whoever added two of them may be on the care team by one.
     let mut ending = Vec::new();
     for row in &query.fetch_all(&mut **tx).await? {

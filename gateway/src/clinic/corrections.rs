@@ -13,6 +13,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::aliases::{self, Numbered};
+use super::because::Because;
 use super::devices::{fixed, millis};
 use super::pictures::{self, Handle, Picture};
 use super::{ClinicError, access_index, care};
@@ -276,28 +277,17 @@ pub enum Decided {
     Changed,
 }
 
-/// Who decides, when and why.
-#[derive(Debug, Clone, Copy)]
-pub struct Because<'a> {
-    /// Who.
-    pub by: &'a OperatorId,
-    /// Whether they must treat the patient to whom a picture goes, as its author must: emergency access is not enough.
-    pub must_treat: bool,
-    /// When.
-    pub at: UnixMillis,
-    /// Why, in words: a whole age file, or no bytes where nothing was said.
-    pub words: &'a [u8],
-}
-
-/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it.
+/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it. Whoever decides
+/// must treat the patient to whom it goes if `must_treat`, as its author must: emergency access is not enough.
 pub async fn decide(
     tx: &mut WriteTx,
     (report, picture): (&Report, &Picture),
     decision: Decision,
+    must_treat: bool,
     why: Because<'_>,
 ) -> Result<Decided, ClinicError> {
     if let Decision::Moved(to) = &decision {
-        let may = !why.must_treat || care::is_on_in(tx, &to.record, why.by, why.at).await?;
+        let may = !must_treat || care::is_on_in(tx, &to.record, why.by, why.at).await?;
         if !may || !aliases::holds(tx, to).await? {
             return Ok(Decided::Changed);
         }
@@ -337,7 +327,7 @@ pub async fn decide(
         pictures::file(tx, report.capture, &to.number).await?;
         access_index::moved(tx, report.capture, &to.number).await?;
         // An author who moves it treats that patient for as long as they do: their own word makes that no longer.
-        if !why.must_treat {
+        if !must_treat {
             care::joined(tx, &to.number, &picture.operator, why.at).await?;
         }
     }

@@ -1,4 +1,6 @@
 //! Emergency access ("break-glass"): somebody outside a patient's care team sees the patient for a time, says why, and is asked about it.
+//!
+//! Whoever has it may give it up before its time. It is over then, and nothing else: its row, its reason and the review that it waits for stay.
 
 use std::time::Duration;
 
@@ -98,13 +100,19 @@ pub struct Emergency {
     pub begun_at: UnixMillis,
     /// Until when.
     pub until: UnixMillis,
+    /// Whether whoever had it ended it then, before its time.
+    pub ended_early: bool,
     /// What was found.
     pub verdict: Verdict,
     /// By whom.
     pub reviewed_by: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT id, patient, person, reason, words, begun_at, until, verdict, reviewed_by FROM emergency";
+const COLUMNS: &str =
+    "SELECT id, patient, person, reason, words, begun_at, until, verdict, reviewed_by, ended_early FROM emergency";
+
+/// One of a person's that runs. What was ended early is over whatever the clock says later, and so is what was found not to be justified.
+const RUNNING: &str = "person = $1 AND until > $2 AND ended_early = 0 AND verdict <> 'not-justified'";
 
 /// Begins one, and says its name. Nothing for whoever sees the patient anyway: one who could begin many would bury the one that matters among them.
 pub async fn begin(
@@ -146,7 +154,7 @@ pub async fn may_see(
     Ok(care::is_on_in(connection, patient, person, now).await? || is_open(connection, patient, person, now).await?)
 }
 
-/// Whether `person` has emergency access to `patient`, by whichever number, at `now`. One that was found not to be justified is over.
+/// Whether `person` has emergency access to `patient`, by whichever number, at `now`.
 async fn is_open(
     connection: &mut AnyConnection,
     patient: &Handle,
@@ -155,13 +163,11 @@ async fn is_open(
 ) -> Result<bool, ClinicError> {
     let handles = aliases::handles(connection, patient).await?;
     let sql = format!(
-        "SELECT 1 FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' AND patient IN ({}) LIMIT 1",
+        "SELECT 1 FROM emergency WHERE {RUNNING} AND patient IN ({}) LIMIT 1",
         aliases::places(3, handles.len())
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
-    for handle in handles {
-        query = query.bind(handle.to_vec());
-    }
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let query = aliases::bound(query, &handles);
     Ok(query.fetch_optional(connection).await?.is_some())
 }
 
@@ -178,12 +184,34 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
 /// Until when the last of a person's emergency accesses lasts, if one does at `now`.
 pub async fn until(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> Result<Option<UnixMillis>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT until FROM emergency WHERE person = $1 AND until > $2 AND verdict <> 'not-justified' ORDER BY until DESC LIMIT 1")
+    let sql = format!("SELECT until FROM emergency WHERE {RUNNING} ORDER BY until DESC LIMIT 1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(person.as_str().to_owned())
         .bind(int(now.0)?)
         .fetch_optional(&mut *tx)
         .await?;
     row.map(|row| millis(&row, 0)).transpose()
+}
+
+/// Ends all of a person's that run at `now`, and says which, and to whom each was. Nobody else's.
+pub async fn end(
+    tx: &mut WriteTx,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<Vec<([u8; 16], Handle)>, ClinicError> {
+    let sql = format!("SELECT id, patient FROM emergency WHERE {RUNNING} ORDER BY begun_at, id");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(now.0)?);
+    let rows = query.fetch_all(&mut **tx).await?;
+    let running =
+        rows.iter().map(|row| Ok((fixed(row, 0)?, fixed(row, 1)?))).collect::<Result<Vec<_>, ClinicError>>()?;
+    for (id, _) in &running {
+        sqlx::query("UPDATE emergency SET until = $1, ended_early = 1 WHERE id = $2")
+            .bind(int(now.0)?)
+            .bind(id.to_vec())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(running)
 }
 
 /// Where a page of them begins: after the one of this time and name.
@@ -268,5 +296,92 @@ fn emergency_of(row: &AnyRow) -> Result<Emergency, ClinicError> {
         until: millis(row, 6)?,
         verdict: Verdict::parse(&verdict).ok_or(ClinicError::CatalogDamaged)?,
         reviewed_by: row.try_get(8)?,
+        ended_early: row.try_get::<i64, _>(9)? != 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clinic::care::tests::{NOW, Place, number, person};
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    async fn begins(place: &Place, who: &str, patient: u8) -> [u8; 16] {
+        let mut tx = place.catalog.write().await.unwrap();
+        let begun = begin(&mut tx, &number(patient), &person(who), Reason::Acute, &[1], NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        begun.unwrap()
+    }
+
+    async fn ends(place: &Place, who: &str, now: UnixMillis) -> Vec<([u8; 16], Handle)> {
+        let mut tx = place.catalog.write().await.unwrap();
+        let ended = end(&mut tx, &person(who), now).await.unwrap();
+        tx.commit().await.unwrap();
+        ended
+    }
+
+    async fn sees(place: &Place, who: &str, patient: u8, now: UnixMillis) -> bool {
+        may_see(&mut place.catalog.read().await.unwrap(), &number(patient), &person(who), now).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn c11_somebody_ends_all_of_their_own_at_once_and_nobody_elses_and_once() {
+        let place = Place::new().await;
+        let mut own = vec![begins(&place, "three", 1).await, begins(&place, "three", 2).await];
+        let others = begins(&place, "four", 1).await;
+        assert!(sees(&place, "three", 1, NOW).await && sees(&place, "three", 2, NOW).await, "the control");
+        assert!(ends(&place, "two", NOW).await.is_empty(), "whoever has none ends none");
+        let later = NOW.plus(HOUR);
+        let mut ended = ends(&place, "three", later).await;
+        own.sort_unstable();
+        ended.sort_unstable();
+        assert_eq!(ended.iter().map(|(id, _)| *id).collect::<Vec<_>>(), own);
+        assert_eq!(until(&place.catalog, &person("three"), later).await.unwrap(), None);
+        // Also by a clock that is put back.
+        for now in [later, NOW] {
+            assert!(!sees(&place, "three", 1, now).await && !sees(&place, "three", 2, now).await);
+            assert!(sees(&place, "four", 1, now).await, "nobody else's");
+        }
+        assert!(ends(&place, "three", later.plus(HOUR)).await.is_empty(), "a second time");
+
+        // Each waits as before, and says when it was over.
+        let waiting = waiting(&place.catalog, None, 9).await.unwrap();
+        assert_eq!(waiting.len(), 3);
+        for one in waiting {
+            let (end, early) = if one.id == others { (NOW.plus(LIFETIME), false) } else { (later, true) };
+            assert_eq!((one.until, one.ended_early, one.verdict), (end, early, Verdict::Open));
+        }
+        let mut tx = place.catalog.write().await.unwrap();
+        assert_eq!(unreviewed(&mut tx, &own[0]).await.unwrap(), Some(person("three")));
+        assert!(review(&mut tx, &own[0], Verdict::Justified, &person("two"), later).await.unwrap());
+        tx.commit().await.unwrap();
+        // Found justified, it is over all the same. And another one is another one.
+        assert!(!sees(&place, "three", 1, later).await && !sees(&place, "three", 2, later).await);
+        assert!(!own.contains(&begins(&place, "three", 1).await));
+    }
+
+    #[tokio::test]
+    async fn c11_whoever_is_on_the_team_meanwhile_sees_the_patient_after_the_end_too() {
+        let place = Place::new().await;
+        begins(&place, "three", 2).await;
+        place.does("INSERT INTO care (patient, person, since) SELECT patient, person, 1 FROM emergency").await;
+        assert_eq!(ends(&place, "three", NOW).await.len(), 1);
+        assert!(sees(&place, "three", 2, NOW).await);
+    }
+
+    #[tokio::test]
+    async fn c11_what_was_over_is_not_ended_again() {
+        let place = Place::new().await;
+        let wrong = begins(&place, "three", 1).await;
+        let mut tx = place.catalog.write().await.unwrap();
+        assert!(review(&mut tx, &wrong, Verdict::NotJustified, &person("two"), NOW).await.unwrap());
+        tx.commit().await.unwrap();
+        begins(&place, "three", 2).await;
+        let after = NOW.plus(LIFETIME);
+        assert!(ends(&place, "three", after).await.is_empty());
+        assert_eq!(ends(&place, "three", NOW).await.len(), 1, "the control");
+        let [reviewed] = reviewed(&place.catalog, None, 9).await.unwrap().try_into().unwrap();
+        assert_eq!((reviewed.until, reviewed.ended_early), (after, false));
+    }
 }

@@ -19,6 +19,7 @@ use sqlx::any::AnyRow;
 
 use super::access::{Actor, Event};
 use super::aliases::{self, MAX_NUMBERS};
+use super::because::Because;
 use super::care::Stay;
 use super::devices::{fixed, millis, operator, optional_millis};
 use super::pictures::{self, Handle};
@@ -81,19 +82,6 @@ impl Reason {
     }
 }
 
-/// Who does it, when and why.
-#[derive(Debug, Clone, Copy)]
-pub struct Because<'a> {
-    /// Who.
-    pub by: &'a OperatorId,
-    /// When.
-    pub at: UnixMillis,
-    /// Why.
-    pub reason: Reason,
-    /// Why, in words: a whole age file.
-    pub words: &'a [u8],
-}
-
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -141,7 +129,12 @@ const COLUMNS: &str =
 ///
 /// # Errors
 /// [`ClinicError`] of the catalog or the log.
-pub async fn merge(clinic: &Clinic, other: &Handle, record: &Handle, why: Because<'_>) -> Result<Outcome, ClinicError> {
+pub async fn merge(
+    clinic: &Clinic,
+    other: &Handle,
+    record: &Handle,
+    (reason, why): (Reason, Because<'_>),
+) -> Result<Outcome, ClinicError> {
     let mut tx = clinic.catalog.write().await?;
     for handle in [other, record] {
         if !care::may_change(&mut tx, handle, why.by, why.at).await? {
@@ -156,8 +149,10 @@ pub async fn merge(clinic: &Clinic, other: &Handle, record: &Handle, why: Becaus
             return Ok(Outcome::ForATime);
         }
     }
-    let Some(id) = join(&mut tx, Kind::Merged, other, record, why).await? else { return Ok(Outcome::TooMany) };
-    let event = Event::RecordsMerged(id, *record, *other, why.reason.name());
+    let Some(id) = join(&mut tx, Kind::Merged, other, record, (reason, why)).await? else {
+        return Ok(Outcome::TooMany);
+    };
+    let event = Event::RecordsMerged(id, *record, *other, reason.name());
     clinic.access.record(&mut tx, &Actor::Person(why.by.clone()), why.at, &[event]).await?;
     tx.commit().await?;
     Ok(Outcome::Done)
@@ -172,7 +167,7 @@ pub async fn renumber(
     vault: &Unlocked,
     former: &Handle,
     (number, issuer, text): (&Handle, &str, &str),
-    why: Because<'_>,
+    (reason, why): (Reason, Because<'_>),
 ) -> Result<Outcome, ClinicError> {
     let mut identity = sealed::identity(clinic, vault, former).await?.ok_or(ClinicError::Destroyed)?;
     issuer.clone_into(&mut identity.issuer);
@@ -189,8 +184,10 @@ pub async fn renumber(
     if !pictures::make_known(&mut tx, number, &payload, why.at).await? {
         return Ok(Outcome::Taken);
     }
-    let Some(id) = join(&mut tx, Kind::Renumbered, former, number, why).await? else { return Ok(Outcome::TooMany) };
-    let event = Event::RecordRenumbered(id, *number, *former, why.reason.name());
+    let Some(id) = join(&mut tx, Kind::Renumbered, former, number, (reason, why)).await? else {
+        return Ok(Outcome::TooMany);
+    };
+    let event = Event::RecordRenumbered(id, *number, *former, reason.name());
     clinic.access.record(&mut tx, &Actor::Person(why.by.clone()), why.at, &[event]).await?;
     // Before the catalog says that there is an identity. If that fails, it is a header of nothing, and the next one takes its place.
     keep(clinic, Header { id: patient_header(number), kind: HeaderKind::Identity, bytes: header }).await?;
@@ -204,7 +201,7 @@ async fn join(
     kind: Kind,
     alias: &Handle,
     record: &Handle,
-    why: Because<'_>,
+    (reason, why): (Reason, Because<'_>),
 ) -> Result<Option<[u8; 16]>, ClinicError> {
     let joining = aliases::handles(tx, alias).await?;
     let all = aliases::handles(tx, record).await?.len().saturating_add(joining.len());
@@ -225,7 +222,7 @@ async fn join(
     .bind(kind.name())
     .bind(alias.to_vec())
     .bind(record.to_vec())
-    .bind(why.reason.name())
+    .bind(reason.name())
     .bind(why.words.to_vec())
     .bind(why.by.as_str().to_owned())
     .bind(int(why.at.0)?)

@@ -20,6 +20,7 @@
 //! | [`joining`], [`credentials`], [`sessions`] | how people begin, how they show who they are, and who is logged in |
 //! | [`access_index`] | where in the access log a patient, a picture, a person is named |
 //! | [`aliases`], [`merges`] | which record stands for a number, and how that changes |
+//! | [`because`] | who changes something of a record, when and why |
 //! | [`directory`] | patients' names in memory, while the vault is unlocked |
 //! | [`desk`], `door` | what the console may ask of the running process, and the vault in it |
 //! | [`keys`] | the CA, the clinic key, the handle key, the access-log key |
@@ -27,6 +28,7 @@
 pub mod access;
 pub mod access_index;
 pub mod aliases;
+pub mod because;
 pub mod care;
 pub mod care_teams;
 pub mod corrections;

@@ -121,3 +121,74 @@ async fn certify_ingest(clinic: &Clinic, link: &mut Link, now: UnixMillis) -> Re
     tracing::info!("ingest has a new TLS certificate");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Layout;
+    use crate::enrol::issue::INGEST_LIFETIME;
+    use crate::link;
+    use crate::setup::{self, Plan};
+    use crate::vault::Passphrase;
+
+    async fn clinic(folder: &Path) -> (Layout, Clinic) {
+        let (data, kit) = (folder.join("data"), folder.join("kit.txt"));
+        let plan = Plan {
+            clinic_name: "Dermatology".to_owned(),
+            hosts: vec!["127.0.0.1".to_owned()],
+            listen: "127.0.0.1:0".parse().unwrap(),
+            enrol_listen: "127.0.0.1:0".parse().unwrap(),
+            console_listen: None,
+            passphrase: &Passphrase::new("correct horse battery staple").unwrap(),
+            passphrase_work: 1,
+            recovery_out: &kit,
+            separation: None,
+        };
+        let made = setup::make(&data, &plan, Clock::system().now(), &mut SysRng).await.unwrap();
+        let layout = Layout::new(&data);
+        let clinic = Clinic::open(&layout, &made.config, &Clock::system()).await.unwrap();
+        (layout, clinic)
+    }
+
+    /// A phone that is let in before ingest takes its key set is refused for good.
+    #[tokio::test]
+    async fn ingest_hears_of_the_key_set_before_it_lets_a_device_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let (layout, clinic) = clinic(folder.path()).await;
+        let listener = link::listen(&layout.ingest(), None).unwrap();
+        let status = IngestStatus {
+            port: 1,
+            enrol_port: 2,
+            enrol_open: false,
+            connections: 0,
+            inbox: 0,
+            log_size: 1,
+            clinic_seen_ms: None,
+            unlocked: false,
+            store_trusted: true,
+            devices_generation: 0,
+            certificate_until: clinic.now().plus(INGEST_LIFETIME),
+        };
+        let ingest = async {
+            let (mut link, mut told) = (listener.accept().await.unwrap(), Vec::new());
+            while let Some(ask) = link.next_ask().await.unwrap() {
+                let answer = if ask == Ask::Status { Answer::Status(status.clone()) } else { Answer::Done };
+                link.answer(&answer).await.unwrap();
+                told.push(ask);
+            }
+            told
+        };
+        let push = async {
+            let mut link = link::connect(&layout.ingest()).await.unwrap();
+            Pushed::default().bring_up_to_date(&clinic, &mut link).await.unwrap();
+        };
+        let (told, ()) = tokio::join!(ingest, push);
+        let first = |is: fn(&Ask) -> bool| told.iter().position(is).unwrap_or_else(|| panic!("{told:?}"));
+        let key_set = first(|ask| matches!(ask, Ask::KeySet { .. }));
+        let devices = first(|ask| matches!(ask, Ask::Devices { .. }));
+        assert!(key_set < devices, "{told:?}");
+    }
+}

@@ -448,5 +448,11 @@ INSERT INTO thumbnail (capture, payload) SELECT capture, thumbnail FROM picture 
 ALTER TABLE picture DROP COLUMN thumbnail
 ",
         },
+        // Emergency accesses that were given up before their time.
+        Migration {
+            number: 19,
+            name: "emergencies ended early",
+            sql: "ALTER TABLE emergency ADD COLUMN ended_early BIGINT NOT NULL DEFAULT 0",
+        },
     ]
 }

@@ -22,11 +22,13 @@
 //! | `roles` | docs/ROLES.md, from the rights and routes as they are |
 //! | `text` | every word that is shown |
 //! | `words` | a reason that somebody gives |
+//! | `addresses` | ids and places of lists, as addresses and forms have them |
 //!
 //! **Attackers.** Somebody on the clinic's network without an account; another web site in a browser that is logged in; a member of staff who asks for what
 //! is not theirs; a phone that puts markup into a label. A handler reaches pictures and names through `records` alone, which wants a grant, which
 //! [`permit`] alone makes once it is in the log: so a handler that forgets to ask does not compile.
 
+mod addresses;
 mod csv;
 mod demo_links;
 mod guards;

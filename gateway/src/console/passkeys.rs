@@ -25,8 +25,8 @@ use webauthn_rs::prelude::{
     RegisterPublicKeyCredential, Url, Uuid, Webauthn, WebauthnBuilder, WebauthnError,
 };
 
-use super::Console;
 use super::session::Secret;
+use super::{Console, addresses};
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::passkeys::{self, MAX_CREDENTIAL_LEN, UserHandle};
 use crate::clinic::sessions::{self, SessionId};
@@ -199,7 +199,7 @@ impl Passkeys {
 
     /// What was asked under this name: nobody finds it again.
     fn take(&self, name: &str, now: UnixMillis) -> Option<Open> {
-        let name = HEXLOWER.decode(name.as_bytes()).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok())?;
+        let name = addresses::id(name)?;
         let kept = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&name)?;
         (kept.until > now).then_some(kept.open)
     }

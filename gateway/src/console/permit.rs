@@ -12,8 +12,8 @@ use safelight_core::manifest::OperatorId;
 
 pub(super) use self::merging::{ChangeRecord, ListMerges, UndoMerge};
 pub(super) use self::reported::{CorrectAny, CorrectOwn, ReportPicture, ViewReported};
-use super::Console;
 use super::session::LoggedIn;
+use super::{Console, addresses};
 use crate::alert::book::{self, Alert};
 use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
@@ -91,6 +91,7 @@ pub const RIGHTS: &[Listed] = &[
         "decide about it: show it again, give it to a patient whom one treats, or keep it out of sight",
     ),
     listed::<AskEmergency>("take emergency access to a patient whom one does not treat"),
+    listed::<EndEmergency>("end one's own emergency accesses before their time"),
     listed::<ManageDevices>("invite, approve and revoke phones"),
     listed::<ManagePeople>("add people, give roles, shut people out and let them in"),
     listed::<ManageTeams>("make, rename and dissolve teams, and put clinicians in and out"),
@@ -392,8 +393,7 @@ impl Right for HandleAlert {
     const ALSO: Option<Role> = Some(Role::Admin);
 
     async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Alert>, ClinicError> {
-        let id = data_encoding::HEXLOWER.decode(self.0.as_bytes()).ok();
-        let Some(id) = id.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) else { return Ok(None) };
+        let Some(id) = addresses::id(&self.0) else { return Ok(None) };
         let alert = book::find(&console.desk.clinic().catalog, &id).await?;
         let codes = alert_codes(who.person.roles);
         Ok(alert.filter(|alert| codes.contains(&alert.code)))
@@ -441,6 +441,8 @@ by_role! {
     ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
+    /// To end what runs of one's own, which is on record by itself.
+    EndEmergency, "emergency-end", Clinician, None;
     /// To look at additions to care teams of which somebody was not sure, and decide. What is decided is on record by itself.
     ReviewCare, "care-review", PrivacyOfficer, None;
     /// To list the pictures of one's own that were reported.

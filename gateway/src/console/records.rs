@@ -8,18 +8,19 @@ use safelight_core::label::Label;
 use safelight_core::manifest::OperatorId;
 use zeroize::Zeroizing;
 
-use super::Console;
 use super::permit::{
     ChangeRecord, DownloadPicture, Grant, ListMerges, ListOwnReported, ListReported, ReviewEmergencies, SearchPatients,
     SeeAlerts, Treated, ViewPatient, ViewPicture, ViewReported,
 };
 use super::room::Place;
 use super::tickets::{MayShowPicture, MayShowThumbnail};
+use super::{Console, addresses};
 use crate::clinic::access::{Actor, Event};
+use crate::clinic::because::Because;
 use crate::clinic::directory::Found;
 use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::merges::{self, Because, Outcome};
+use crate::clinic::merges::{self, Outcome};
 use crate::clinic::pictures::{self, Handle, Picture};
 use crate::clinic::sealed::MarkError;
 use crate::clinic::sessions::SessionId;
@@ -169,7 +170,7 @@ pub(super) async fn renumber(
     grant: &Grant<ChangeRecord>,
     number: &Handle,
     typed: (&str, &str),
-    why: Because<'_>,
+    why: (merges::Reason, Because<'_>),
 ) -> Result<Outcome, Unreadable> {
     let (vault, (issuer, text)) = (vault(console)?, typed);
     Ok(merges::renumber(console.desk.clinic(), &vault, grant.subject(), (number, issuer, text), why).await?)
@@ -208,8 +209,7 @@ pub(super) async fn timeline(
     };
     let mut shown = Vec::new();
     let page = pictures::timeline(&clinic.catalog, grant.subject(), start, TIMELINE_PAGE).await?;
-    let is_full = u32::try_from(page.len()).is_ok_and(|len| len == TIMELINE_PAGE);
-    let last = page.last().map(|picture| picture.capture).filter(|_| is_full);
+    let last = addresses::last_of_full(&page, TIMELINE_PAGE).map(|picture| picture.capture);
     for picture in page {
         let label = sealed::label(clinic, &vault, &picture).await;
         match opened_of(console, picture.capture, label).await {

@@ -10,6 +10,7 @@ use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
 
+use super::addresses;
 use super::permit::{Grant, ViewPatient, ViewPicture, ViewReported};
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
@@ -128,7 +129,7 @@ impl Tickets {
     }
 
     fn find(&self, who: &LoggedIn, name: &str, now: UnixMillis) -> Option<Shows> {
-        let name = <[u8; 16]>::try_from(HEXLOWER.decode(name.as_bytes()).ok()?).ok()?;
+        let name = addresses::id(name)?;
         let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tickets
             .get(&name)

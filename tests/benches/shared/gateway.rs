@@ -90,6 +90,7 @@ impl Gateway {
                 created_at: now(),
                 approved_at: None,
                 revoked_at: None,
+                seen_at: None,
             };
             let issued = clinic.ca.issue_device(&key.verifying(), id, now(), &mut SysRng).expect("a certificate");
             let certificate = devices::Certificate {

@@ -50,6 +50,22 @@ fn whoever_took_a_picture_finds_the_patient_and_sees_the_picture_and_it_is_on_re
     }
 }
 
+/// Each word of a search is looked for in every name: a body full of words would cost as many looks.
+#[test]
+fn a_search_that_is_longer_than_a_name_and_a_number_finds_nobody() {
+    let mut clinic = Clinic::open();
+    let longest = "quit ".repeat(64);
+    assert_eq!(longest.len(), 320);
+    let found = clinic.author.posts("/patients/found", &[("query", &longest)]);
+    assert!(found.text().contains(NAME), "the control: {}", found.text());
+    for longer in [format!("{longest}q"), "quit ".repeat(2_000)] {
+        for path in ["/patients/found", "/patients"] {
+            let found = clinic.author.posts(path, &[("query", &longer)]);
+            assert!(found.status == 200 && !found.text().contains(NAME), "{} bytes, {path}", longer.len());
+        }
+    }
+}
+
 #[test]
 fn c04_what_is_another_patients_is_what_does_not_exist() {
     let mut clinic = Clinic::open();

@@ -59,7 +59,7 @@ fn emergency_access_is_seen_by_the_officer_and_posted_to_a_webhook() {
     assert_eq!(clinic.other.posts("/emergency", &form).status, 200);
 
     let page = page_with(&mut clinic.officer.browser, "Emergency access</strong>");
-    assert!(page.contains("person:clinician2") && page.contains("Alerts (1)"), "{page}");
+    assert!(page.contains("Otto Other (clinician2)") && page.contains("Alerts (1)"), "{page}");
     let id = page.split("action=\"/alerts/").nth(1).and_then(|rest| rest.split('/').next()).expect("an id").to_owned();
 
     // The receiver fails twice; the same message comes again, each time signed with its time.
@@ -88,7 +88,7 @@ fn emergency_access_is_seen_by_the_officer_and_posted_to_a_webhook() {
     assert_eq!(clinic.admin.posts(&format!("/alerts/{id}/take"), &[]).status, 404);
     assert_eq!(clinic.author.browser.get("/alerts").status, 404);
     let page = clinic.officer.posts(&format!("/alerts/{id}/take"), &[]);
-    assert!(page.text().contains("Taken") && page.text().contains("officer"), "{}", page.text());
+    assert!(page.text().contains("Taken") && page.text().contains("Petra Privacy (officer)"), "{}", page.text());
     assert_eq!(clinic.officer.posts(&format!("/alerts/{id}/take"), &[]).status, 404, "it is taken");
     let note = "Zoë Quittländer was bleeding: it was right";
     let page = clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", note)]);
@@ -131,14 +131,14 @@ fn c18_whoever_looks_at_unusually_many_patients_raises_an_alert_and_so_do_failed
     let mut stranger = safelight_tests::staff::browser(&clinic.gateway);
     assert_eq!(stranger.submit("/login", &form).status, 401);
     let page = page_with(&mut clinic.officer.browser, "Many failed log-ins");
-    assert!(page.contains("person:clinician2"), "{page}");
+    assert!(page.contains("Otto Other (clinician2)"), "{page}");
     // The log was followed past the looks when it came to the failed log-in.
     assert!(!page.contains("Unusually many patients"), "the control: {page}");
     for patient in patients {
         assert_eq!(clinic.author.browser.get(&format!("/patients/{patient}")).status, 200);
     }
     let page = page_with(&mut clinic.officer.browser, "Unusually many patients");
-    assert!(page.contains("person:clinician1"), "{page}");
+    assert!(page.contains("Carla Clinician (clinician1)"), "{page}");
 }
 
 #[test]

@@ -30,12 +30,12 @@ fn a_member_adds_a_colleague_on_record_and_ends_it_and_nobody_else_does() {
     assert_eq!(clinic.other.browser.get(&patient).status, 404);
 
     let page = clinic.author.posts(&team, &add);
-    assert!(page.text().contains("clinician2 (until 20"), "{}", page.text());
+    assert!(page.text().contains("Otto Other (clinician2) until 20"), "{}", page.text());
     assert_eq!(clinic.other.browser.get(&patient).status, 200);
     assert!(clinic.officer.browser.get("/care-review").text().contains("Nobody has asked"));
     assert_eq!(clinic.other.posts(&format!("{patient}/team/clinician1/end"), &[]).status, 404, "not added by them");
     let page = clinic.other.browser.get(&patient).text();
-    assert!(page.contains("Leave this care team") && !page.contains("Remove clinician1"), "{page}");
+    assert!(page.contains("Leave this care team") && !page.contains("Remove Carla Clinician (clinician1)"), "{page}");
     assert_eq!(clinic.author.posts(&end, &[]).status, 200);
     assert_eq!(clinic.other.browser.get(&patient).status, 404);
     let done = clinic.done_by("person:clinician1");
@@ -55,7 +55,10 @@ fn whoever_is_on_a_team_leaves_it_and_a_place_whose_giver_has_gone_is_ended_by_a
     assert_eq!(clinic.author.posts(&team, &add("clinician2")).status, 200);
     assert_eq!(clinic.other.posts(&team, &add("clinician3")).status, 200);
     let page = clinic.author.browser.get(&patient).text();
-    assert!(page.contains("Remove clinician2") && !page.contains("Remove clinician3"), "the control: {page}");
+    assert!(
+        page.contains("Remove Otto Other (clinician2)") && !page.contains("Remove Tess Third (clinician3)"),
+        "the control: {page}"
+    );
     assert_eq!(clinic.author.posts(&end("clinician3"), &[]).status, 404, "the control");
 
     // Whoever gave the place leaves.
@@ -64,7 +67,7 @@ fn whoever_is_on_a_team_leaves_it_and_a_place_whose_giver_has_gone_is_ended_by_a
     assert_eq!(clinic.other.browser.get(&patient).status, 404);
     assert!(clinic.done_by("person:clinician2").contains(&"care-ended".to_owned()));
     assert_eq!(clinic.other.posts(&end("clinician3"), &[]).status, 404, "not from outside");
-    assert!(clinic.author.browser.get(&patient).text().contains("Remove clinician3"));
+    assert!(clinic.author.browser.get(&patient).text().contains("Remove Tess Third (clinician3)"));
     assert_eq!(clinic.author.posts(&end("clinician3"), &[]).status, 200);
     assert_eq!(third.browser.get(&patient).status, 404);
 
@@ -79,8 +82,8 @@ fn whoever_is_on_a_team_leaves_it_and_a_place_whose_giver_has_gone_is_ended_by_a
     assert_eq!(third.posts(&end_whole, &[]).status, 404, "the control");
     clinic.admin.posts("/people/clinician1/disable", &[]);
     let page = third.browser.get(&patient).text();
-    assert!(page.contains("Remove clinician2") && page.contains("Remove Wound care"), "{page}");
-    assert!(!page.contains("Remove clinician1"), "a picture gave this one: {page}");
+    assert!(page.contains("Remove Otto Other (clinician2)") && page.contains("Remove Wound care"), "{page}");
+    assert!(!page.contains("Remove Carla Clinician (clinician1)"), "a picture gave this one: {page}");
     assert_eq!(third.posts(&end("clinician1"), &[]).status, 404);
     assert_eq!(third.posts(&end_whole, &[]).status, 200);
     assert_eq!(third.posts(&end("clinician2"), &[]).status, 200);
@@ -100,7 +103,11 @@ fn whoever_is_not_sure_asks_the_privacy_officer_who_ends_it_or_lets_it_be() {
         assert_eq!(clinic.author.posts(&format!("{patient}/team"), &add).status, 200);
         assert_eq!(clinic.other.browser.get(&patient).status, 200);
         let list = clinic.officer.browser.get("/care-review");
-        assert!(list.text().contains("added by clinician1") && !list.text().contains("Quitt"), "{}", list.text());
+        assert!(
+            list.text().contains("added by Carla Clinician (clinician1)") && !list.text().contains("Quitt"),
+            "{}",
+            list.text()
+        );
         let action = list.all_between("action=\"/care-review/", "\"").pop().expect("one that waits");
         let action = format!("/care-review/{action}");
         assert_eq!(clinic.author.posts(&action, &[("verdict", verdict)]).status, 404);
@@ -141,7 +148,7 @@ fn a_colleague_is_added_until_a_day_that_is_neither_past_nor_more_than_a_year_ah
     }
     assert_eq!(clinic.other.browser.get(&patient).status, 404, "nothing of this has let anybody in");
     let page = add(&mut clinic, &day(Duration::ZERO));
-    assert!(page.text().contains(&format!("clinician2 (until {} 00:00 UTC)", day(DAY))), "{}", page.text());
+    assert!(page.text().contains(&format!("Otto Other (clinician2) until {} 00:00 UTC", day(DAY))), "{}", page.text());
     assert_eq!(clinic.other.browser.get(&patient).status, 200);
     let database = clinic.gateway.data().join("clinic/clinic.db");
     assert_eq!(run_in(&database, "UPDATE care SET until = 1 WHERE person = 'clinician2'"), 1);

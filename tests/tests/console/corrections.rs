@@ -104,7 +104,10 @@ fn a_picture_is_given_to_the_right_patient_and_stays_there() {
     assert_eq!(done.status, 200, "{}", done.text());
 
     let shown = clinic.author.browser.get(&page).text();
-    assert!(shown.contains("Adler, Bruno") && shown.contains("Given to this patient by officer"), "{shown}");
+    assert!(
+        shown.contains("Adler, Bruno") && shown.contains("Given to this patient by Petra Privacy (officer)"),
+        "{shown}"
+    );
     assert!(!shown.contains("Quitt"), "{shown}");
     // No picture of theirs is left with the first patient, whose page is not theirs any more.
     assert_eq!(clinic.author.browser.get(&clinic.patient).status, 404);
@@ -195,7 +198,7 @@ fn c11_emergency_access_or_a_place_for_a_time_is_made_no_longer_by_ones_own_pict
     let (_, status) = moves(&mut clinic);
     assert_eq!(status, 200);
     let page = clinic.author.browser.get(&clinic.patient).text();
-    assert!(page.contains(&own) && page.contains("clinician2 (until"), "{page}");
+    assert!(page.contains(&own) && page.contains("Otto Other (clinician2) until"), "{page}");
 }
 
 #[test]
@@ -253,7 +256,13 @@ fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first()
     // Both read what was said of it, and of the decision; nobody else does.
     for page in [clinic.officer.browser.get(all), clinic.author.browser.get(own)] {
         let page = page.text();
-        for words in ["It was right, and is shown again", WORDS, WHY, "decided by officer", "reported by clinician1"] {
+        for words in [
+            "It was right, and is shown again",
+            WORDS,
+            WHY,
+            "decided by Petra Privacy (officer)",
+            "reported by Carla Clinician (clinician1)",
+        ] {
             assert!(page.contains(words), "{words}: {page}");
         }
         assert!(!page.contains("MRN-77812") && !page.contains("/images/"), "{page}");

@@ -43,7 +43,11 @@ fn c11_whoever_sees_the_patient_anyway_begins_none_and_is_led_to_the_patient() {
     assert_eq!(clinic.officer.posts(&format!("/emergencies/{first}"), &[("verdict", "justified")]).status, 200);
     assert_eq!(asks(&mut clinic.other, "a further one that is none").status, 200);
     let list = clinic.officer.browser.get("/emergencies");
-    assert!(waiting(&list).is_empty() && list.text().contains("reviewed by officer"), "{}", list.text());
+    assert!(
+        waiting(&list).is_empty() && list.text().contains("reviewed by Petra Privacy (officer)"),
+        "{}",
+        list.text()
+    );
     let database = clinic.gateway.data().join("clinic/clinic.db");
     assert_eq!(run_in(&database, "UPDATE emergency SET verdict = 'not-justified'"), 1);
     assert_eq!(asks(&mut clinic.other, "she is bleeding again").status, 200);
@@ -88,7 +92,7 @@ fn c11_what_waits_for_a_review_is_shown_oldest_first_all_of_it_whatever_came_aft
     while let Some(path) = next {
         let page = clinic.officer.browser.get(&path);
         assert_eq!(waiting(&page).first(), Some(&all[0]), "{path}");
-        reviewed += page.text().matches("reviewed by officer").count();
+        reviewed += page.text().matches("reviewed by Petra Privacy (officer)").count();
         next =
             page.all_between("href=\"/emergencies?before=", "\"").pop().map(|id| format!("/emergencies?before={id}"));
     }
@@ -105,4 +109,49 @@ fn c11_what_waits_for_a_review_is_shown_oldest_first_all_of_it_whatever_came_aft
         }
     }
     assert_eq!(run_in(&database, &oldest), 1, "the one that matters came first");
+}
+
+#[test]
+fn c11_emergency_access_is_ended_early_by_whoever_has_it_and_waits_for_its_review_as_before() {
+    let mut clinic = Clinic::open();
+    let mut third = clinic.admin.adds(&clinic.gateway, "clinician3", "Thea Third", "clinician");
+    let (patient, picture) = (clinic.patient.clone(), format!("/pictures/{}", clinic.picture));
+    assert_eq!(asks(&mut third, "called to the bedside").status, 200);
+    let page = asks(&mut clinic.other, "bleeding after surgery");
+    assert!(page.text().contains("action=\"/emergency/end\""), "{}", page.text());
+    let page = clinic.other.browser.get(&picture);
+    let image = page.all_between("src=\"/images/", "\"").pop().expect("the picture");
+    let image = format!("/images/{image}");
+    assert_eq!(clinic.other.browser.get(&image).status, 200, "the control");
+
+    // Nobody ends another's.
+    assert_eq!(clinic.author.posts("/emergency/end", &[("person", "clinician2")]).status, 200);
+    assert_eq!(clinic.officer.posts("/emergency/end", &[]).status, 404);
+    assert_eq!(clinic.other.browser.get(&patient).status, 200);
+
+    // A second press does nothing.
+    for _ in 0..2 {
+        let page = clinic.other.posts("/emergency/end", &[]);
+        assert!(page.status == 200 && !page.text().contains("action=\"/emergency/end\""), "{}", page.text());
+    }
+    for gone in [&patient, &picture, &image] {
+        assert_eq!(clinic.other.browser.get(gone).status, 404, "{gone}");
+    }
+    assert_eq!(third.browser.get(&patient).status, 200, "the other one's");
+    let ended = |who: &str| clinic.done_by(who).iter().filter(|kind| *kind == "emergency-ended").count();
+    assert_eq!(["clinician1", "clinician2", "clinician3"].map(|id| ended(&format!("person:{id}"))), [0, 1, 0]);
+
+    // It waits as it did, says what became of it, and is reviewed like any.
+    let list = clinic.officer.browser.get("/emergencies");
+    let ids = waiting(&list);
+    assert_eq!(ids.len(), 2);
+    assert_eq!(list.text().matches(", ended early").count(), 1, "{}", list.text());
+    assert!(list.text().contains("bleeding after surgery"), "{}", list.text());
+    for id in &ids {
+        assert_eq!(clinic.officer.posts(&format!("/emergencies/{id}"), &[("verdict", "justified")]).status, 200);
+    }
+    assert_eq!(clinic.officer.browser.get("/emergencies").text().matches(", ended early").count(), 1);
+    assert_eq!(clinic.other.browser.get(&patient).status, 404, "found justified, and over");
+    assert_eq!(asks(&mut clinic.other, "she is bleeding again").status, 200);
+    assert_eq!(waiting(&clinic.officer.browser.get("/emergencies")).len(), 1, "another one is another one");
 }

@@ -136,7 +136,7 @@ fn nobody_takes_or_closes_an_alert_about_themselves_while_there_is_another_offic
     takes_emergency_access(&mut clinic.officer);
     let close = until("the alert", PATIENCE, || {
         let page = second.browser.get("/alerts");
-        page.text().contains("person:officer").then(|| page.all_between("action=\"/alerts/", "/close\""))
+        page.text().contains("Petra Privacy (officer)").then(|| page.all_between("action=\"/alerts/", "/close\""))
     });
     let id = close.into_iter().find_map(|form| form.rsplit('/').next().map(str::to_owned)).expect("an alert");
     let shown = clinic.officer.browser.get("/alerts").text();

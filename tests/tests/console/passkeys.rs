@@ -193,7 +193,11 @@ fn c10_a_reset_by_an_admin_tells_the_person_and_the_officer_and_ends_what_was_be
     let code = page.all_between("<p class=\"words\">", "</p>").pop().expect("a code");
     assert!(clinic.done_by("person:root.admin").contains(&"account-reset".to_owned()));
     let notice = clinic.author.browser.get("/patients");
-    assert!(notice.text().contains("reset-notice") && notice.text().contains("root.admin"), "{}", notice.text());
+    assert!(
+        notice.text().contains("reset-notice") && notice.text().contains("Ada Admin (root.admin)"),
+        "{}",
+        notice.text()
+    );
     safelight_tests::gateway::program::until("the alert", std::time::Duration::from_secs(60), || {
         let page = clinic.officer.browser.get("/alerts").text();
         page.contains("A code was made to set an account up anew").then_some(())

@@ -1,5 +1,6 @@
 //! What people hold, who says so, and a phone that is missed.
 
+use safelight_tests::gateway::phone::LABEL;
 use safelight_tests::gateway::program::until;
 use safelight_tests::gateway::{Gateway, PATIENCE, text};
 use safelight_tests::pictures::small;
@@ -62,7 +63,7 @@ fn an_admin_confirms_what_others_hold_and_another_admin_their_own() {
     assert_eq!(clinic.admin.posts("/review/nobody", &[]).status, 404);
     let done = clinic.done_by("person:root.admin");
     assert_eq!(done.iter().filter(|kind| *kind == "access-confirmed").count(), 2);
-    assert!(clinic.admin.browser.get("/people/clinician1").text().contains(", root.admin"));
+    assert!(clinic.admin.browser.get("/people/clinician1").text().contains(", Ada Admin (root.admin)"));
     // Another name, and logged out by somebody else.
     clinic.admin.posts("/people/clinician1/name", &[("name", "Carla <b>C.</b>")]);
     assert!(clinic.admin.browser.get("/people/clinician1").text().contains("Carla &#60;b&#62;C."));
@@ -143,4 +144,36 @@ fn an_admin_sees_what_doctor_finds_and_nothing_of_patients() {
         assert!(!page.text().contains(name));
     }
     assert_eq!(clinic.author.browser.get("/system").status, 404);
+}
+
+/// Who reads a page knows colleagues by name; and of two of one name the ids tell them apart.
+#[test]
+fn colleagues_stand_on_pages_by_name_and_id() {
+    let mut clinic = Clinic::open();
+    assert_eq!(clinic.admin.posts("/people/clinician2/name", &[("name", "Carla Clinician")]).status, 200);
+    assert_eq!(clinic.admin.posts("/review/clinician1", &[]).status, 200);
+    for (path, words) in [
+        ("/people/clinician1", "UTC, Ada Admin (root.admin)"),
+        ("/review", "UTC, Ada Admin (root.admin)"),
+        ("/devices", "of Carla Clinician (clinician1)"),
+    ] {
+        let page = clinic.admin.browser.get(path);
+        assert!(page.text().contains(words), "{path}: {}", page.text());
+    }
+    let code = clinic.admin.posts("/people/clinician2/code", &[]);
+    assert!(code.text().contains("Carla Clinician (clinician2):"), "{}", code.text());
+
+    let (team, picture) = (format!("{}/team", clinic.patient), format!("/pictures/{}", clinic.picture));
+    assert_eq!(clinic.author.posts(&team, &[("person", "clinician2"), ("term", "month")]).status, 200);
+    assert_eq!(clinic.other.browser.get(&picture).status, 200);
+    let second = clinic.sends("room3", LABEL, 2);
+    let compare = format!("/compare?picture={}&picture={second}", clinic.picture);
+    for (path, words) in [
+        (clinic.patient.as_str(), "Carla Clinician (clinician1), Carla Clinician (clinician2) until"),
+        (&picture, "<li>Carla Clinician (clinician2) <span"),
+        (&compare, "<span class=\"quiet\">Carla Clinician (clinician1)</span>"),
+    ] {
+        let page = clinic.author.browser.get(path);
+        assert!(page.text().contains(words), "{path}: {}", page.text());
+    }
 }

@@ -180,7 +180,7 @@ fn a_merged_record_has_the_pictures_the_team_and_the_looks_of_both_and_undone_ea
     let id = clinic.officer.browser.get("/merges").all_between("action=\"/merges/", "/undo\"").remove(0);
     assert_eq!(clinic.author.posts(&format!("/merges/{id}/undo"), &[]).status, 404);
     let undone = undoes(&mut clinic.officer);
-    assert!(undone.text().contains("Undone by officer"), "{}", undone.text());
+    assert!(undone.text().contains("Undone by Petra Privacy (officer)"), "{}", undone.text());
     assert_eq!(clinic.officer.posts(&format!("/merges/{id}/undo"), &[]).status, 404, "once");
     assert_eq!(shown(&mut clinic.author.browser, &patient), [first]);
     assert_eq!(shown(&mut clinic.author.browser, &former), sorted(&[&second, &third]));

@@ -190,7 +190,10 @@ fn x96_whoever_was_in_a_team_for_a_moment_stays_on_the_officers_list() {
         let page = clinic.officer.browser.get("/care-review");
         let text = page.text();
         assert!(text.contains("Left before you had looked") && text.contains("Care teams (1)"), "{out}: {text}");
-        assert!(text.contains("Otto Other (clinician2)") && text.contains("put there by root.admin"), "{out}: {text}");
+        assert!(
+            text.contains("Otto Other (clinician2)") && text.contains("put there by Ada Admin (root.admin)"),
+            "{out}: {text}"
+        );
         let seen = page.all_between("action=\"/team-review/", "\"").pop().expect("one to be seen");
         let seen = format!("/team-review/{seen}");
         assert_eq!(clinic.admin.posts(&seen, &[]).status, 404, "{out}: not by the admin");
@@ -215,7 +218,10 @@ fn x96_whoever_comes_into_a_team_that_treats_patients_is_looked_at_by_the_privac
         put(&mut clinic.admin, &team, "clinician2");
         assert_eq!(clinic.other.browser.get(&patient).status, 200);
         let page = clinic.officer.browser.get("/care-review");
-        assert!(page.text().contains("Otto Other (clinician2)") && page.text().contains("put there by root.admin"));
+        assert!(
+            page.text().contains("Otto Other (clinician2)")
+                && page.text().contains("put there by Ada Admin (root.admin)")
+        );
         assert!(page.text().contains("Care teams (2)"), "the team and the person: {}", page.text());
         let action = page.all_between("action=\"/team-review/", "\"").pop().expect("one that waits");
         let action = format!("/team-review/{action}");

@@ -71,6 +71,7 @@ pub(super) const KINDS: &[(&str, &[Named])] = {
         ("patient-viewed", &[Patient]),
         ("picture-viewed", &[Picture, Patient]),
         ("emergency-begun", &[Nothing, Patient]),
+        ("emergency-ended", &[Nothing, Patient]),
         ("records-merged", &[Nothing, Patient]),
         ("record-renumbered", &[Nothing, Patient]),
         ("records-parted", &[Nothing, Patient]),

@@ -21,8 +21,8 @@ async fn decides(
     (by, must_treat): (&str, bool),
 ) -> Decided {
     let mut tx = place.catalog.write().await.unwrap();
-    let why = Because { by: &person(by), must_treat, at: NOW, words: &[] };
-    let decided = decide(&mut tx, (report, picture), decision, why).await.unwrap();
+    let why = Because { by: &person(by), at: NOW, words: &[] };
+    let decided = decide(&mut tx, (report, picture), decision, must_treat, why).await.unwrap();
     tx.commit().await.unwrap();
     decided
 }

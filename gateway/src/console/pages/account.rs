@@ -13,7 +13,7 @@ use crate::clinic::access::Event;
 use crate::clinic::sessions::{self, SessionId};
 use crate::clinic::{passkeys, resets};
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, looks, text};
+use crate::console::{Console, addresses, looks, text};
 
 struct Row {
     name: String,
@@ -84,8 +84,7 @@ pub(super) struct End {
 
 /// Ends a session of one's own, and nobody else's.
 pub(super) async fn end(State(console): State<Console>, posted: Posted<End>) -> Result<Redirect, Failure> {
-    let id = HEXLOWER.decode(posted.form.session.as_bytes()).ok().and_then(|bytes| SessionId::try_from(bytes).ok());
-    let id = id.ok_or(Failure::NotFound)?;
+    let id: SessionId = addresses::id(&posted.form.session).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let held = sessions::find(&clinic.catalog, &id).await?;
     if held.is_none_or(|held| held.person != posted.by.person.id) {

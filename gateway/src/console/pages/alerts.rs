@@ -11,6 +11,7 @@ use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::judge::Judge;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
@@ -22,7 +23,7 @@ use crate::console::permit::{self, Grant, HandleAlert, SeeAlerts};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::words::MAX_LEN;
-use crate::console::{Console, text};
+use crate::console::{Console, addresses, text};
 
 /// Alerts of one state on a page.
 const PAGE: u32 = 100;
@@ -78,19 +79,18 @@ pub(super) async fn list(State(console): State<Console>, Query(wanted): Query<Wa
     let grant = permit::ask(&console, &who, SeeAlerts).await?;
     let chosen = wanted.state.as_deref().and_then(Stage::parse);
     let catalog = &console.desk.clinic().catalog;
-    let judge = Judge::of(&mut *catalog.read().await?, &who).await?;
+    let (judge, names) = (Judge::of(&mut *catalog.read().await?, &who).await?, Names::read(&console).await?);
     let (mut alerts, mut older) = (Vec::new(), Vec::new());
     // Those that nobody sees to come first; what is further back is one state's.
     let stages: Vec<Stage> = chosen.map_or_else(|| Stage::ALL.to_vec(), |stage| vec![stage]);
     for stage in stages {
         let before = wanted.before.filter(|_| chosen.is_some());
         let found = book::list(catalog, grant.subject(), stage, before, PAGE).await?;
-        let is_full = u32::try_from(found.len()).is_ok_and(|found| found == PAGE);
-        if let (true, Some(last)) = (is_full, found.last()) {
+        if let Some(last) = addresses::last_of_full(&found, PAGE) {
             let href = format!("/alerts?state={}&before={}", stage.name(), last.seq);
             older.push(Older { href, name: format!("{} {}", text::ALERTS_OLDER, stage_words(stage)) });
         }
-        alerts.extend(found.into_iter().map(|alert| row(&console, &grant, &judge, alert)));
+        alerts.extend(found.into_iter().map(|alert| row(&console, &grant, (&judge, &names), alert)));
     }
     html(&List {
         frame: Frame::new(&console, &who, "/alerts").await?,
@@ -116,7 +116,7 @@ fn about(alert: &Alert) -> &str {
     alert.subject.strip_prefix("person:").unwrap_or_default()
 }
 
-fn row(console: &Console, grant: &Grant<SeeAlerts>, judge: &Judge, alert: Alert) -> Row {
+fn row(console: &Console, grant: &Grant<SeeAlerts>, (judge, names): (&Judge, &Names), alert: Alert) -> Row {
     let severity = Severity::of(alert.code);
     let note = alert.note.as_deref().and_then(|sealed| records::open_note(console, grant, sealed));
     Row {
@@ -125,14 +125,17 @@ fn row(console: &Console, grant: &Grant<SeeAlerts>, judge: &Judge, alert: Alert)
         what: words::of(alert.code),
         severity: words::how_soon(severity),
         high: severity == Severity::High,
-        subject: alert.subject,
+        subject: match about(&alert) {
+            "" => alert.subject,
+            id => names.person_and_id(id),
+        },
         first: shown::time(alert.first_at),
         last: shown::time(alert.last_at),
         count: alert.count,
         open: alert.state == Stage::Open,
         closed: alert.state == Stage::Closed,
         state: stage_words(alert.state),
-        owner: alert.owner.unwrap_or_default(),
+        owner: alert.owner.map(|owner| names.person_and_id(&owner)).unwrap_or_default(),
         sealed: alert.note.is_some() && note.is_none(),
         note,
     }

@@ -14,7 +14,7 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
 use super::login::Nothing;
-use super::{Failure, shown, teams as pages, terms};
+use super::{Failure, shown, terms};
 use crate::clinic::access::Event;
 use crate::clinic::care::{self, Changed, Member, Stay};
 use crate::clinic::people::{self, Role};
@@ -22,7 +22,7 @@ use crate::clinic::pictures::Handle;
 use crate::clinic::{care_teams, teams};
 use crate::console::permit::{self, ChangeTeam};
 use crate::console::session::Posted;
-use crate::console::{Console, text};
+use crate::console::{Console, addresses, text};
 
 #[derive(Deserialize)]
 pub(super) struct Added {
@@ -125,7 +125,7 @@ pub(super) async fn add_team(
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
     let handle = *grant.subject();
     let (form, by, now) = (&posted.form, &posted.by.person.id, grant.at());
-    let team = pages::id(&form.team).ok_or(refused(text::CARE_TEAM_GONE))?;
+    let team = addresses::id(&form.team).ok_or(refused(text::CARE_TEAM_GONE))?;
     let until = terms::end(&form.term, &form.until, now)?;
     let asks = form.unsure == "yes";
     let clinic = console.desk.clinic();
@@ -162,7 +162,7 @@ pub(super) async fn end_team(
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
     let handle = *grant.subject();
-    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let team = addresses::id(&team).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     if !is_done(care_teams::end(&mut tx, &handle, &team, &posted.by.person.id, grant.at()).await?)? {

@@ -12,16 +12,19 @@ use data_encoding::HEXLOWER;
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
+use sqlx::AnyConnection;
 
+use super::entries::{Names, with_id};
 use super::judge::Judge;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, shown, teams as pages};
+use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::pictures::Handle;
-use crate::clinic::{care, care_teams, team_visits, teams};
+use crate::clinic::teams::{self, TeamId};
+use crate::clinic::{ClinicError, care, care_teams, team_visits};
 use crate::console::permit::{self, ReviewCare};
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text};
+use crate::console::{Console, addresses, text};
 
 /// Somebody, or a team, on a patient's care team.
 struct Row {
@@ -69,39 +72,37 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
     let grant = permit::ask(&console, &who, ReviewCare).await?;
     let catalog = &console.desk.clinic().catalog;
     let (colleagues, whole) = (care::asked(catalog, grant.at()).await?, care_teams::asked(catalog, grant.at()).await?);
-    let joined = teams::asked(catalog, grant.at()).await?;
+    let (joined, names) = (teams::asked(catalog, grant.at()).await?, Names::read(&console).await?);
     let mut tx = catalog.read().await?;
     let judge = Judge::of(&mut tx, &who).await?;
     let mut rows = Vec::new();
     for member in colleagues {
-        let added_by = member.added_by.map(|by| by.to_string()).unwrap_or_default();
-        let own = judge.is_concerned(&[member.person.as_str(), &added_by]);
-        let place = member.person.to_string();
-        rows.push(row(&member.patient, (&place, place.clone()), added_by, member.until, own));
+        let (person, by) = (member.person.as_str(), member.added_by.as_ref().map_or("", OperatorId::as_str));
+        let own = judge.is_concerned(&[person, by]);
+        let place = (person, names.person_and_id(person));
+        rows.push(row(&member.patient, place, names.person_and_id(by), member.until, own));
     }
     for one in whole {
-        let me = &who.person.id;
-        let whose = if teams::is_in(&mut tx, &one.team, me).await? { me } else { &one.added_by };
-        let own = judge.is_concerned(&[whose.as_str(), one.added_by.as_str()]);
+        let own = judge.is_concerned(&concerned(&mut tx, &one.team, &who.person.id, &one.added_by).await?);
         let place = format!("teams/{}", HEXLOWER.encode(&one.team));
-        rows.push(row(&one.patient, (&place, one.name), one.added_by.to_string(), one.until, own));
+        rows.push(row(&one.patient, (&place, one.name), names.person_and_id(one.added_by.as_str()), one.until, own));
     }
     drop(tx);
     let joined = joined.into_iter().map(|one| Joined {
         own: judge.is_concerned(&[one.member.person.as_str(), one.member.added_by.as_str()]),
         action: format!("/team-review/{}/{}", HEXLOWER.encode(&one.team), one.member.person),
-        person: format!("{} ({})", one.member.name, one.member.person),
+        person: with_id(&one.member.name, one.member.person.as_str()),
         team: one.team_name,
         patients: one.patients,
-        added_by: one.member.added_by.to_string(),
+        added_by: names.person_and_id(one.member.added_by.as_str()),
         since: shown::time(one.member.since),
     });
     let joined = joined.collect();
     let visits = team_visits::unseen(catalog).await?.into_iter().map(|one| Visit {
         action: format!("/team-review/{}/{}/seen", HEXLOWER.encode(&one.team), one.person),
-        person: format!("{} ({})", one.name, one.person),
+        person: with_id(&one.name, one.person.as_str()),
         team: one.team_name,
-        added_by: one.added_by.to_string(),
+        added_by: names.person_and_id(one.added_by.as_str()),
         since: shown::time(one.since),
         until: shown::time(one.left_at),
     });
@@ -119,6 +120,17 @@ fn row(patient: &Handle, (place, who): (&str, String), added_by: String, until: 
         until: until.map(shown::time),
         own,
     }
+}
+
+/// Whom a decision about a whole team concerns: whoever has added it, and `me` who is in it.
+async fn concerned<'a>(
+    connection: &mut AnyConnection,
+    team: &TeamId,
+    me: &'a OperatorId,
+    by: &'a OperatorId,
+) -> Result<[&'a str; 2], ClinicError> {
+    let whose = if teams::is_in(connection, team, me).await? { me } else { by };
+    Ok([whose.as_str(), by.as_str()])
 }
 
 #[derive(Deserialize)]
@@ -173,14 +185,13 @@ pub(super) async fn team(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
-    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let team = addresses::id(&team).ok_or(Failure::NotFound)?;
     let stays = posted.form.stays()?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let by = care_teams::asked_by(&mut tx, &handle, &team).await?.ok_or(Failure::NotFound)?;
-    let me = &posted.by.person.id;
-    let whose = if teams::is_in(&mut tx, &team, me).await? { me } else { &by };
-    Judge::of(&mut tx, &posted.by).await?.must_not_be(&[whose.as_str(), by.as_str()])?;
+    let people = concerned(&mut tx, &team, &posted.by.person.id, &by).await?;
+    Judge::of(&mut tx, &posted.by).await?.must_not_be(&people)?;
     if !care_teams::review(&mut tx, &handle, &team, stays).await? {
         return Err(Failure::NotFound);
     }
@@ -197,7 +208,7 @@ pub(super) async fn joined(
     posted: Posted<Reviewed>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
-    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let team = addresses::id(&team).ok_or(Failure::NotFound)?;
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let stays = posted.form.stays()?;
     let clinic = console.desk.clinic();
@@ -220,7 +231,7 @@ pub(super) async fn seen(
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ReviewCare).await?;
-    let team = pages::id(&team).ok_or(Failure::NotFound)?;
+    let team = addresses::id(&team).ok_or(Failure::NotFound)?;
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use safelight_core::ids::CaptureId;
 
+use super::entries::Names;
 use super::failure::Told;
 use super::patients::site_words;
 use super::{Failure, Frame, html, shown};
@@ -46,6 +47,7 @@ pub(super) async fn page(
 ) -> Result<Response, Failure> {
     let _: Grant<ComparePictures> = permit::ask(&console, &who, ComparePictures).await?;
     let Some(ids) = chosen(query.as_deref().unwrap_or_default()) else { return Err(choose_again()) };
+    let names = Names::read(&console).await?;
     let (mut pictures, mut of) = (Vec::new(), None);
     for id in ids {
         let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
@@ -56,7 +58,7 @@ pub(super) async fn page(
             ticket: console.inner.tickets.for_picture(&who, &grant)?,
             sound: records::is_sound(&console, &grant).await?,
             taken: shown::time(picture.captured_at),
-            by: picture.operator.clone(),
+            by: names.person_and_id(&picture.operator),
         };
         pictures.push((picture.captured_at, compared));
         let this = (*handle, site);

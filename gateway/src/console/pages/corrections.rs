@@ -14,21 +14,23 @@ use safelight_core::label::DEFAULT_ISSUER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::judge::Judge;
 use super::numbers::{self, Among, Looked};
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
+use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
-use crate::clinic::corrections::{self, Because, Decision, Kind, Report};
+use crate::clinic::because::Because;
+use crate::clinic::corrections::{self, Decision, Kind, Report};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Picture};
-use crate::clinic::{ClinicError, devices};
 use crate::console::permit::{
     self, CorrectAny, CorrectOwn, Grant, ListOwnReported, ListReported, ReportPicture, Right, ViewReported,
 };
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text, words};
+use crate::console::{Console, addresses, text, words};
 
 #[derive(Deserialize)]
 pub(super) struct Reported {
@@ -105,9 +107,9 @@ struct List {
 pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ListReported).await?;
     let frame = Frame::new(&console, &who, "/corrections").await?;
-    let mut rows = Vec::new();
+    let (names, mut rows) = (Names::read(&console).await?, Vec::new());
     for report in corrections::open(&console.desk.clinic().catalog, None).await? {
-        let mut row = row(&console, &report).await?;
+        let mut row = row(&console, &names, &report).await?;
         row.words = records::reported_words(&console, &grant, &report.words);
         let action = format!("/corrections/{}", HEXLOWER.encode(&report.id));
         row.deciding = Some(deciding(&who, action));
@@ -121,9 +123,9 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
 pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
     let _: Grant<ListOwnReported> = permit::ask(&console, &who, ListOwnReported).await?;
     let frame = Frame::new(&console, &who, "/corrections/own").await?;
-    let mut rows = Vec::new();
+    let (names, mut rows) = (Names::read(&console).await?, Vec::new());
     for report in corrections::open(&console.desk.clinic().catalog, Some(&who.person.id)).await? {
-        let mut row = row(&console, &report).await?;
+        let mut row = row(&console, &names, &report).await?;
         row.opens = Some(format!("/corrections/own/{}", HEXLOWER.encode(&report.id)));
         rows.push(row);
     }
@@ -137,17 +139,16 @@ pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
     })
 }
 
-pub(super) async fn row(console: &Console, report: &Report) -> Result<Row, ClinicError> {
+pub(super) async fn row(console: &Console, names: &Names, report: &Report) -> Result<Row, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let picture = pictures::find(catalog, report.capture).await?.ok_or(ClinicError::CatalogDamaged)?;
-    let device = devices::find(catalog, picture.device).await?;
     Ok(Row {
         picture: report.capture.to_string(),
-        author: picture.operator,
-        device: device.map_or_else(|| picture.device.to_string(), |device| device.name),
+        author: names.person_and_id(&picture.operator),
+        device: names.device(&picture.device),
         taken: shown::time(picture.captured_at),
         kind: kind_words(report.kind),
-        reported_by: report.reported_by.to_string(),
+        reported_by: names.person_and_id(report.reported_by.as_str()),
         reported: shown::time(report.reported_at),
         words: None,
         opens: None,
@@ -177,9 +178,9 @@ struct ReportedPage {
 
 /// A reported picture, for whoever has taken it.
 pub(super) async fn reported(State(console): State<Console>, Path(id): Path<String>, who: LoggedIn) -> Page {
-    let grant = permit::ask(&console, &who, ViewReported(name(&id)?)).await?;
+    let grant = permit::ask(&console, &who, ViewReported(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
     let (label, patient, words) = records::reported(&console, &grant).await?;
-    let (report, picture) = grant.subject();
+    let ((report, picture), names) = (grant.subject(), Names::read(&console).await?);
     html(&ReportedPage {
         frame: Frame::new(&console, &who, "/corrections/own").await?,
         patient,
@@ -189,7 +190,7 @@ pub(super) async fn reported(State(console): State<Console>, Path(id): Path<Stri
         taken: shown::time(picture.captured_at),
         kind: kind_words(report.kind),
         words: words.filter(|words| !words.is_empty()),
-        reported_by: report.reported_by.to_string(),
+        reported_by: names.person_and_id(report.reported_by.as_str()),
         reported: shown::time(report.reported_at),
         deciding: deciding(&who, format!("/corrections/own/{id}")),
     })
@@ -212,7 +213,7 @@ pub(super) async fn decide_own(
     Path(id): Path<String>,
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
-    let grant = permit::ask(&console, &posted.by, CorrectOwn(name(&id)?)).await?;
+    let grant = permit::ask(&console, &posted.by, CorrectOwn(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
     // Its author comes onto the patient's care team with a picture: given to anybody, it would open any patient whose number they know.
     decide(&console, &grant, &posted, Among::Treated).await?;
     Ok(Redirect::to("/corrections/own"))
@@ -223,7 +224,7 @@ pub(super) async fn decide_any(
     Path(id): Path<String>,
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
-    let grant = permit::ask(&console, &posted.by, CorrectAny(name(&id)?)).await?;
+    let grant = permit::ask(&console, &posted.by, CorrectAny(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
     decide(&console, &grant, &posted, Among::All).await?;
     Ok(Redirect::to("/corrections"))
 }
@@ -269,8 +270,8 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     if matches!(decision, Decision::Moved(_)) && !must_treat {
         Judge::of(&mut tx, &posted.by).await?.must_not_be(&[picture.operator.as_str()])?;
     }
-    let why = Because { by, must_treat, at: grant.at(), words: &words };
-    let left = match corrections::decide(&mut tx, (report, picture), decision, why).await? {
+    let why = Because { by, at: grant.at(), words: &words };
+    let left = match corrections::decide(&mut tx, (report, picture), decision, must_treat, why).await? {
         corrections::Decided::Done { left } => left,
         corrections::Decided::Already => return Err(Failure::NotFound),
         corrections::Decided::Changed => {
@@ -293,10 +294,6 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
 /// Words that somebody has said, if they have.
 fn sealed(console: &Console, words: &str) -> Result<Vec<u8>, ClinicError> {
     if words.is_empty() { Ok(Vec::new()) } else { records::seal_words(console, words) }
-}
-
-pub(super) fn name(id: &str) -> Result<[u8; 16], Failure> {
-    HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| id.try_into().ok()).ok_or(Failure::NotFound)
 }
 
 pub(super) const fn kind_words(kind: Kind) -> &'static str {

@@ -11,12 +11,13 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
 use super::corrections::{self as pages, Row as Report};
+use super::entries::Names;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::corrections::{self, Outcome, Settled};
 use crate::console::permit::{self, ListOwnReported, ListReported};
 use crate::console::records;
 use crate::console::session::LoggedIn;
-use crate::console::{Console, text};
+use crate::console::{Console, addresses, text};
 
 /// Reports of one page.
 const PAGE: u32 = 50;
@@ -68,20 +69,22 @@ async fn listed(
     let catalog = &console.desk.clinic().catalog;
     let after = match query.before {
         None => None,
-        Some(id) => Some(corrections::place(catalog, author, &pages::name(&id)?).await?.ok_or(Failure::NotFound)?),
+        Some(id) => {
+            let id = addresses::id(&id).ok_or(Failure::NotFound)?;
+            Some(corrections::place(catalog, author, &id).await?.ok_or(Failure::NotFound)?)
+        }
     };
     let found = corrections::decided(catalog, author, after, PAGE).await?;
-    let is_full = u32::try_from(found.len()).is_ok_and(|found| found == PAGE);
-    let last = found.last().filter(|_| is_full);
+    let last = addresses::last_of_full(&found, PAGE);
     let older = last.map(|last| format!("{here}?before={}", HEXLOWER.encode(&last.report.id)));
-    let mut rows = Vec::with_capacity(found.len());
+    let (names, mut rows) = (Names::read(console).await?, Vec::with_capacity(found.len()));
     for Settled { report, outcome, by, at, words } in found {
-        let mut row = pages::row(console, &report).await?;
+        let mut row = pages::row(console, &names, &report).await?;
         row.words = open(&report.words);
         rows.push(Row {
             report: row,
             outcome: outcome_words(outcome),
-            by: by.to_string(),
+            by: names.person_and_id(by.as_str()),
             at: shown::time(at),
             words: open(&words),
         });

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::entries::Names;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::ClinicError;
@@ -110,7 +111,7 @@ async fn shown_with(
 pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> Result<Vec<Row>, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let seen: HashMap<DeviceId, Seen> = devices::seen(catalog).await?.into_iter().collect();
-    let mut all = devices::list(catalog).await?;
+    let (names, mut all) = (Names::read(console).await?, devices::list(catalog).await?);
     // Whoever waits is looked for first, then the newest.
     let order = |device: &devices::Device| {
         (device.status != Status::Pending, device.status == Status::Revoked, std::cmp::Reverse(device.created_at.0))
@@ -129,7 +130,7 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
         has_certificate: seen.get(&device.id).is_some_and(|seen| seen.certified_until.is_some()),
         id: device.id.to_string(),
         name: device.name,
-        person: device.person.to_string(),
+        person: names.person_and_id(device.person.as_str()),
         model: if device.model.is_empty() { "-".to_owned() } else { device.model },
         state: device.status.name(),
         state_words: status_words(device.status),

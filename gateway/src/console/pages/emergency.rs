@@ -3,6 +3,7 @@
 //! Attacker: a member of staff who is curious. They learn that a patient exists by the exact number alone, and that they tried is on record and slows
 //! down; without a reason there is nothing; with one there is a banner, an end, and somebody who asks: another privacy officer, if they are one themselves.
 //! Whoever would bury one access among many begins none that they do not need, and pushes none off the list: what waits is shown oldest first, all of it.
+//! Whoever has one ends it early, and no other's; that takes it from nobody's list, and whoever ends and begins again has each of them on it.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -14,14 +15,15 @@ use serde::Deserialize;
 
 use super::entries::Names;
 use super::judge::Judge;
+use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::emergency::{self, Emergency, Place, Reason, Verdict};
-use crate::console::permit::{self, AskEmergency, Grant, ReviewEmergencies};
+use crate::console::permit::{self, AskEmergency, EndEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text, words};
+use crate::console::{Console, addresses, text, words};
 
 /// Accesses of one page that wait, and of one that are reviewed.
 const PAGE: u32 = 50;
@@ -109,6 +111,20 @@ pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>
     Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))).into_response())
 }
 
+/// Ends all that somebody has now. The page that they were on is none for them any more.
+pub(super) async fn end(State(console): State<Console>, posted: Posted<Nothing>) -> Result<Redirect, Failure> {
+    let grant = permit::ask(&console, &posted.by, EndEmergency).await?;
+    let clinic = console.desk.clinic();
+    let mut tx = clinic.catalog.write().await?;
+    let ended = emergency::end(&mut tx, &posted.by.person.id, grant.at()).await?;
+    if !ended.is_empty() {
+        let events: Vec<_> = ended.into_iter().map(|(id, patient)| Event::EmergencyEnded(id, patient)).collect();
+        clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
+        tx.commit().await?;
+    }
+    Ok(Redirect::to("/patients"))
+}
+
 struct Row {
     id: String,
     name: String,
@@ -118,6 +134,7 @@ struct Row {
     words: Option<String>,
     begun: String,
     until: String,
+    ended_early: bool,
     /// Another officer reviews it.
     own: bool,
     verdict: &'static str,
@@ -150,10 +167,7 @@ pub(super) async fn list(State(console): State<Console>, Query(from): Query<From
     let (judge, names) = (Judge::of(&mut *catalog.read().await?, &who).await?, Names::read(&console).await?);
     let waiting = emergency::waiting(catalog, place(&console, from.after.as_deref()).await?, PAGE).await?;
     let reviewed = emergency::reviewed(catalog, place(&console, from.before.as_deref()).await?, PAGE).await?;
-    let last = |page: &[Emergency]| {
-        let is_full = u32::try_from(page.len()).is_ok_and(|len| len == PAGE);
-        page.last().filter(|_| is_full).map(|last| HEXLOWER.encode(&last.id))
-    };
+    let last = |page: &[Emergency]| addresses::last_of_full(page, PAGE).map(|last| HEXLOWER.encode(&last.id));
     let (more, older) = (last(&waiting), last(&reviewed));
     let rows = |page: Vec<Emergency>| -> Vec<Row> {
         page.into_iter().map(|one| row(&console, &grant, (&judge, &names), one)).collect()
@@ -164,13 +178,9 @@ pub(super) async fn list(State(console): State<Console>, Query(from): Query<From
 
 async fn place(console: &Console, id: Option<&str>) -> Result<Option<Place>, Failure> {
     let Some(id) = id else { return Ok(None) };
-    let id = name(id).ok_or(Failure::NotFound)?;
+    let id = addresses::id(id).ok_or(Failure::NotFound)?;
     let place = emergency::place(&console.desk.clinic().catalog, &id).await?;
     place.map(Some).ok_or(Failure::NotFound)
-}
-
-fn name(id: &str) -> Option<[u8; 16]> {
-    HEXLOWER.decode(id.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
 }
 
 fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Judge, &Names), one: Emergency) -> Row {
@@ -184,12 +194,13 @@ fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Ju
         words: records::open_words(console, grant, &one.words),
         begun: shown::time(one.begun_at),
         until: shown::time(one.until),
+        ended_early: one.ended_early,
         verdict: match one.verdict {
             Verdict::Open => "",
             Verdict::Justified => text::EMERGENCIES_JUSTIFIED,
             Verdict::NotJustified => text::EMERGENCIES_NOT,
         },
-        reviewed_by: one.reviewed_by.unwrap_or_default(),
+        reviewed_by: one.reviewed_by.map(|by| names.person_and_id(&by)).unwrap_or_default(),
     }
 }
 
@@ -205,7 +216,7 @@ pub(super) async fn review(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ReviewEmergencies).await?;
     let verdict = Verdict::parse(&posted.form.verdict).filter(|verdict| *verdict != Verdict::Open);
-    let (Some(id), Some(verdict)) = (name(&id), verdict) else { return Err(Failure::NotFound) };
+    let (Some(id), Some(verdict)) = (addresses::id(&id), verdict) else { return Err(Failure::NotFound) };
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let whose = emergency::unreviewed(&mut tx, &id).await?.ok_or(Failure::NotFound)?;

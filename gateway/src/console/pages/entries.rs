@@ -39,6 +39,11 @@ impl Names {
         self.people.get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
 
+    /// A person by name and id, since two may have one name: `Ada Admin (ada)`. The id alone if there is nobody.
+    pub(super) fn person_and_id(&self, id: &str) -> String {
+        self.people.get(id).map_or_else(|| id.to_owned(), |name| with_id(name, id))
+    }
+
     /// Everybody: id and name, by id.
     pub(super) fn people(&self) -> Vec<(String, String)> {
         let mut all: Vec<_> = self.people.iter().map(|(id, name)| (id.clone(), name.clone())).collect();
@@ -61,6 +66,16 @@ impl Names {
             _ => actor.to_owned(),
         }
     }
+
+    /// The same, a person with the id.
+    pub(super) fn actor_and_id(&self, actor: &str) -> String {
+        actor.strip_prefix("person:").map_or_else(|| self.actor(actor), |id| self.person_and_id(id))
+    }
+}
+
+/// Somebody by name and id.
+pub(super) fn with_id(name: &str, id: &str) -> String {
+    format!("{name} ({id})")
 }
 
 /// Something that an entry names.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::entries::Names;
 use super::shown;
 use crate::alert::book;
 use crate::clinic::people::{Role, Roles};
@@ -21,7 +22,7 @@ pub(super) struct Frame {
     pub(super) token: String,
     here: &'static str,
     first_run: bool,
-    /// Until when this person has emergency access to somebody.
+    /// Until when this person has emergency access to somebody, who may end it.
     emergency: Option<String>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
@@ -40,10 +41,20 @@ struct Item {
 impl Frame {
     pub(super) async fn new(console: &Console, who: &LoggedIn, here: &'static str) -> Result<Self, ClinicError> {
         let catalog = &console.desk.clinic().catalog;
-        let emergency = emergency::until(catalog, &who.person.id, console.desk.now()).await?;
+        // Whoever is no clinician any more sees nobody by one that they had.
+        let emergency = match who.person.roles.has(Role::Clinician) {
+            true => emergency::until(catalog, &who.person.id, console.desk.now()).await?,
+            false => None,
+        };
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
-        let reset = resets::of(catalog, &who.person.id).await?;
+        let reset = match resets::of(catalog, &who.person.id).await? {
+            Some(reset) => {
+                let names = Names::read(console).await?;
+                Some((names.person_and_id(reset.by.as_str()), shown::time(reset.at)))
+            }
+            None => None,
+        };
         let mut waiting = Vec::new();
         if who.person.roles.has(Role::PrivacyOfficer) {
             waiting.push(("/care-review", care_teams::asked_count(catalog, console.desk.now()).await?));
@@ -57,7 +68,7 @@ impl Frame {
         Ok(Self {
             alerts,
             waiting,
-            reset: reset.map(|reset| (reset.by.to_string(), shown::time(reset.at))),
+            reset,
             clinic: console.inner.clinic_name.clone(),
             person: who.person.name.clone(),
             roles: who.person.roles,

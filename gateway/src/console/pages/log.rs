@@ -85,7 +85,8 @@ struct Log {
     everything: bool,
     actors: Vec<Choice>,
     people: Vec<Choice>,
-    kinds: Vec<Choice>,
+    /// By what they are about.
+    kinds: Vec<(&'static str, Vec<Choice>)>,
 }
 
 pub(super) async fn page(State(console): State<Console>, Query(asked): Query<Asked>, who: LoggedIn) -> Page {
@@ -216,13 +217,13 @@ fn people(names: &Names, chosen: &str) -> Vec<Choice> {
     names.people().into_iter().map(|(value, words)| Choice { chosen: value == chosen, value, words }).collect()
 }
 
-fn kinds(chosen: &str) -> Vec<Choice> {
+fn kinds(chosen: &str) -> Vec<(&'static str, Vec<Choice>)> {
     let choice = |(kind, words): &(&str, &str)| Choice {
         value: (*kind).to_owned(),
         words: (*words).to_owned(),
         chosen: *kind == chosen,
     };
-    text::KINDS.iter().map(choice).collect()
+    text::KINDS.iter().map(|(group, kinds)| (*group, kinds.iter().map(choice).collect())).collect()
 }
 
 fn whole_words(outcome: &verification::Outcome) -> (bool, String) {

@@ -13,19 +13,21 @@ use data_encoding::HEXLOWER;
 use safelight_core::label::{DEFAULT_ISSUER, check_number};
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
 use super::patients::pictures_words;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
+use crate::clinic::because::Because;
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::merges::{self, Because, Kind, Merge, Outcome, Reason, Undone};
+use crate::clinic::merges::{self, Kind, Merge, Outcome, Reason, Undone};
 use crate::clinic::pictures::Handle;
 use crate::clinic::{aliases, care};
 use crate::console::permit::{self, ChangeRecord, Grant, ListMerges, UndoMerge, ViewPatient};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text, words};
+use crate::console::{Console, addresses, text, words};
 
 /// Merges of one page.
 const PAGE: u32 = 100;
@@ -142,7 +144,7 @@ pub(super) async fn merge(
     }
     let (reason, words) = posted.form.why()?;
     let words = records::seal_words(&console, words.as_str())?;
-    let why = Because { by: &posted.by.person.id, at: grant.at(), reason, words: &words };
+    let why = (reason, Because { by: &posted.by.person.id, at: grant.at(), words: &words });
     let outcome = merges::merge(console.desk.clinic(), other, record, why).await?;
     done(outcome, record)
 }
@@ -173,7 +175,7 @@ pub(super) async fn renumber(
         return Err(unprocessable(text::RECORD_MERGE_INSTEAD));
     }
     let words = records::seal_words(&console, words.as_str())?;
-    let why = Because { by: me, at: grant.at(), reason, words: &words };
+    let why = (reason, Because { by: me, at: grant.at(), words: &words });
     let outcome = records::renumber(&console, &grant, &found.number, (issuer, number), why).await?;
     // Too many numbers, too: whoever has as many as they may would try others for nothing.
     if matches!(outcome, Outcome::Taken | Outcome::TooMany) {
@@ -230,14 +232,14 @@ pub(super) struct Before {
 pub(super) async fn list(State(console): State<Console>, Query(query): Query<Before>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ListMerges).await?;
     let found = merges::list(&console.desk.clinic().catalog, query.before, PAGE).await?;
-    let is_full = u32::try_from(found.len()).is_ok_and(|len| len == PAGE);
-    let older = found.last().map(|last| last.seq).filter(|_| is_full);
-    let rows: Vec<Row> = found.into_iter().map(|merge| row(&console, &grant, merge)).collect();
+    let older = addresses::last_of_full(&found, PAGE).map(|last| last.seq);
+    let names = Names::read(&console).await?;
+    let rows: Vec<Row> = found.into_iter().map(|merge| row(&console, &grant, &names, merge)).collect();
     let sealed = rows.iter().any(|row| row.words.is_none());
     html(&List { frame: Frame::new(&console, &who, "/merges").await?, rows, sealed, older })
 }
 
-fn row(console: &Console, grant: &Grant<ListMerges>, merge: Merge) -> Row {
+fn row(console: &Console, grant: &Grant<ListMerges>, names: &Names, merge: Merge) -> Row {
     let short = |handle| shown::reference(handle).chars().take(8).collect();
     Row {
         id: HEXLOWER.encode(&merge.id),
@@ -248,10 +250,13 @@ fn row(console: &Console, grant: &Grant<ListMerges>, merge: Merge) -> Row {
         record: short(&merge.record),
         alias: short(&merge.alias),
         at: shown::time(merge.at),
-        by: merge.by.to_string(),
+        by: names.person_and_id(merge.by.as_str()),
         reason: reason_words(merge.reason),
         words: records::merge_words(console, grant, &merge.words),
-        undone: merge.undone.map(|(by, at)| format!("{} {by}, {}", text::MERGES_UNDONE, shown::time(at))),
+        undone: merge.undone.map(|(by, at)| {
+            let by = names.person_and_id(by.as_str());
+            format!("{} {by}, {}", text::MERGES_UNDONE, shown::time(at))
+        }),
     }
 }
 
@@ -260,7 +265,7 @@ pub(super) async fn undo(
     Path(id): Path<String>,
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
-    let id = HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| id.try_into().ok()).ok_or(Failure::NotFound)?;
+    let id = addresses::id(&id).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, UndoMerge(id)).await?;
     match merges::undo(console.desk.clinic(), grant.subject(), &posted.by.person.id, grant.at()).await? {
         Undone::Done => Ok(Redirect::to("/merges")),

@@ -153,6 +153,7 @@ routes! {
     get "/compare" compare::page, Who::Has(Role::Clinician);
     get "/emergency" emergency::page, Who::Has(Role::Clinician);
     post "/emergency" emergency::begin, Who::Has(Role::Clinician);
+    post "/emergency/end" emergency::end, Who::Has(Role::Clinician);
     get "/emergencies" emergency::list, Who::Has(Role::PrivacyOfficer);
     post "/emergencies/{emergency}" emergency::review, Who::Has(Role::PrivacyOfficer);
     get "/images/{ticket}/{picture}" pictures::image, Who::Has(Role::Clinician);

@@ -111,6 +111,8 @@ struct Thumbnail {
 
 struct Colleague {
     id: String,
+    /// With the id.
+    name: String,
     until: Option<String>,
     /// Whoever looks at the page, who may leave.
     is_me: bool,
@@ -175,6 +177,7 @@ pub(super) async fn patient(
     let (pictures, last) = records::timeline(&console, &grant, before).await?.ok_or(Failure::NotFound)?;
     let catalog = &console.desk.clinic().catalog;
     let (me, now) = (&who.person.id, grant.at());
+    let names = Names::read(&console).await?;
     let members = care::team_of(catalog, grant.subject(), now).await?;
     let teams_here = care_teams::of_patient(catalog, grant.subject(), now).await?;
     let mut tx = catalog.read().await?;
@@ -183,7 +186,7 @@ pub(super) async fn patient(
     for member in members {
         let place = (&member.person, member.added_by.as_ref());
         let ends = is_on && care::may_end(&mut tx, grant.subject(), place, me, now).await?;
-        team.push(colleague(&member, me, ends));
+        team.push(colleague(&member, &names, me, ends));
     }
     let mut ended = Vec::with_capacity(teams_here.len());
     for one in &teams_here {
@@ -217,13 +220,19 @@ pub(super) async fn patient(
         whole,
         adding,
         ticket: console.inner.tickets.for_patient(&who, &grant)?,
-        sites: by_site(pictures, &Names::read(&console).await?),
+        sites: by_site(pictures, &names),
         last: last.map(|last| last.to_string()),
     })
 }
 
-fn colleague(member: &Member, me: &OperatorId, ends: bool) -> Colleague {
-    Colleague { id: member.person.to_string(), until: member.until.map(shown::time), is_me: member.person == *me, ends }
+fn colleague(member: &Member, names: &Names, me: &OperatorId, ends: bool) -> Colleague {
+    Colleague {
+        id: member.person.to_string(),
+        name: names.person_and_id(member.person.as_str()),
+        until: member.until.map(shown::time),
+        is_me: member.person == *me,
+        ends,
+    }
 }
 
 impl Whole {

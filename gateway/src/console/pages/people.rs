@@ -7,6 +7,7 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::entries::with_id;
 use super::join::is_name;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, review, role_words, roles_words};
@@ -117,12 +118,12 @@ pub(super) async fn added_in(
     let code = joining::for_person(tx, &id, grant.at()).await?;
     let events = [Event::PersonAdded(&id), Event::RoleGranted(&id, role), Event::JoinCodeMade(&id)];
     console.desk.clinic().access.record(tx, grant.by(), grant.at(), &events).await?;
-    let code = new_code(console, &id, code.text());
+    let code = new_code(console, (&id, name), code.text());
     Ok(Some((id, code)))
 }
 
-fn new_code(console: &Console, id: &OperatorId, text: Zeroizing<String>) -> NewCode {
-    NewCode { person: id.to_string(), text, place: format!("{}/join", console.inner.address) }
+fn new_code(console: &Console, (id, name): (&OperatorId, &str), text: Zeroizing<String>) -> NewCode {
+    NewCode { person: with_id(name, id.as_str()), text, place: format!("{}/join", console.inner.address) }
 }
 
 pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>, posted: Posted<Nothing>) -> Page {
@@ -130,9 +131,7 @@ pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>,
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if people::find_in(&mut tx, &id).await?.is_none() {
-        return Err(Failure::NotFound);
-    }
+    let person = people::find_in(&mut tx, &id).await?.ok_or(Failure::NotFound)?;
     let code = joining::for_person(&mut tx, &id, grant.at()).await?;
     // Whoever has an account is told: with the code it is whoever's the code is given to.
     let has_account = credentials::has_password(&mut tx, &id).await? || passkeys::how_many(&mut tx, &id).await? > 0;
@@ -144,7 +143,7 @@ pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>,
     };
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
     tx.commit().await?;
-    let code = new_code(&console, &id, code.text());
+    let code = new_code(&console, (&id, &person.name), code.text());
     shown(&console, &posted.by, &grant, None, Some(code)).await
 }
 

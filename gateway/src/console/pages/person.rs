@@ -11,6 +11,7 @@ use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, role_words, shown};
@@ -74,7 +75,7 @@ async fn shown_with(
     problem: Option<&'static str>,
 ) -> Page {
     let catalog = &console.desk.clinic().catalog;
-    let phones = devices::of_person(catalog, &person.id).await?;
+    let (phones, names) = (devices::of_person(catalog, &person.id).await?, Names::read(console).await?);
     let ways = ways(catalog, &person.id).await?;
     let teams = teams::of_everybody(catalog).await?.remove(person.id.as_str()).unwrap_or_default().join(", ");
     let sessions = sessions::of_person(catalog, &person.id, console.desk.now()).await?.len();
@@ -91,7 +92,7 @@ async fn shown_with(
         disabled: !person.is_active(),
         came: shown::time(person.created_at),
         logged_in: time(person.logged_in_at),
-        confirmed: time(person.confirmed_at).zip(person.confirmed_by),
+        confirmed: time(person.confirmed_at).zip(person.confirmed_by.map(|by| names.person_and_id(&by))),
         ways,
         teams,
         roles: Role::ALL

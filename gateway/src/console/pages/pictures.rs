@@ -63,7 +63,7 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let (picture, handle) = grant.subject();
     let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
     let look = |seen: &looks::Seen| Look {
-        who: names.actor(&seen.facets.actor),
+        who: names.actor_and_id(&seen.facets.actor),
         time: shown::time(seen.facets.at),
         is_wrong: !seen.is_vouched || !seen.is_indexed,
     };
@@ -85,7 +85,10 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
         site: site_words(&label),
         taken: shown::time(picture.captured_at),
         flags: picture.flags.split_whitespace().map(str::to_owned).collect(),
-        corrected: corrected.map(|one| format!("{} {}, {}", text::PICTURE_CORRECTED, one.by, shown::time(one.at))),
+        corrected: corrected.map(|one| {
+            let by = names.person_and_id(one.by.as_str());
+            format!("{} {by}, {}", text::PICTURE_CORRECTED, shown::time(one.at))
+        }),
         kinds: Kind::ALL.into_iter().map(|kind| (kind.name(), kind_words(kind))).collect(),
         purposes: if may_download { download::purposes() } else { Vec::new() },
         facts: facts(picture, &label, (&names, device.map(|device| device.name)), sound),
@@ -100,11 +103,9 @@ fn facts(
     (names, device): (&Names, Option<String>),
     sound: bool,
 ) -> Vec<(&'static str, String)> {
-    let (id, name) = (&picture.operator, names.person(&picture.operator));
-    let by = if name == *id { name } else { format!("{name} ({id})") };
     let mut facts = vec![
         (text::PICTURE_TAKEN, shown::time(picture.captured_at)),
-        (text::PICTURE_BY, by),
+        (text::PICTURE_BY, names.person_and_id(&picture.operator)),
         (text::PICTURE_DEVICE, device.unwrap_or_else(|| picture.device.to_string())),
         (text::PICTURE_CONSENT, consent(label.consent).to_owned()),
     ];

@@ -14,7 +14,7 @@ use safelight_core::label::DEFAULT_ISSUER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
-use super::entries::{Names, faults, proof_words, short};
+use super::entries::{Names, faults, proof_words, short, with_id};
 use super::log::period;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::pictures::{self, Handle};
@@ -162,7 +162,7 @@ async fn of_person(console: &Console, who: &LoggedIn, asked: &OfPerson) -> Resul
     };
     let grant = permit::ask(console, who, ReportPerson(id)).await?;
     let view = looks::of_person(console, &grant, from, until).await?;
-    let subject = format!("{} ({})", grant.subject().name, grant.subject().id);
+    let subject = with_id(&grant.subject().name, grant.subject().id.as_str());
     Ok(made(console, text::REPORTS_OF_PERSON, subject, view).await?)
 }
 
@@ -190,7 +190,7 @@ async fn printed(
         frame: Frame::new(console, who, "/reports").await?,
         title: made.title,
         subject: made.subject,
-        by: format!("{} ({})", who.person.name, who.person.id),
+        by: with_id(&who.person.name, who.person.id.as_str()),
         made: shown::time(console.desk.now()),
         period,
         rows,

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use safelight_core::ids::UnixMillis;
 
+use super::entries::Names;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, roles_words, shown};
 use crate::clinic::ClinicError;
@@ -59,7 +60,7 @@ async fn shown_with(
     let catalog = &console.desk.clinic().catalog;
     let devices = devices::list(catalog).await?;
     let all = people::list(catalog).await?;
-    let teams = teams::of_everybody(catalog).await?;
+    let (teams, names) = (teams::of_everybody(catalog).await?, Names::read(console).await?);
     let alone = people::is_only(&all, Role::Admin, &who.person.id);
     let row = |person: Person| Row {
         phones: devices.iter().filter(|device| device.person == person.id && device.status == Status::Active).count(),
@@ -68,7 +69,7 @@ async fn shown_with(
         own: person.id == who.person.id && !alone,
         roles: roles_words(person.roles),
         logged_in: person.logged_in_at.map(shown::time),
-        confirmed: person.confirmed_at.map(shown::time).zip(person.confirmed_by),
+        confirmed: person.confirmed_at.map(shown::time).zip(person.confirmed_by.map(|by| names.person_and_id(&by))),
         id: person.id.to_string(),
         name: person.name,
     };

@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
+use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
@@ -20,13 +21,8 @@ use crate::clinic::people::{self, Person, Role};
 use crate::clinic::teams::{self, Joined, Named, Team, TeamId};
 use crate::console::permit::{self, Grant, ManageTeams};
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::{Console, text};
+use crate::console::{Console, addresses, text};
 use crate::store::catalog::WriteTx;
-
-/// A team in an address or a form. One spelling alone.
-pub(super) fn id(text: &str) -> Option<TeamId> {
-    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
-}
 
 struct Row {
     id: String,
@@ -123,7 +119,7 @@ pub(super) async fn page(State(console): State<Console>, Path(team): Path<String
 }
 
 async fn known(console: &Console, grant: &Grant<ManageTeams>, team: &str) -> Result<Team, Failure> {
-    let id = id(team).ok_or(Failure::NotFound)?;
+    let id: TeamId = addresses::id(team).ok_or(Failure::NotFound)?;
     teams::find(&console.desk.clinic().catalog, &id, grant.at()).await?.ok_or(Failure::NotFound)
 }
 
@@ -135,7 +131,7 @@ async fn shown_with(
     problem: Option<&'static str>,
 ) -> Page {
     let catalog = &console.desk.clinic().catalog;
-    let members = teams::members(catalog, &team.id).await?;
+    let (members, names) = (teams::members(catalog, &team.id).await?, Names::read(console).await?);
     let is_other = |person: &Person| {
         person.is_active()
             && person.roles.has(Role::Clinician)
@@ -147,7 +143,7 @@ async fn shown_with(
         id: member.person.to_string(),
         name: member.name,
         since: shown::time(member.since),
-        added_by: member.added_by.to_string(),
+        added_by: names.person_and_id(member.added_by.as_str()),
     };
     html(&TeamPage {
         frame: Frame::new(console, who, "/teams").await?,
@@ -206,7 +202,7 @@ pub(super) async fn dissolve(
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageTeams).await?;
-    let id = id(&team).ok_or(Failure::NotFound)?;
+    let id: TeamId = addresses::id(&team).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     if !teams::dissolve(&mut tx, &id, grant.at()).await? {
@@ -266,7 +262,7 @@ pub(super) async fn leave(
     posted: Posted<Nothing>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageTeams).await?;
-    let id = id(&team).ok_or(Failure::NotFound)?;
+    let id: TeamId = addresses::id(&team).ok_or(Failure::NotFound)?;
     let person: OperatorId = person.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -276,18 +272,4 @@ pub(super) async fn leave(
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::TeamLeft(id, &person)]).await?;
     tx.commit().await?;
     Ok(Redirect::to(&address(&id)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_team_in_an_address_is_an_id_in_one_spelling_or_nothing() {
-        let known = [0xab; 16];
-        assert_eq!(id(&HEXLOWER.encode(&known)), Some(known));
-        for wrong in ["", "..", "ab", &"AB".repeat(16), &"ab".repeat(17), &"é".repeat(16), "%00"] {
-            assert_eq!(id(wrong), None, "{wrong}");
-        }
-    }
 }
