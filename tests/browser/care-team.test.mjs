@@ -58,6 +58,39 @@ test("a_colleague_who_is_added_sees_the_patient_at_once_and_not_any_more_when_it
   unblemished(carla, nils);
 });
 
+test("a_refusal_is_told_above_the_form_with_what_was_typed_still_in_it", async () => {
+  await carla.goto(patient);
+  await carla.locator(".team > summary").click();
+  await carla.fill("#colleague", "nobody");
+  await carla.selectOption("#term", "week");
+  await carla.locator(".team input[name=unsure]").first().check();
+  const send = carla.locator(".team form.add button");
+  await send.click();
+  const told = carla.locator(".team form.add > [role=alert]");
+  await told.waitFor();
+  assert.match(await told.innerText(), /no colleague|clinician/i);
+  assert.equal(new URL(carla.url()).pathname, patient, "the page stays");
+  assert.deepEqual(await carla.locator("form.add").evaluate((form) =>
+    [form.person.value, form.term.value, form.unsure.checked]), ["nobody", "week", true]);
+  await passes(carla, "care-team-refused");
+  // A gateway that does not answer loses nothing either, and whatever was told before is told no more.
+  await carla.context().setOffline(true);
+  await send.click();
+  await told.filter({ hasText: "did not answer" }).waitFor();
+  assert.equal(await told.count(), 1);
+  await carla.context().setOffline(false);
+  carla.faults.splice(0, Infinity, ...carla.faults.filter((fault) => !/ 422 |ERR_INTERNET_DISCONNECTED/.test(fault)));
+  // Without script it is a page of its own, inside the console, that leads back.
+  await carla.locator("form.add").evaluate((form) => form.removeAttribute("data-in-place"));
+  await Promise.all([carla.waitForEvent("load"), send.click()]);
+  await carla.getByRole("heading", { name: "Not done" }).waitFor();
+  await passes(carla, "care-team-refused-page");
+  await carla.getByRole("link", { name: "Back" }).click();
+  await carla.locator(".team > summary").waitFor();
+  assert.equal(new URL(carla.url()).pathname, patient);
+  unblemished(carla);
+});
+
 test("whoever_is_not_sure_asks_the_officer_who_ends_it", async () => {
   await officer.goto("/care-review");
   await officer.getByText("Nobody has asked").waitFor();
