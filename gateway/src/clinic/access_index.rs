@@ -42,9 +42,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Between two looks whether it is to be built anew.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// Somebody opened a patient's page, which shows pictures small.
+pub const PAGE_VIEWED: &str = "patient-viewed";
+
 /// Kinds of entries by which somebody saw a patient's name or picture.
 pub const LOOKS: &[&str] = &[
-    "patient-viewed",
+    PAGE_VIEWED,
     "picture-viewed",
     "picture-downloaded",
     "emergency-begun",

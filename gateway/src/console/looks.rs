@@ -91,8 +91,8 @@ pub(super) async fn page(
     view(console, &filters, before, PAGE).await
 }
 
-/// Everybody who saw a patient, in a time. Also whoever saw a picture of theirs while it was another patient's by mistake: the entry names that patient, and
-/// stays in the report of both. Of a page that showed it small the entry names no picture: it is in the report of the patient whose page it was.
+/// Everybody who saw a patient, in a time. Also whoever opened a picture of theirs, or the page that showed it small, while it was another patient's by
+/// mistake: the entry names that patient, and stays in the report of both.
 pub(super) async fn of_patient(
     console: &Console,
     grant: &Grant<ReportPatient>,
@@ -103,7 +103,19 @@ pub(super) async fn of_patient(
     let filter = Filter { patient: Some(patient), kinds: LOOKS.to_vec(), from, until, ..Filter::default() };
     let mut filters = of_record(console, &filter).await?;
     let moved = corrections::moved_to(&console.desk.clinic().catalog, &patient).await?;
-    filters.extend(moved.into_iter().map(|it| Filter { patient: None, picture: Some(it), ..filter.clone() }));
+    for picture in moved {
+        filters.push(Filter { patient: None, picture: Some(picture), ..filter.clone() });
+        for there in corrections::misfiled(&console.desk.clinic().catalog, picture).await? {
+            let then = Filter {
+                patient: Some(there.number),
+                kinds: vec![access_index::PAGE_VIEWED],
+                from: filter.from.max(Some(there.from)),
+                until: filter.until.into_iter().chain([there.until]).min(),
+                ..Filter::default()
+            };
+            filters.extend(of_record(console, &then).await?);
+        }
+    }
     view(console, &filters, None, MAX_REPORTED).await
 }
 

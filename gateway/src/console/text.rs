@@ -295,7 +295,7 @@ pub(super) const LOG_TO: &str = "To (day, UTC)";
 pub(super) const LOG_LOOK: &str = "Look";
 pub(super) const LOG_EVERYTHING: &str = "Everything";
 pub(super) const LOG_ASKED_BADLY: &str =
-    "Nothing was looked for: a day is written as 2026-02-03, and an id is the whole of it. Go back and try again.";
+    "Nothing was looked for: a day is written as 2026-02-03, and an id is the whole of it. Try again.";
 
 pub(super) const NAV_REPORTS: &str = "Reports";
 pub(super) const REPORTS_TITLE: &str = "Reports";
@@ -320,11 +320,11 @@ pub(super) const REPORTS_PICTURE: &str = "Picture, phone";
 pub(super) const REPORTS_NOBODY: &str = "Nothing is on record in this period.";
 pub(super) const REPORTS_NO_PATIENT: &str = "There is no patient of this number here. That you asked is on record.";
 pub(super) const REPORTS_ASKED_BADLY: &str =
-    "No report was made: enter a number or choose a person, and write days as 2026-02-03. Go back and try again.";
+    "No report was made: enter a number or choose a person, and write days as 2026-02-03. Try again.";
 pub(super) const REPORTS_CUT: &str =
     "There are more entries than a report holds: these are the newest. Choose a shorter period for the others.";
 pub(super) const REPORTS_LACKS: &str = "The index lacks entries of the log, so this report may lack some too. Verify the whole log, wait some minutes, and make the report again.";
-pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient. Whoever opened a picture while it was another patient's by mistake is in the reports of both; whoever saw it only in small, on that patient's page, is in that patient's.";
+pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient. Whoever opened a picture while it was another patient's by mistake, or that patient's page, which shows pictures small, is in the reports of both: the entry has the reference of that patient.";
 pub(super) const REPORTS_COLUMNS: &[&str] =
     &["entry", "time", "who", "id", "what", "kind", "patient", "picture", "phone", "remark"];
 
@@ -549,7 +549,8 @@ pub(super) const COMPARE_SLIDER: &str = "Where before ends and after begins";
 pub(super) const COMPARE_BEFORE: &str = "Before:";
 pub(super) const COMPARE_AFTER: &str = "After:";
 pub(super) const COMPARE_FEW_TITLE: &str = "Choose two to four";
-pub(super) const COMPARE_FEW: &str = "Pictures are compared if there are two to four of them, of one body site of one patient. Go back and choose again.";
+pub(super) const COMPARE_FEW: &str =
+    "Pictures are compared if there are two to four of them, of one body site of one patient. Choose again.";
 
 pub(super) const EMERGENCY_LINK: &str = "In an emergency: a patient whom you do not treat";
 pub(super) const EMERGENCY_TITLE: &str = "Emergency access";
@@ -676,7 +677,7 @@ pub(super) const ALERTS_LAST: &str = "last";
 pub(super) const ALERTS_TAKE: &str = "Take";
 pub(super) const ALERTS_CLOSE: &str = "Close";
 pub(super) const ALERTS_NOTE: &str = "Note";
-pub(super) const ALERTS_NOTE_LONG: &str = "This note is too long. Go back and shorten it; the alert is as it was.";
+pub(super) const ALERTS_NOTE_LONG: &str = "This note is too long. Shorten it; the alert is as it was.";
 pub(super) const ALERTS_OLDER: &str = "Older:";
 pub(super) const ALERTS_UNDELIVERED: &str = "Alerts that were not sent by";
 pub(super) const ALERTS_WAITING: &str = "The gateway tries again.";
@@ -691,7 +692,7 @@ pub(super) const REPORT_WRONG_PATIENT: &str = "Wrong patient";
 pub(super) const REPORT_NOT_WANTED: &str = "Should not be kept";
 pub(super) const REPORT_WORDS: &str = "In your own words, if you like";
 pub(super) const REPORT_SUBMIT: &str = "Hide it, on record";
-pub(super) const REPORT_INCOMPLETE: &str = "Go back and choose what is wrong with the picture.";
+pub(super) const REPORT_INCOMPLETE: &str = "Choose what is wrong with the picture.";
 
 pub(super) const NAV_REPORTED: &str = "Reported";
 pub(super) const NAV_OWN_REPORTED: &str = "Reported to me";
@@ -709,7 +710,7 @@ pub(super) const REPORTED_UNDER: &str = "It was put under";
 
 pub(super) const DECIDE_WORDS: &str = "Why, in your own words, if you like";
 pub(super) const DECIDE_WORDS_HINT: &str = "Kept sealed: the privacy officer and whoever took the picture read it.";
-pub(super) const DECIDE_WORDS_LONG: &str = "These words are too long. Go back and say it in fewer.";
+pub(super) const DECIDE_WORDS_LONG: &str = "These words are too long. Say it in fewer.";
 pub(super) const DECIDED_LINK: &str = "Decided";
 pub(super) const DECIDED_TITLE: &str = "Decided reports";
 pub(super) const DECIDED_LEAD: &str = "What became of reported pictures, the newest decision first.";
@@ -728,7 +729,7 @@ pub(super) const DECIDE_NUMBER: &str = "The right patient's exact record number"
 pub(super) const DECIDE_MOVE: &str = "Give it to this patient";
 pub(super) const DECIDE_NOT_TREATED: &str = "You treat no patient of this number, so nothing is changed. The privacy officer can give the picture to a patient whom you do not treat.";
 pub(super) const DECIDE_INCOMPLETE: &str =
-    "Go back and choose what becomes of the picture. To give it to another patient, enter the exact record number.";
+    "Choose what becomes of the picture. To give it to another patient, enter the exact record number.";
 pub(super) const PICTURE_BUSY: &str = "Many large pictures are being shown at this moment. Try again in a minute.";
 pub(super) const PICTURE_CORRECTED: &str = "Given to this patient by";
 
@@ -736,8 +737,7 @@ pub(super) const DOWNLOAD: &str = "Download";
 pub(super) const DOWNLOAD_HINT: &str =
     "The copy carries your id, the time and the clinic across the picture. It is on record, with your reason.";
 pub(super) const DOWNLOAD_SUBMIT: &str = "Download, on record";
-pub(super) const DOWNLOAD_INCOMPLETE: &str =
-    "Go back, choose what the copy is for, and say in at least ten characters why.";
+pub(super) const DOWNLOAD_INCOMPLETE: &str = "Choose what the copy is for, and say in at least ten characters why.";
 pub(super) const DOWNLOAD_BUSY: &str = "Another picture is being prepared. Try again in a moment.";
 pub(super) const DOWNLOAD_TOO_LARGE: &str = "This picture is too large to be marked, so it cannot be downloaded.";
 pub(super) const DOWNLOAD_REFERRAL: &str = "A colleague elsewhere treats the patient";
@@ -765,16 +765,16 @@ pub(super) const CARE_LEAVE_HINT: &str =
 pub(super) const CARE_LEAVE_YES: &str = "Leave, on record";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
-    "There is no active clinician of this id. Go back, check it, and choose for how long they join the team.";
-pub(super) const CARE_SELF: &str = "Nobody adds themselves. Go back and enter a colleague's id.";
+    "There is no active clinician of this id. Check it, and choose for how long they join the team.";
+pub(super) const CARE_SELF: &str = "Nobody adds themselves. Enter a colleague's id.";
 pub(super) const CARE_CHANGED: &str =
     "Somebody has changed this record or its care team at this moment, so nothing is changed here. Look at it again.";
-pub(super) const CARE_TERM_NONE: &str = "Go back and choose for how long.";
+pub(super) const CARE_TERM_NONE: &str = "Choose for how long.";
 pub(super) const CARE_DAY: &str = "Or until this day, included (UTC)";
 pub(super) const CARE_DAY_HINT: &str = "A day that is given counts, whatever is chosen above. At most a year ahead.";
-pub(super) const CARE_DAY_NONE: &str = "There is no such day. Go back and write it as 2026-02-03.";
-pub(super) const CARE_DAY_PAST: &str = "This day is past. Go back and give today or a later one.";
-pub(super) const CARE_DAY_FAR: &str = "This day is more than a year ahead. Go back and give an earlier one.";
+pub(super) const CARE_DAY_NONE: &str = "There is no such day. Write it as 2026-02-03.";
+pub(super) const CARE_DAY_PAST: &str = "This day is past. Give today or a later one.";
+pub(super) const CARE_DAY_FAR: &str = "This day is more than a year ahead. Give an earlier one.";
 pub(super) const CARE_COLLEAGUE: &str = "A colleague";
 pub(super) const CARE_TEAM: &str = "A team";
 pub(super) const CARE_TEAM_NAME: &str = "Team";
@@ -782,8 +782,8 @@ pub(super) const CARE_TEAM_HINT: &str =
     "Whoever is in the team treats this patient until then, also whoever joins it later. Whoever leaves it is out.";
 pub(super) const CARE_TEAM_ADD: &str = "Add the team, on record";
 pub(super) const CARE_TEAM_EMPTY: &str = "nobody yet";
-pub(super) const CARE_TEAM_GONE: &str = "There is no such team any more. Go back and choose another.";
-pub(super) const CARE_TEAM_LONGER: &str = "You are in this team yourself, and it would treat this patient for longer than you do. Go back and give an end that is not after yours, or ask a colleague.";
+pub(super) const CARE_TEAM_GONE: &str = "There is no such team any more. Choose another.";
+pub(super) const CARE_TEAM_LONGER: &str = "You are in this team yourself, and it would treat this patient for longer than you do. Give an end that is not after yours, or ask a colleague.";
 pub(super) const NAV_CARE_REVIEW: &str = "Care teams";
 pub(super) const CARE_REVIEW_TITLE: &str = "Care teams";
 pub(super) const CARE_REVIEW_LEAD: &str =
@@ -859,7 +859,7 @@ pub(super) const RECORD_DUPLICATE: &str = "The patient was taken in twice";
 pub(super) const RECORD_TEMPORARY: &str = "The number was for a while";
 pub(super) const RECORD_MISTYPED: &str = "A number was mistyped or misread";
 pub(super) const RECORD_INCOMPLETE: &str =
-    "Go back, enter the exact record number, choose a reason, and say in at least ten characters why.";
+    "Enter the exact record number, choose a reason, and say in at least ten characters why.";
 pub(super) const RECORD_NOT_TREATED: &str =
     "You treat no patient of this number, so nothing is changed. That you asked is on record.";
 pub(super) const RECORD_FOR_A_TIME: &str = "You treat this patient by one of the two numbers for a time only, so nothing is changed. Ask a colleague who treats them by both for good.";

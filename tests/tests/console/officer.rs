@@ -101,6 +101,15 @@ fn whoever_saw_a_picture_while_it_was_misfiled_is_in_the_report_of_whose_it_is()
     assert_eq!(clinic.other.posts("/emergency", &form).status, 200);
     let picture = format!("/pictures/{}", clinic.picture);
     assert_eq!(clinic.other.browser.get(&picture).status, 200);
+    // A colleague sees it in small alone, another sees the page when it is not there any more.
+    let add = |person: &'static str| [("person", person), ("term", "month")];
+    let team = format!("{}/team", clinic.patient);
+    let mut small = clinic.admin.adds(&clinic.gateway, "small", "Sigrid Small", "clinician");
+    let mut late = clinic.admin.adds(&clinic.gateway, "late", "Lars Late", "clinician");
+    for person in ["small", "late"] {
+        assert_eq!(clinic.author.posts(&team, &add(person)).status, 200);
+    }
+    assert!(small.browser.get(&clinic.patient).text().contains(&picture), "the control");
     let report = |officer: &mut Member, number: &str| {
         officer.posts("/reports/patient", &[("number", number), ("issuer", "clinic")]).text()
     };
@@ -108,13 +117,15 @@ fn whoever_saw_a_picture_while_it_was_misfiled_is_in_the_report_of_whose_it_is()
 
     let reported = clinic.author.posts(&format!("{picture}/report"), &[("kind", "wrong-patient")]);
     assert_eq!(reported.status, 200, "{}", reported.text());
+    assert!(!late.browser.get(&clinic.patient).text().contains(&picture), "the control");
     let page = clinic.officer.browser.get("/corrections");
     let id = page.all_between("action=\"/corrections/", "\"").pop().expect("one that waits");
     let moves = [("decision", "move"), ("number", OTHER), ("issuer", "clinic")];
     assert_eq!(clinic.officer.posts(&format!("/corrections/{id}"), &moves).status, 200);
-    // Looked at the picture, once; the page of the other patient they saw is that patient's.
+    // Looked at the picture, or at the page that it stood on.
     let page = report(&mut clinic.officer, OTHER);
     assert!(page.contains("Otto Other") && page.contains("looked at a picture"), "{page}");
+    assert!(page.contains("Sigrid Small") && !page.contains("Lars Late"), "{page}");
     assert!(!page.contains("took emergency access"), "{page}");
     assert!(page.contains("Every entry on this page is as it was signed"), "{page}");
     let form = [("number", OTHER), ("issuer", "clinic"), ("from", "2001-01-01"), ("to", "2001-12-31")];
