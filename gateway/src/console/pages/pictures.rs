@@ -141,7 +141,7 @@ pub(super) async fn image(
     let manifest = SignedManifest::parse(&may.picture().manifest).map_err(|_| ClinicError::CatalogDamaged)?;
     let said = manifest.claimed();
     let busy = Failure::Refused(StatusCode::SERVICE_UNAVAILABLE, text::PICTURE_BUSY);
-    let place = console.inner.room.place(said.picture.len).await.ok_or(busy)?;
+    let place = console.inner.room.place(&who.person.id, said.picture.len).await.ok_or(busy)?;
     Ok(sent(records::photograph(&console, &may, place).await?, said.content_type.as_str()))
 }
 
