@@ -164,13 +164,13 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(form.action, { method: "POST", body, headers: { "safelight-in-place": "yes" } });
     const next = answer.headers.get("safelight-next");
     if (next) return location.assign(next);
-    words = await answer.text();
+    if (answer.headers.get("content-type")?.startsWith("text/plain")) words = await answer.text();
   } catch { /* The words are there already. */ }
   for (const button of buttons) button.disabled = false;
   form.querySelector(":scope > [role=alert]")?.remove();
   const told = document.createElement("p");
   told.className = "problem";
-  told.role = "alert";
+  told.setAttribute("role", "alert");
   told.textContent = words;
   form.prepend(told);
   told.scrollIntoView({ block: "nearest" });

@@ -40,9 +40,10 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// What stands on the page without the bar around it, which says who looks at it; nothing if it is no page.
+    /// What stands on the page without the bar around it, which says who looks at it; all of what is no page.
     pub fn content(&self) -> String {
-        self.text().split_once("<main").map(|(_, content)| content.to_owned()).unwrap_or_default()
+        let text = self.text();
+        text.split_once("<main").map(|(_, content)| content.to_owned()).unwrap_or(text)
     }
 
     /// A header, or nothing.

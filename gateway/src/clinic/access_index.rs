@@ -160,6 +160,43 @@ pub(super) async fn moved(tx: &mut WriteTx, picture: CaptureId, patient: &Handle
     Ok(())
 }
 
+/// That a picture could be seen under a number, until it was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stood {
+    /// Under which number.
+    pub number: Handle,
+    /// Since the entry of this index: it was verified, moved there, or found to be right.
+    pub after: u64,
+    /// Until that of this one.
+    pub before: u64,
+}
+
+/// Where a picture stood before each report of it, in the order of the log: a clock that was set moves nothing.
+///
+/// # Errors
+/// [`ClinicError::Catalog`].
+pub async fn stood(connection: &mut AnyConnection, picture: CaptureId) -> Result<Vec<Stood>, ClinicError> {
+    let rows = sqlx::query(
+        "SELECT idx, kind, patient FROM access_index
+         WHERE picture = $1 AND kind IN ('verified', 'picture-reported', 'picture-restored', 'picture-moved') ORDER BY idx",
+    )
+    .bind(picture.as_bytes().to_vec())
+    .fetch_all(connection)
+    .await?;
+    let (mut stood, mut number, mut since) = (Vec::new(), None, None);
+    for row in &rows {
+        let (index, kind): (u64, String) = (count(row.try_get(0)?)?, row.try_get(1)?);
+        if kind == "picture-reported" {
+            stood.extend(number.zip(since.take()).map(|(number, after)| Stood { number, after, before: index }));
+            continue;
+        }
+        let named: Option<Vec<u8>> = row.try_get(2)?;
+        number = named.and_then(|named| named.try_into().ok()).or(number);
+        since = Some(index);
+    }
+    Ok(stood)
+}
+
 /// What is looked for: all of it together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -181,6 +218,8 @@ pub struct Filter {
     pub from: Option<UnixMillis>,
     /// Before.
     pub until: Option<UnixMillis>,
+    /// After the entry of the first index, and before that of the second.
+    pub between: Option<(u64, u64)>,
 }
 
 impl Filter {
@@ -315,6 +354,10 @@ fn query(filter: &Filter, before: Option<(UnixMillis, u64)>, limit: u32) -> Resu
     }
     if let Some(from) = filter.from {
         wanted.push(format!("i.at >= {}", place(Value::Number(int(from.0)?))));
+    }
+    if let Some((after, before)) = filter.between {
+        let (after, before) = (place(Value::Number(int(after)?)), place(Value::Number(int(before)?)));
+        wanted.push(format!("i.idx > {after} AND i.idx < {before}"));
     }
     let until = filter.until.map(|until| (until, 0));
     // One of the two, so that there is one range.

@@ -14,7 +14,7 @@ use sqlx::any::AnyRow;
 
 use super::aliases::{self, Numbered};
 use super::because::Because;
-use super::devices::{fixed, millis, optional_millis};
+use super::devices::{fixed, millis};
 use super::pictures::{self, Handle, Picture};
 use super::{ClinicError, access_index, care};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
@@ -364,41 +364,6 @@ pub async fn moved_to(catalog: &Catalog, record: &Handle) -> Result<Vec<CaptureI
     .fetch_all(&mut *tx)
     .await?;
     rows.iter().map(|row| fixed(row, 0).map(CaptureId::from_bytes)).collect()
-}
-
-/// A time in which a picture stood on the page of somebody whose it was not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Misfiled {
-    /// Under which number.
-    pub number: Handle,
-    /// Since it was verified, or moved there.
-    pub from: UnixMillis,
-    /// When it was reported, and out of everybody's sight.
-    pub until: UnixMillis,
-}
-
-/// Those times of a picture that was moved, in their order.
-pub async fn misfiled(catalog: &Catalog, capture: CaptureId) -> Result<Vec<Misfiled>, ClinicError> {
-    let mut tx = catalog.read().await?;
-    let rows = sqlx::query(
-        "SELECT correction.patient, reported_at, decided_at, picture.judged_at FROM correction
-             JOIN picture ON picture.capture = correction.capture
-         WHERE correction.capture = $1 ORDER BY reported_at, decided_at",
-    )
-    .bind(capture.as_bytes().to_vec())
-    .fetch_all(&mut *tx)
-    .await?;
-    let mut since = match rows.first() {
-        Some(row) => optional_millis(row, 3)?.unwrap_or(UnixMillis(0)),
-        None => return Ok(Vec::new()),
-    };
-    let mut times = Vec::with_capacity(rows.len());
-    for row in &rows {
-        times.push(Misfiled { number: fixed(row, 0)?, from: since, until: millis(row, 1)? });
-        let Some(decided_at) = optional_millis(row, 2)? else { break };
-        since = decided_at;
-    }
-    Ok(times)
 }
 
 /// Whether it was.

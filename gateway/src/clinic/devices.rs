@@ -85,7 +85,7 @@ pub struct Device {
     pub approved_at: Option<UnixMillis>,
     /// When it was revoked.
     pub revoked_at: Option<UnixMillis>,
-    /// When it last came or went, as far as ingest has told.
+    /// When it last came or went, or sent a picture, as far as ingest has told.
     pub seen_at: Option<UnixMillis>,
 }
 
@@ -135,12 +135,14 @@ pub struct Seen {
     pub software: Option<String>,
 }
 
-/// It was there, unless it has been there later.
-pub async fn seen_at(tx: &mut WriteTx, id: DeviceId, at: UnixMillis) -> Result<(), ClinicError> {
-    sqlx::query("UPDATE device SET seen_at = $1 WHERE id = $2 AND (seen_at IS NULL OR seen_at < $3)")
-        .bind(int(at.0)?)
+/// It was there, unless it has been there later. A time to come is now; one that a clock which was ahead has left behind gives way.
+pub async fn seen_at(tx: &mut WriteTx, id: DeviceId, at: UnixMillis, now: UnixMillis) -> Result<(), ClinicError> {
+    let at = int(at.min(now).0)?;
+    sqlx::query("UPDATE device SET seen_at = $1 WHERE id = $2 AND (seen_at IS NULL OR seen_at < $3 OR seen_at > $4)")
+        .bind(at)
         .bind(id.as_bytes().to_vec())
-        .bind(int(at.0)?)
+        .bind(at)
+        .bind(int(now.0)?)
         .execute(&mut **tx)
         .await?;
     Ok(())

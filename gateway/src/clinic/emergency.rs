@@ -114,7 +114,21 @@ const COLUMNS: &str =
 /// One of a person's that runs. What was ended early is over whatever the clock says later, and so is what was found not to be justified.
 const RUNNING: &str = "person = $1 AND until > $2 AND ended_early = 0 AND verdict <> 'not-justified'";
 
-/// Begins one, and says its name. Nothing for whoever sees the patient anyway: one who could begin many would bury the one that matters among them.
+/// How often somebody begins one to the same patient within [`LIFETIME`]: more than once only if they have ended the last.
+const MAX_AGAIN: i64 = 3;
+
+/// What came of asking for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// There is one, of this name.
+    New([u8; 16]),
+    /// They see the patient anyway.
+    Sees,
+    /// They have begun and ended too many to this patient.
+    TooOften,
+}
+
+/// Begins one. Not for whoever sees the patient anyway, nor again and again: one who could begin many would bury the one that matters among them.
 pub async fn begin(
     tx: &mut WriteTx,
     patient: &Handle,
@@ -122,10 +136,21 @@ pub async fn begin(
     reason: Reason,
     words: &[u8],
     now: UnixMillis,
-) -> Result<Option<[u8; 16]>, ClinicError> {
+) -> Result<Begun, ClinicError> {
     let record = aliases::standing(tx, patient).await?;
     if may_see(tx, &record, person, now).await? {
-        return Ok(None);
+        return Ok(Begun::Sees);
+    }
+    let handles = aliases::handles(tx, &record).await?;
+    // What a clock that was ahead has begun counts too.
+    let sql = format!(
+        "SELECT COUNT(*) FROM emergency WHERE person = $1 AND begun_at > $2 AND patient IN ({})",
+        aliases::places(3, handles.len())
+    );
+    let since = now.0.saturating_sub(u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX));
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(person.as_str().to_owned()).bind(int(since)?);
+    if aliases::bound(query, &handles).fetch_one(&mut **tx).await?.try_get::<i64, _>(0)? >= MAX_AGAIN {
+        return Ok(Begun::TooOften);
     }
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|_| ClinicError::Randomness)?;
@@ -141,7 +166,7 @@ pub async fn begin(
     .bind(int(now.plus(LIFETIME).0)?)
     .execute(&mut **tx)
     .await?;
-    Ok(Some(id))
+    Ok(Begun::New(id))
 }
 
 /// Whether `person` sees `patient` at `now`: they treat them, or have emergency access.
@@ -181,16 +206,21 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
     Ok(())
 }
 
-/// Until when the last of a person's emergency accesses lasts, if one does at `now`.
-pub async fn until(catalog: &Catalog, person: &OperatorId, now: UnixMillis) -> Result<Option<UnixMillis>, ClinicError> {
+/// How many emergency accesses of a person run at `now`, and until when the last of them does.
+pub async fn running(
+    catalog: &Catalog,
+    person: &OperatorId,
+    now: UnixMillis,
+) -> Result<Option<(u64, UnixMillis)>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("SELECT until FROM emergency WHERE {RUNNING} ORDER BY until DESC LIMIT 1");
+    let sql = format!("SELECT COUNT(*), COALESCE(MAX(until), 0) FROM emergency WHERE {RUNNING}");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(person.as_str().to_owned())
         .bind(int(now.0)?)
-        .fetch_optional(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-    row.map(|row| millis(&row, 0)).transpose()
+    let running = count(row.try_get(0)?)?;
+    Ok((running > 0).then_some((running, millis(&row, 1)?)))
 }
 
 /// Ends all of a person's that run at `now`, and says which, and to whom each was. Nobody else's.
@@ -311,7 +341,8 @@ mod tests {
         let mut tx = place.catalog.write().await.unwrap();
         let begun = begin(&mut tx, &number(patient), &person(who), Reason::Acute, &[1], NOW).await.unwrap();
         tx.commit().await.unwrap();
-        begun.unwrap()
+        let Begun::New(id) = begun else { panic!("{begun:?}") };
+        id
     }
 
     async fn ends(place: &Place, who: &str, now: UnixMillis) -> Vec<([u8; 16], Handle)> {
@@ -337,7 +368,7 @@ mod tests {
         own.sort_unstable();
         ended.sort_unstable();
         assert_eq!(ended.iter().map(|(id, _)| *id).collect::<Vec<_>>(), own);
-        assert_eq!(until(&place.catalog, &person("three"), later).await.unwrap(), None);
+        assert_eq!(running(&place.catalog, &person("three"), later).await.unwrap(), None);
         // Also by a clock that is put back.
         for now in [later, NOW] {
             assert!(!sees(&place, "three", 1, now).await && !sees(&place, "three", 2, now).await);
@@ -359,6 +390,34 @@ mod tests {
         // Found justified, it is over all the same. And another one is another one.
         assert!(!sees(&place, "three", 1, later).await && !sees(&place, "three", 2, later).await);
         assert!(!own.contains(&begins(&place, "three", 1).await));
+    }
+
+    #[tokio::test]
+    async fn c11_nobody_begins_and_ends_again_and_again_to_bury_one_among_many() {
+        let place = Place::new().await;
+        let begins_at = async |who: &str, patient: u8, now: UnixMillis| {
+            let mut tx = place.catalog.write().await.unwrap();
+            let begun = begin(&mut tx, &number(patient), &person(who), Reason::Acute, &[1], now).await.unwrap();
+            tx.commit().await.unwrap();
+            begun
+        };
+        for minute in 0..3 {
+            let now = NOW.plus(Duration::from_secs(60 * minute));
+            assert!(matches!(begins_at("three", 1, now).await, Begun::New(_)));
+            assert_eq!(begins_at("three", 1, now).await, Begun::Sees);
+            assert_eq!(running(&place.catalog, &person("three"), now).await.unwrap(), Some((1, now.plus(LIFETIME))));
+            assert_eq!(ends(&place, "three", now).await.len(), 1);
+        }
+        let now = NOW.plus(HOUR);
+        // Also by a clock that is put back.
+        for now in [now, UnixMillis(NOW.0 - 1)] {
+            assert_eq!(begins_at("three", 1, now).await, Begun::TooOften);
+        }
+        assert!(matches!(begins_at("three", 2, now).await, Begun::New(_)), "another patient");
+        assert!(matches!(begins_at("four", 1, now).await, Begun::New(_)), "another person");
+        let later = NOW.plus(LIFETIME).plus(HOUR);
+        assert!(matches!(begins_at("three", 1, later).await, Begun::New(_)));
+        assert_eq!(running(&place.catalog, &person("three"), later).await.unwrap(), Some((1, later.plus(LIFETIME))));
     }
 
     #[tokio::test]

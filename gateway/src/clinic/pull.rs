@@ -15,7 +15,7 @@ use super::knocks::Knocks;
 use super::pictures::{self, Claimed};
 use super::push::Pushed;
 use super::sightings::Sightings;
-use super::{ClinicError, RECONNECT, Running, renewals, restored, revocations};
+use super::{ClinicError, RECONNECT, Running, devices, renewals, restored, revocations};
 use crate::link::{self, Answer, Ask, ConversationKind, Failure, InboxEntry, Link, LinkError, RelayMessage};
 use crate::store::headers::{Header, HeaderError, Headers, Kind};
 
@@ -162,6 +162,7 @@ async fn take_over(running: &Running, link: &mut Link, entry: &InboxEntry) -> Re
     }
     let mut tx = clinic.catalog.write().await?;
     if pictures::insert(&mut tx, entry, label_payload, &claimed, quarantined, now).await? {
+        devices::seen_at(&mut tx, claimed.device, entry.stored_at, now).await?;
         let mut events = vec![Event::Pulled(entry.capture_id)];
         events.extend(quarantined.map(|reason| Event::Quarantined(entry.capture_id, reason)));
         clinic.access.record(&mut tx, &Actor::Gateway, now, &events).await?;

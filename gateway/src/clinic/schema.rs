@@ -434,7 +434,14 @@ CREATE INDEX picture_timeline ON picture (patient, captured_at, capture, state)
 ",
         },
         // When a phone was last there, pictures or none.
-        Migration { number: 17, name: "devices seen", sql: "ALTER TABLE device ADD COLUMN seen_at BIGINT" },
+        Migration {
+            number: 17,
+            name: "devices seen",
+            sql: "
+ALTER TABLE device ADD COLUMN seen_at BIGINT;
+UPDATE device SET seen_at = (SELECT MAX(stored_at) FROM picture WHERE picture.device = device.id)
+",
+        },
         // A list of pictures reads none of their thumbnails.
         Migration {
             number: 18,

@@ -41,7 +41,7 @@ impl Sightings {
         }
         let mut tx = clinic.catalog.write().await?;
         for sighting in &sightings {
-            devices::seen_at(&mut tx, sighting.device, sighting.at.min(now)).await?;
+            devices::seen_at(&mut tx, sighting.device, sighting.at, now).await?;
         }
         tx.commit().await?;
         self.after = sightings.iter().map(|sighting| sighting.seq).fold(self.after, u64::max);

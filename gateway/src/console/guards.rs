@@ -58,7 +58,7 @@ pub(super) fn certified(names: &[String]) -> Vec<String> {
 /// Looks at a request before any handler does, and dresses the answer.
 pub(super) async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
     let answer = match refused(&console.inner.names, request.method(), request.headers()) {
-        Some(status) => pages::refused(status),
+        Some(status) => pages::refused(request.method(), status),
         None => next.run(request).await,
     };
     dressed(answer)

@@ -16,7 +16,7 @@ use super::Console;
 use super::permit::{Grant, ReadLog, ReportPatient, ReportPerson, ViewPicture};
 use super::session::LoggedIn;
 use crate::clinic::ClinicError;
-use crate::clinic::access_index::{self, Facets, Filter, Found, LOOKS};
+use crate::clinic::access_index::{self, Facets, Filter, Found, LOOKS, Stood};
 use crate::clinic::aliases::{self, Named};
 use crate::clinic::corrections;
 use crate::clinic::pictures::Handle;
@@ -103,20 +103,34 @@ pub(super) async fn of_patient(
     let filter = Filter { patient: Some(patient), kinds: LOOKS.to_vec(), from, until, ..Filter::default() };
     let mut filters = of_record(console, &filter).await?;
     let moved = corrections::moved_to(&console.desk.clinic().catalog, &patient).await?;
+    let mut stood = Vec::new();
     for picture in moved {
+        stood.extend(access_index::stood(&mut *console.desk.clinic().catalog.read().await?, picture).await?);
         filters.push(Filter { patient: None, picture: Some(picture), ..filter.clone() });
-        for there in corrections::misfiled(&console.desk.clinic().catalog, picture).await? {
-            let then = Filter {
-                patient: Some(there.number),
-                kinds: vec![access_index::PAGE_VIEWED],
-                from: filter.from.max(Some(there.from)),
-                until: filter.until.into_iter().chain([there.until]).min(),
-                ..Filter::default()
-            };
-            filters.extend(of_record(console, &then).await?);
-        }
+    }
+    for there in united(stood) {
+        let page = Filter {
+            patient: Some(there.number),
+            kinds: vec![access_index::PAGE_VIEWED],
+            between: Some((there.after, there.before)),
+            ..filter.clone()
+        };
+        filters.extend(of_record(console, &page).await?);
     }
     view(console, &filters, None, MAX_REPORTED).await
+}
+
+/// What overlaps as one: of a series that was misfiled, the page is asked for once.
+fn united(mut stood: Vec<Stood>) -> Vec<Stood> {
+    stood.sort_unstable();
+    let mut united: Vec<Stood> = Vec::new();
+    for there in stood {
+        match united.last_mut().filter(|last| last.number == there.number && there.after <= last.before) {
+            Some(last) => last.before = last.before.max(there.before),
+            None => united.push(there),
+        }
+    }
+    united
 }
 
 /// All that a person saw, in a time.
@@ -252,4 +266,17 @@ async fn prove(
     let last = checkpoint.size.saturating_sub(1);
     let at = time_of(console, connection, last).await?;
     Ok((Proof { size: checkpoint.size, root: HEXLOWER.encode(&checkpoint.root), at, is_sound }, vouched))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlaps_is_asked_for_once() {
+        let of = |number, after, before| Stood { number: [number; 32], after, before };
+        let stood = vec![of(2, 5, 9), of(1, 3, 7), of(1, 20, 30), of(1, 5, 9), of(1, 9, 11), of(1, 4, 6)];
+        assert_eq!(united(stood), [of(1, 3, 11), of(1, 20, 30), of(2, 5, 9)]);
+        assert_eq!(united(Vec::new()), []);
+    }
 }

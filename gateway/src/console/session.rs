@@ -51,7 +51,7 @@ impl LoggedIn {
     }
 
     /// Who it is that has been told why there is no page: their session does not live longer because of it.
-    pub(super) async fn without_a_trace(console: &Console, headers: &HeaderMap) -> Option<Self> {
+    pub(super) async fn without_prolonging(console: &Console, headers: &HeaderMap) -> Option<Self> {
         who(console, &Secret::of(headers)?, true).await.ok().flatten()
     }
 }

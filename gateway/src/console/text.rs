@@ -530,9 +530,10 @@ pub(super) const FORM_UNREADABLE: &str =
 pub(super) const FORM_OLD: &str =
     "This form belongs to a log-in that is over, or comes from another page. Load the page again, then send it.";
 pub(super) const FORM_SLOW: &str = "The form came too slowly and was not taken. Send it again.";
+pub(super) const FORM_LOGGED_OUT: &str =
+    "You have been logged out, and nothing was done. Copy what you typed, then load the page again.";
 pub(super) const FORM_LARGE: &str = "That is more than a form may hold.";
-pub(super) const FORM_UNREACHED: &str =
-    "The gateway did not answer. What you typed is still here: send it again when it does.";
+pub(super) const FORM_UNREACHED: &str = "The gateway did not answer as it should. What you typed is still here. It may have been done all the same: look first, then send it again.";
 pub(super) const WRONG_HOST_TITLE: &str = "Not by this name";
 pub(super) const WRONG_HOST: &str = "The console does not answer to the name in your browser's address line. Use the address that your clinic's IT gave you. For IT: \
     a further name goes into hosts in config.toml.";
@@ -565,6 +566,9 @@ pub(super) const EMERGENCY_INCOMPLETE: &str =
     "Give the number, choose a reason, and say in at least ten characters why.";
 pub(super) const EMERGENCY_WAIT: &str = "Too many numbers that nobody has. Wait a moment, then try again.";
 pub(super) const EMERGENCY_BANNER: &str = "You have emergency access, on record, until";
+pub(super) const EMERGENCY_BANNER_SEVERAL: &str = "Patients seen by emergency access, on record:";
+pub(super) const EMERGENCY_END_SEVERAL: &str = "End all of them now, on record";
+pub(super) const EMERGENCY_OFTEN: &str = "You have ended emergency access to this patient several times in the last hours. Ask a colleague of the care team to add you, or come back later.";
 pub(super) const EMERGENCY_END: &str = "End it now, on record";
 pub(super) const EMERGENCY_OTHER: &str = "Another reason";
 pub(super) const EMERGENCY_TREATING: &str = "I treat this patient now";

@@ -3,8 +3,8 @@
 /// Shortest, in characters. A full stop is no reason.
 const MIN_CHARS: usize = 10;
 
-/// Longest, in bytes.
-pub(super) const MAX_LEN: usize = 1024;
+/// Longest, in bytes: whatever fits into a page's widest field, of 1,024 UTF-16 units, none of which takes more than three.
+pub(super) const MAX_LEN: usize = 3 * 1024;
 
 /// Words that say why. They may name a patient, and are sealed wherever they are kept.
 pub(super) struct Reason(String);
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn a_reason_says_something_and_is_bounded() {
         assert_eq!(Reason::parse("  covers for a colleague \n").unwrap().as_str(), "covers for a colleague");
-        assert!(Reason::parse(&"ä".repeat(MAX_LEN / 2)).is_some());
+        assert!(Reason::parse(&"\u{20ac}".repeat(1024)).is_some(), "what a page's field takes");
         for none in ["", "because", "         .         ", &"x".repeat(MAX_LEN + 1)] {
             assert!(Reason::parse(none).is_none(), "{none}");
         }

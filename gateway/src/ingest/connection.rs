@@ -59,7 +59,9 @@ pub(super) async fn serve(ingest: Arc<Ingest>, incoming: quinn::Incoming, place:
             }
         }
     }
-    ingest.sightings.note(device_id, ingest.clock.now());
+    if welcome(&ingest, &presented).is_ok() {
+        ingest.sightings.note(device_id, ingest.clock.now());
+    }
 }
 
 /// The handshake, and who it was with.

@@ -1,7 +1,7 @@
 //! A port where nobody has named one.
 //!
 //! It goes into the configuration and is used again at each start. Were it one of those that the kernel gives to whoever asks for
-//! any (32768 and above on Linux, `ip_local_port_range`), then any connection of this machine could have it while the gateway is
+//! any (on Linux 32768 and above unless `ip_local_port_range` says otherwise), then any connection of this machine could have it while the gateway is
 //! stopped.
 
 use std::io::{Error, ErrorKind};

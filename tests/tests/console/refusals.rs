@@ -1,6 +1,7 @@
 //! Whoever does not get what they asked for: what they are told, and where.
 
 use safelight_tests::browser::{Answer, Browser, encoded};
+use safelight_tests::gateway::damage::run_in;
 
 use super::stage::Clinic;
 
@@ -53,6 +54,11 @@ fn what_no_handler_has_read_is_answered_in_words_too() {
     let large = author.submit("/patients", &[("token", &token), ("query", &"x".repeat(40_000))]);
     assert_eq!(large.status, 413);
     assert!(large.text().contains("more than a form may hold"), "{}", large.text());
+    let address = author.get("/decided/own?before=%ff");
+    assert!([200, 404].contains(&address.status) || address.text().contains("no such page"), "{}", address.text());
+    let method = author.ask("POST", "/reports", &[("Origin", &format!("https://{}", author.place))], Some(""));
+    assert_eq!((method.status, method.header("allow")), (405, "GET,HEAD"));
+    assert!(method.text().contains("no such page"), "{}", method.text());
     let elsewhere = author.ask("GET", "/login", &[("Host", "another.example:8443")], None);
     assert_eq!(elsewhere.status, 421);
     let words = elsewhere.text();
@@ -85,7 +91,25 @@ fn a_form_that_is_sent_in_place_is_answered_in_words_or_led_on() {
     let body = encoded(&[("token", &token), ("person", "clinician2"), ("term", "month")]);
     let origin = [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site"), IN_PLACE];
     assert_eq!(clinic.author.browser.ask("POST", &team, &origin, Some(&body)).status, 403);
+    // Whoever has been logged out is not led away from what they have typed.
     clinic.author.posts("/logout", &[]);
     let over = send(&mut clinic.author.browser, form("clinician2"));
-    assert_eq!((over.status, over.header("safelight-next")), (204, "/login"));
+    assert_eq!((over.status, over.header("safelight-next")), (401, ""));
+    assert!(over.text().contains("logged out") && !over.text().contains('<'), "{}", over.text());
+}
+
+#[test]
+fn a_session_does_not_live_on_pages_that_do_not_exist() {
+    let mut clinic = Clinic::open();
+    let database = clinic.gateway.data().join("clinic/clinic.db");
+    let back = "UPDATE session SET seen_at = seen_at - 120000";
+    let all = run_in(&database, back);
+    let unseen = || run_in(&database, "UPDATE session SET seen_at = seen_at WHERE seen_at < created_at");
+    for path in ["/nothing", "/static/nothing.css"] {
+        let page = clinic.author.browser.get(path);
+        assert!(page.status == 404 && page.text().contains("<nav>"), "{path}: {}", page.text());
+    }
+    assert_eq!(unseen(), all, "one of them was prolonged");
+    assert_eq!(clinic.author.browser.get("/account").status, 200);
+    assert_eq!(unseen(), all - 1, "the control: a page that exists is a use of the session");
 }

@@ -224,3 +224,35 @@ async fn what_was_indexed_before_a_move_named_both_patients_is_indexed_anew() {
     let catalog = Catalog::open(path, &schema::migrations()).await.unwrap();
     assert!(!is_built(&mut catalog.read().await.unwrap()).await.unwrap());
 }
+
+#[tokio::test]
+async fn where_a_picture_stood_before_each_report_is_told_by_the_log_and_by_no_clock() {
+    let place = Place::new().await;
+    let (picture, other) = (CaptureId::from_bytes([9; 16]), CaptureId::from_bytes([7; 16]));
+    let (first, second, third) = ([1; 32], [2; 32], [3; 32]);
+    let stood = async || stood(&mut place.catalog().read().await.unwrap(), picture).await.unwrap();
+    let seen = async |number, after, before| {
+        let filter = Filter { patient: Some(number), between: Some((after, before)), ..Filter::default() };
+        place.find(&filter, None, 100).await
+    };
+    place.record("early", 50, Event::PatientViewed(first)).await;
+    // The clock was ahead, and is set right afterwards.
+    place.record("gateway", 90_000, Event::Verified(picture, first)).await;
+    place.record("gateway", 51, Event::Verified(other, third)).await;
+    place.record("one", 52, Event::PatientViewed(first)).await;
+    assert_eq!(stood().await, [], "nobody has reported it");
+    place.record("one", 53, Event::PictureReported([1; 16], picture, "wrong-patient")).await;
+    place.record("late", 54, Event::PatientViewed(first)).await;
+    place.record("two", 55, Event::PictureRestored([1; 16], picture)).await;
+    place.record("two", 56, Event::PatientViewed(first)).await;
+    place.record("two", 57, Event::PictureReported([2; 16], picture, "wrong-patient")).await;
+    place.record("two", 58, Event::PictureMoved([2; 16], picture, first, second)).await;
+    place.record("one", 59, Event::PictureReported([3; 16], picture, "wrong-patient")).await;
+    place.record("two", 60, Event::PictureMoved([3; 16], picture, second, third)).await;
+    place.record("one", 61, Event::PatientViewed(third)).await;
+    let of = |number, after, before| Stood { number, after, before };
+    assert_eq!(stood().await, [of(first, 1, 4), of(first, 6, 8), of(second, 9, 10)]);
+    assert_eq!(seen(first, 1, 4).await, [3], "neither who came before it nor who came after its report");
+    assert_eq!(seen(first, 6, 8).await, [7]);
+    assert_eq!(seen(second, 9, 10).await, [] as [u64; 0]);
+}

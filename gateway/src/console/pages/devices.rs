@@ -124,7 +124,7 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
             text::DEVICES_SOFTWARE
         },
         app: seen.get(&device.id).and_then(|seen| seen.software.clone()),
-        last_seen: seen.get(&device.id).and_then(|seen| seen.last_picture_at).max(device.seen_at).map(shown::time),
+        last_seen: device.seen_at.map(shown::time),
         last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),
         days: seen.get(&device.id).and_then(|seen| seen.certified_until).and_then(|until| days_left(until, grant.at())),
         has_certificate: seen.get(&device.id).is_some_and(|seen| seen.certified_until.is_some()),

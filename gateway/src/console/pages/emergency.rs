@@ -19,7 +19,7 @@ use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access::Event;
-use crate::clinic::emergency::{self, Emergency, Place, Reason, Verdict};
+use crate::clinic::emergency::{self, Begun, Emergency, Place, Reason, Verdict};
 use crate::console::permit::{self, AskEmergency, EndEmergency, Grant, ReviewEmergencies};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
@@ -98,15 +98,22 @@ pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>
     let clinic = console.desk.clinic();
     let sealed = records::seal_words(&console, words.as_str())?;
     let mut tx = clinic.catalog.write().await?;
-    // Whoever sees the patient anyway is led there, on record as every look.
-    if let Some(id) = emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await? {
-        let event = Event::EmergencyBegun(id, handle, reason.name());
-        clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
-        tx.commit().await?;
-        tracing::warn!(
-            code = "emergency-access",
-            "somebody has taken emergency access: the privacy officer is to look at it"
-        );
+    match emergency::begin(&mut tx, &handle, &posted.by.person.id, reason, &sealed, grant.at()).await? {
+        Begun::New(id) => {
+            let event = Event::EmergencyBegun(id, handle, reason.name());
+            clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
+            tx.commit().await?;
+            tracing::warn!(
+                code = "emergency-access",
+                "somebody has taken emergency access: the privacy officer is to look at it"
+            );
+        }
+        // Led there, on record as every look.
+        Begun::Sees => {}
+        Begun::TooOften => {
+            drop(tx);
+            return refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_OFTEN).await;
+        }
     }
     Ok(Redirect::to(&format!("/patients/{}", shown::reference(&handle))).into_response())
 }

@@ -1,7 +1,7 @@
 //! Why there is no page, in words.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::clinic::ClinicError;
@@ -82,8 +82,10 @@ pub(in crate::console) struct Told {
 
 impl Told {
     /// Of an answer that has a status and no words: what holds for all requests says no more.
-    pub(super) fn of(status: StatusCode) -> Self {
+    pub(super) fn of(method: &Method, status: StatusCode) -> Self {
         let (title, words) = match status {
+            // An address that no link of the console has.
+            StatusCode::BAD_REQUEST if *method != Method::POST => (text::NOT_FOUND_TITLE, text::NOT_FOUND),
             StatusCode::BAD_REQUEST => (text::REFUSED_TITLE, text::FORM_UNREADABLE),
             StatusCode::FORBIDDEN => (text::REFUSED_TITLE, text::FORM_OLD),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => (text::NOT_FOUND_TITLE, text::NOT_FOUND),
@@ -111,8 +113,8 @@ pub(super) fn alone(status: StatusCode, told: Told) -> Response {
 }
 
 /// The page of a request that no handler has seen.
-pub(in crate::console) fn refused(status: StatusCode) -> Response {
-    alone(status, Told::of(status))
+pub(in crate::console) fn refused(method: &Method, status: StatusCode) -> Response {
+    alone(status, Told::of(method, status))
 }
 
 impl IntoResponse for Failure {

@@ -22,8 +22,8 @@ pub(super) struct Frame {
     pub(super) token: String,
     here: &'static str,
     first_run: bool,
-    /// Until when this person has emergency access to somebody, who may end it.
-    emergency: Option<String>,
+    /// To how many patients this person has emergency access, and until when to the last of them. They may end it.
+    emergency: Option<(u64, String)>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
     /// Who has made a code for this account, and when, until this person has read it.
@@ -43,7 +43,7 @@ impl Frame {
         let catalog = &console.desk.clinic().catalog;
         // Whoever is no clinician any more sees nobody by one that they had.
         let emergency = match who.person.roles.has(Role::Clinician) {
-            true => emergency::until(catalog, &who.person.id, console.desk.now()).await?,
+            true => emergency::running(catalog, &who.person.id, console.desk.now()).await?,
             false => None,
         };
         let codes = permit::alert_codes(who.person.roles);
@@ -75,7 +75,7 @@ impl Frame {
             token: who.token.clone(),
             here,
             first_run: who.person.roles.has(Role::Admin) && is_first_run(console).await?,
-            emergency: emergency.map(shown::time),
+            emergency: emergency.map(|(count, until)| (count, shown::time(until))),
         })
     }
 

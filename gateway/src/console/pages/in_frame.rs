@@ -10,13 +10,16 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::failure::{Told, alone};
-use super::{Frame, ROUTES};
+use super::{Frame, ROUTES, Route};
 use crate::clinic::people::Roles;
 use crate::console::session::LoggedIn;
 use crate::console::{Console, text};
 
 /// A script of this console has sent the form, and waits for the answer beside what was typed.
 const IN_PLACE: HeaderName = HeaderName::from_static("safelight-in-place");
+
+/// Where whoever is not logged in is led.
+const LOG_IN: &str = "/login";
 
 /// Where such a script is to go.
 const NEXT: HeaderName = HeaderName::from_static("safelight-next");
@@ -45,23 +48,38 @@ pub(super) async fn in_frame(State(console): State<Console>, request: Request, n
         Some(told) => *told,
         // A page that says itself what is wrong.
         None if is_page(&answer) => return answer,
-        None => Told::of(status),
+        None => Told::of(&method, status),
     };
     if in_place {
-        return (status, told.words).into_response();
+        return instead(answer, told.words);
     }
     if !wants_a_page(&headers) {
         return answer;
     }
     match framed(&console, &headers, (&method, &path), told).await {
-        Some(page) => (status, Html(page)).into_response(),
-        None => alone(status, told),
+        Some(page) => instead(answer, Html(page)),
+        None => instead(answer, alone(status, told)),
     }
+}
+
+/// The same answer with other words: what its headers say beside (which methods there are, a cookie) stays.
+fn instead(answer: Response, words: impl IntoResponse) -> Response {
+    let (mut parts, _) = answer.into_parts();
+    let (other, body) = words.into_response().into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    for (name, value) in &other.headers {
+        parts.headers.insert(name, value.clone());
+    }
+    Response::from_parts(parts, body)
 }
 
 /// A script cannot read where a redirection leads.
 fn went_to(answer: Response) -> Response {
     let Some(place) = answer.headers().get(header::LOCATION).cloned() else { return answer };
+    // Whoever is led away loses what they typed.
+    if place == LOG_IN {
+        return (StatusCode::UNAUTHORIZED, text::FORM_LOGGED_OUT).into_response();
+    }
     let mut answer_in_place = StatusCode::NO_CONTENT.into_response();
     for cookie in answer.headers().get_all(header::SET_COOKIE) {
         answer_in_place.headers_mut().append(header::SET_COOKIE, cookie.clone());
@@ -80,21 +98,39 @@ fn is_page(answer: &Response) -> bool {
 }
 
 async fn framed(console: &Console, headers: &HeaderMap, (method, path): (&Method, &str), told: Told) -> Option<String> {
-    let who = LoggedIn::without_a_trace(console, headers).await?;
+    let who = LoggedIn::without_prolonging(console, headers).await?;
     let back = way_back(method, path, who.person.roles);
     let frame = Frame::new(console, &who, "").await.ok()?;
     Message { frame, told, back }.render().ok()
 }
 
+/// What the console answers to and is no page that somebody looks at.
+const PARTS: &[&str] = &[
+    "/static/{file}",
+    "/authority",
+    "/devices/rows",
+    "/setup/rows",
+    "/setup/arrived",
+    "/vault/names",
+    "/images/{ticket}/{picture}",
+    "/thumbnails/{ticket}/{picture}",
+];
+
 /// The nearest page above an address that these roles may see. A form's own address may be its page's; a page that could not be had is no way back to
 /// itself.
 fn way_back<'a>(method: &Method, path: &'a str, roles: Roles) -> &'a str {
-    let leads = |place: &str| {
-        ROUTES.iter().any(|(method, route, who)| *method == "get" && who.admits(roles) && is_of(place, route))
+    let is_page = |place: &str| {
+        // As the router has it: an address that is written out is no example of another.
+        let is_written_out = ROUTES.iter().any(|(_, route, _)| *route == place);
+        let is_it = |route: &str| if is_written_out { route == place } else { is_of(place, route) };
+        let leads = |(method, route, who): &Route| {
+            *method == "get" && who.admits(roles) && is_it(route) && !PARTS.contains(route)
+        };
+        ROUTES.iter().any(leads)
     };
     let own = (*method == Method::POST).then_some(path.len());
     let above = path.rmatch_indices('/').map(|(at, _)| at);
-    own.into_iter().chain(above).filter_map(|end| path.get(..end)).find(|place| leads(place)).unwrap_or("/")
+    own.into_iter().chain(above).filter_map(|end| path.get(..end)).find(|place| is_page(place)).unwrap_or("/")
 }
 
 fn is_of(path: &str, route: &str) -> bool {
@@ -125,6 +161,11 @@ mod tests {
             (Method::POST, "/account/phones/1/lost", admin, "/account"),
             (Method::GET, "/patients/abc", clinician, "/patients"),
             (Method::GET, "/pictures/abc", clinician, "/"),
+            (Method::POST, "/patients/found", clinician, "/patients"),
+            // What scripts and pages ask for is no page.
+            (Method::GET, "/devices/rows/x", admin, "/devices"),
+            (Method::GET, "/static/console.css/x", admin, "/"),
+            (Method::GET, "/images/a/b/c", clinician, "/"),
             // Another role's pages are no way back.
             (Method::POST, "/people/jdoe/grant", clinician, "/"),
             (Method::GET, "/patients/abc", admin, "/"),

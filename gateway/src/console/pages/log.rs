@@ -173,6 +173,7 @@ impl Asked {
             kinds: kind.into_iter().collect(),
             from,
             until,
+            between: None,
         })
     }
 
