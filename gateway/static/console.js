@@ -175,3 +175,16 @@ document.addEventListener("submit", async (event) => {
   form.prepend(told);
   told.scrollIntoView({ block: "nearest" });
 });
+
+// Pictures are compared by two to four of them: the button waits until so many are chosen.
+for (const form of document.querySelectorAll('form[action="/compare"]')) {
+  const button = form.querySelector("button");
+  if (!button) continue;
+  const count = () => {
+    const chosen = form.querySelectorAll("input[name=picture]:checked").length;
+    button.disabled = chosen < 2 || chosen > 4;
+  };
+  form.addEventListener("change", count);
+  addEventListener("pageshow", count);
+  count();
+}

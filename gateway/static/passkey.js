@@ -45,6 +45,7 @@
       try {
         const answer = await fetch(begin, { method: "POST", body: new URLSearchParams(new FormData(form)) });
         if (answer.redirected) { location.assign(answer.url); return; }
+        if (answer.headers.get("content-type")?.startsWith("text/plain")) { tell(await answer.text()); return; }
         const asked = await answer.json();
         if (!answer.ok) { tell(asked.problem); return; }
         const publicKey = forBrowser(asked.options);

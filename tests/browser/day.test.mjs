@@ -102,10 +102,10 @@ test("a_picture_is_zoomed_with_buttons_wheel_and_keys_and_stays_in_its_frame", a
   const whole = await zoomed(clinician);
   assert.deepEqual(whole, { scale: 1, x: 0, y: 0 });
 
-  await clinician.getByRole("button", { name: "Closer" }).click();
+  await clinician.getByRole("button", { name: "Zoom in" }).click();
   const closer = await zoomed(clinician);
   assert.ok(closer.scale > 1.3);
-  await clinician.getByRole("button", { name: "Further" }).click();
+  await clinician.getByRole("button", { name: "Zoom out" }).click();
   assert.ok((await zoomed(clinician)).scale < closer.scale);
 
   // What is under the pointer stays under it.
@@ -132,7 +132,7 @@ test("a_picture_is_zoomed_with_buttons_wheel_and_keys_and_stays_in_its_frame", a
   const edge = await zoomed(clinician);
   assert.ok(edge.x > 5, JSON.stringify(edge));
   inBounds(edge);
-  await clinician.getByRole("button", { name: "Whole" }).click();
+  await clinician.getByRole("button", { name: "Whole picture" }).click();
   assert.deepEqual(await zoomed(clinician), whole);
   unblemished(clinician);
 });
@@ -145,7 +145,7 @@ test("two_pictures_move_together_and_a_divider_shows_before_and_after", async ()
   await clinician.getByRole("button", { name: "Compare" }).click();
   await decoded(clinician);
   assert.equal(await clinician.locator(".stage").count(), 2);
-  await clinician.getByRole("button", { name: "Closer" }).click();
+  await clinician.getByRole("button", { name: "Zoom in" }).click();
   const [one, other] = [await zoomed(clinician, 0), await zoomed(clinician, 1)];
   assert.ok(one.scale > 1.3);
   assert.deepEqual(other, one);

@@ -206,21 +206,22 @@ pub(super) async fn renumbered(tx: &mut WriteTx, from: &Handle, to: &Handle) -> 
     Ok(())
 }
 
-/// How many emergency accesses of a person run at `now`, and until when the last of them does.
+/// To whom a person's emergency accesses that run at `now` are, and until when: the last to end comes first, up to `limit`.
 pub async fn running(
     catalog: &Catalog,
     person: &OperatorId,
     now: UnixMillis,
-) -> Result<Option<(u64, UnixMillis)>, ClinicError> {
+    limit: u32,
+) -> Result<Vec<(Handle, UnixMillis)>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let sql = format!("SELECT COUNT(*), COALESCE(MAX(until), 0) FROM emergency WHERE {RUNNING}");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+    let sql = format!("SELECT patient, until FROM emergency WHERE {RUNNING} ORDER BY until DESC LIMIT $3");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(person.as_str().to_owned())
         .bind(int(now.0)?)
-        .fetch_one(&mut *tx)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
         .await?;
-    let running = count(row.try_get(0)?)?;
-    Ok((running > 0).then_some((running, millis(&row, 1)?)))
+    rows.iter().map(|row| Ok((fixed(row, 0)?, millis(row, 1)?))).collect()
 }
 
 /// Ends all of a person's that run at `now`, and says which, and to whom each was. Nobody else's.
@@ -368,7 +369,7 @@ mod tests {
         own.sort_unstable();
         ended.sort_unstable();
         assert_eq!(ended.iter().map(|(id, _)| *id).collect::<Vec<_>>(), own);
-        assert_eq!(running(&place.catalog, &person("three"), later).await.unwrap(), None);
+        assert_eq!(running(&place.catalog, &person("three"), later, 9).await.unwrap(), []);
         // Also by a clock that is put back.
         for now in [later, NOW] {
             assert!(!sees(&place, "three", 1, now).await && !sees(&place, "three", 2, now).await);
@@ -405,7 +406,8 @@ mod tests {
             let now = NOW.plus(Duration::from_secs(60 * minute));
             assert!(matches!(begins_at("three", 1, now).await, Begun::New(_)));
             assert_eq!(begins_at("three", 1, now).await, Begun::Sees);
-            assert_eq!(running(&place.catalog, &person("three"), now).await.unwrap(), Some((1, now.plus(LIFETIME))));
+            let runs = running(&place.catalog, &person("three"), now, 9).await.unwrap();
+            assert_eq!(runs, [(number(1), now.plus(LIFETIME))]);
             assert_eq!(ends(&place, "three", now).await.len(), 1);
         }
         let now = NOW.plus(HOUR);
@@ -417,7 +419,10 @@ mod tests {
         assert!(matches!(begins_at("four", 1, now).await, Begun::New(_)), "another person");
         let later = NOW.plus(LIFETIME).plus(HOUR);
         assert!(matches!(begins_at("three", 1, later).await, Begun::New(_)));
-        assert_eq!(running(&place.catalog, &person("three"), later).await.unwrap(), Some((1, later.plus(LIFETIME))));
+        assert_eq!(
+            running(&place.catalog, &person("three"), later, 9).await.unwrap(),
+            [(number(1), later.plus(LIFETIME))]
+        );
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@
 //! | `looks` | what the access log says, and whether it can be believed |
 //! | `verification` | the whole log, verified when somebody asks for it |
 //! | `noise` | what one person can make the log grow by |
+//! | `notices` | what somebody has just done, for their next page |
 //! | `csv` | tables for spreadsheet programs |
 //! | `room` | pictures in memory, bounded, until they are sent |
 //! | `tickets` | which pictures a page that was granted may show |
@@ -35,6 +36,7 @@ mod guards;
 mod login;
 mod looks;
 mod noise;
+mod notices;
 mod own_certificate;
 mod pages;
 mod passkeys;
@@ -94,6 +96,7 @@ struct Inner {
     /// Held while the gateway is examined.
     examining: tokio::sync::Mutex<()>,
     noise: noise::Noise,
+    notices: notices::Notices,
     verification: verification::Verification,
     /// A demo's way in. There is none elsewhere.
     demo: Option<DemoLinks>,
@@ -137,6 +140,7 @@ impl Console {
             data,
             examining: tokio::sync::Mutex::default(),
             noise: noise::Noise::default(),
+            notices: notices::Notices::default(),
             verification: verification::Verification::default(),
             demo,
         };

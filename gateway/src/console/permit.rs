@@ -249,6 +249,30 @@ impl Right for ViewPicture {
     }
 }
 
+/// To see these pictures beside each other: all of them, or nobody has looked at any. Each is then asked for by itself.
+#[derive(Debug)]
+pub(super) struct ComparePictures(pub(super) Vec<CaptureId>);
+
+impl Right for ComparePictures {
+    /// Whose each of them is.
+    type Subject = Vec<Handle>;
+    const CODE: &'static str = "compare";
+    const ROLE: Role = Role::Clinician;
+
+    async fn subject(self, console: &Console, who: &LoggedIn) -> Result<Option<Vec<Handle>>, ClinicError> {
+        let mut patients = Vec::with_capacity(self.0.len());
+        for capture in self.0 {
+            let Some((_, patient)) = seen(console, who, capture).await? else { return Ok(None) };
+            patients.push(patient);
+        }
+        Ok(Some(patients))
+    }
+
+    fn event(_: &Vec<Handle>) -> Option<Event<'_>> {
+        None
+    }
+}
+
 /// The picture and whose it is, for whoever may see it.
 async fn seen(console: &Console, who: &LoggedIn, capture: CaptureId) -> Result<Option<(Picture, Handle)>, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
@@ -437,8 +461,6 @@ by_role! {
     RunVault, "vault", Admin, None;
     /// To see the state of the gateway, which tells nothing of patients.
     SeeSystem, "system", Admin, None;
-    /// To compare pictures, each of which is asked for by itself.
-    ComparePictures, "compare", Clinician, None;
     /// To ask for emergency access, which is on record by itself.
     AskEmergency, "emergency", Clinician, None;
     /// To end what runs of one's own, which is on record by itself.

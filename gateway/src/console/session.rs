@@ -50,6 +50,11 @@ impl LoggedIn {
         Actor::Person(self.person.id.clone())
     }
 
+    /// The session that a request names, whether or not it is one.
+    pub(super) fn session_of(headers: &HeaderMap) -> Option<SessionId> {
+        Secret::of(headers).map(|secret| secret.session())
+    }
+
     /// Who it is that has been told why there is no page: their session does not live longer because of it.
     pub(super) async fn without_prolonging(console: &Console, headers: &HeaderMap) -> Option<Self> {
         who(console, &Secret::of(headers)?, true).await.ok().flatten()

@@ -76,7 +76,7 @@ pub(super) const JOIN_CODE: &str = "Code";
 pub(super) const JOIN_CODE_HINT: &str =
     "Four groups of four, from whoever runs Safelight here, or from the gateway's terminal.";
 pub(super) const JOIN_SUBMIT: &str = "Go on";
-pub(super) const JOIN_WRONG: &str = "This code does not hold, or not any more. Ask for a new one.";
+pub(super) const JOIN_WRONG: &str = "This code is wrong, or not valid any more. Ask for a new one.";
 pub(super) const JOIN_FIRST_TITLE: &str = "The first admin";
 pub(super) const JOIN_FIRST_LEAD: &str = "This account runs phones, people and the vault. It sees no pictures. Give clinicians accounts of their own afterwards.";
 pub(super) const JOIN_PERSON_TITLE: &str = "Your account";
@@ -197,6 +197,9 @@ pub(super) const PEOPLE_DISABLE_YES: &str = "Shut out at once";
 pub(super) const PEOPLE_ENABLE: &str = "Let in again";
 pub(super) const PEOPLE_DISABLED: &str = "shut out";
 pub(super) const PEOPLE_NO_ROLE: &str = "no role";
+pub(super) const PEOPLE_NEW_CODE_HINT: &str = "Once it is used, it replaces password, authenticator and passkeys that let this person in before. They and the privacy officer are told.";
+pub(super) const PEOPLE_NEW_CODE_YES: &str = "Make a new code";
+pub(super) const CHOOSE: &str = "Choose";
 pub(super) const PEOPLE_NEW_CODE: &str = "New code";
 pub(super) const PEOPLE_LAST_ADMIN: &str = "Not done: nobody would be left who runs this.";
 pub(super) const PEOPLE_EXISTS: &str = "Not added: there is somebody of this id, or the id or the name cannot be used.";
@@ -516,7 +519,9 @@ pub(super) const ACCOUNT_LOST_YES: &str = "Shut it out now";
 pub(super) const ACCOUNT_LAST: &str = "last used";
 
 pub(super) const NOT_FOUND_TITLE: &str = "Not found";
-pub(super) const NOT_FOUND: &str = "There is no such page, or it is not for you. If you treat this patient, take a picture, or ask a colleague of the care team to add you.";
+pub(super) const NOT_FOUND: &str = "There is no such page, or it is not for you.";
+pub(super) const NOT_FOUND_PATIENT: &str = "There is no such page, or it is not for you. If you treat this patient, take a picture, or ask a colleague of the care team to add you. In an emergency, \
+    ask for emergency access by the record number.";
 pub(super) const LOCKED_TITLE: &str = "The vault is locked";
 pub(super) const LOCKED: &str =
     "Nobody can see pictures until an admin unlocks the vault. What phones send is taken in meanwhile.";
@@ -524,6 +529,55 @@ pub(super) const FAILED_TITLE: &str = "That did not work";
 pub(super) const FAILED: &str =
     "The gateway could not do this. Try again; if it stays, tell your clinic's IT: its log says why.";
 pub(super) const HOME: &str = "To the first page";
+/// What a form has done, by its address: said on the next page.
+pub(super) const DONE: &[(&str, &str)] = &[
+    (
+        "/patients/{patient}/team",
+        "The care team is changed, on record. Where you were not sure, the privacy officer has been asked.",
+    ),
+    ("/patients/{patient}/team/{person}/end", "The care team is changed, on record."),
+    (
+        "/patients/{patient}/teams",
+        "The care team is changed, on record. Where you were not sure, the privacy officer has been asked.",
+    ),
+    ("/patients/{patient}/teams/{team}/end", "The care team is changed, on record."),
+    (
+        "/patients/{patient}/record/merge",
+        "The two records are one, on record. The privacy officer can part them again.",
+    ),
+    ("/patients/{patient}/record/number", "The record has its new number, on record, and is found by the old one too."),
+    (
+        "/pictures/{picture}/report",
+        "The picture is out of everybody's sight. Whoever took it or the privacy officer decides what becomes of it.",
+    ),
+    ("/corrections/own/{correction}", "Decided, on record."),
+    ("/corrections/{correction}", "Decided, on record. It stands under what was decided."),
+    ("/emergency/end", "Your emergency access is ended. The privacy officer still looks at it."),
+    ("/emergencies/{emergency}", "Your judgement is on record."),
+    ("/care-review/{patient}/{person}", "Decided, on record."),
+    ("/care-review/{patient}/teams/{team}", "Decided, on record."),
+    ("/team-review/{team}/{person}", "Decided, on record."),
+    ("/merges/{merge}/undo", "The records are parted again, on record."),
+    ("/alerts/{alert}/take", "This alert is yours to see to."),
+    ("/alerts/{alert}/close", "The alert is closed."),
+    ("/devices/{device}/approve", "The phone may send now."),
+    ("/devices/{device}/revoke", "The phone may not send any more."),
+    ("/devices/{device}/name", "The phone has its new name."),
+    ("/account/phones/{device}/lost", "This phone may not send any more. Tell an admin if you find it again."),
+    ("/people/{person}/disable", "This person is shut out, at once."),
+    ("/people/{person}/enable", "This person may log in again."),
+    ("/people/{person}/name", "The name is changed."),
+    ("/people/{person}/grant", "The role is given, on record."),
+    ("/people/{person}/withdraw", "The role is withdrawn, on record."),
+    ("/people/{person}/sessions", "This person is logged out everywhere."),
+    ("/people/{person}/download", "The right to download is changed, on record."),
+    ("/review/{person}", "Confirmed, on record."),
+    ("/teams", "The team is there."),
+    ("/teams/{team}/name", "The team has its new name."),
+    ("/teams/{team}/dissolve", "The team is dissolved."),
+    ("/teams/{team}/members", "The team is changed, on record."),
+    ("/teams/{team}/members/{person}/end", "The team is changed, on record."),
+];
 pub(super) const MESSAGE_BACK: &str = "Back";
 pub(super) const FORM_UNREADABLE: &str =
     "The console could not read what was sent. Load the page again and fill the form in once more.";
@@ -538,9 +592,9 @@ pub(super) const WRONG_HOST_TITLE: &str = "Not by this name";
 pub(super) const WRONG_HOST: &str = "The console does not answer to the name in your browser's address line. Use the address that your clinic's IT gave you. For IT: \
     a further name goes into hosts in config.toml.";
 
-pub(super) const ZOOM_IN: &str = "Closer";
-pub(super) const ZOOM_OUT: &str = "Further";
-pub(super) const ZOOM_RESET: &str = "Whole";
+pub(super) const ZOOM_IN: &str = "Zoom in";
+pub(super) const ZOOM_OUT: &str = "Zoom out";
+pub(super) const ZOOM_RESET: &str = "Whole picture";
 pub(super) const ZOOM_HINT: &str = "Plus and minus zoom, arrows move, zero shows all of it.";
 pub(super) const COMPARE: &str = "Compare the chosen";
 pub(super) const COMPARE_PICK: &str = "Choose";
@@ -566,8 +620,10 @@ pub(super) const EMERGENCY_INCOMPLETE: &str =
     "Give the number, choose a reason, and say in at least ten characters why.";
 pub(super) const EMERGENCY_WAIT: &str = "Too many numbers that nobody has. Wait a moment, then try again.";
 pub(super) const EMERGENCY_BANNER: &str = "You have emergency access, on record, until";
-pub(super) const EMERGENCY_BANNER_SEVERAL: &str = "Patients seen by emergency access, on record:";
+pub(super) const EMERGENCY_TO: &str = "To the patient";
 pub(super) const EMERGENCY_END_SEVERAL: &str = "End all of them now, on record";
+pub(super) const EMERGENCY_TEXT_HINT: &str = "At least ten characters.";
+pub(super) const EMERGENCIES_LOOKED: &str = "What they looked at";
 pub(super) const EMERGENCY_OFTEN: &str = "You have ended emergency access to this patient several times in the last hours. Ask a colleague of the care team to add you, or come back later.";
 pub(super) const EMERGENCY_END: &str = "End it now, on record";
 pub(super) const EMERGENCY_OTHER: &str = "Another reason";
@@ -769,7 +825,7 @@ pub(super) const CARE_LEAVE_HINT: &str =
 pub(super) const CARE_LEAVE_YES: &str = "Leave, on record";
 pub(super) const CARE_ADDED_BY: &str = "added by";
 pub(super) const CARE_INCOMPLETE: &str =
-    "There is no active clinician of this id. Check it, and choose for how long they join the team.";
+    "There is no active clinician of this id: choose one of the names that are offered as you type.";
 pub(super) const CARE_SELF: &str = "Nobody adds themselves. Enter a colleague's id.";
 pub(super) const CARE_CHANGED: &str =
     "Somebody has changed this record or its care team at this moment, so nothing is changed here. Look at it again.";

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use getrandom::SysRng;
 use rand_core::TryRng;
 use safelight_core::ids::{CaptureId, UnixMillis};
+use safelight_core::manifest::OperatorId;
 
 use super::addresses;
 use super::permit::{Grant, ViewPatient, ViewPicture, ViewReported};
@@ -30,6 +31,7 @@ pub(super) struct Tickets(Mutex<HashMap<[u8; 16], Ticket>>);
 
 #[derive(Debug)]
 struct Ticket {
+    person: OperatorId,
     session: SessionId,
     shows: Shows,
     until: UnixMillis,
@@ -96,7 +98,10 @@ impl Tickets {
         {
             tickets.remove(&first);
         }
-        tickets.insert(name, Ticket { session: who.session, shows, until: now.plus(LIFETIME) });
+        tickets.insert(
+            name,
+            Ticket { person: who.person.id.clone(), session: who.session, shows, until: now.plus(LIFETIME) },
+        );
         Ok(HEXLOWER.encode(&name))
     }
 
@@ -126,6 +131,11 @@ impl Tickets {
             Shows::Thumbnails(_) => false,
         };
         shows.then_some(MayShowPicture(picture))
+    }
+
+    /// Somebody has given up what they saw: none of their tickets holds any more, and what they see later is on record anew.
+    pub(super) fn forget(&self, person: &OperatorId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, ticket| ticket.person != *person);
     }
 
     fn find(&self, who: &LoggedIn, name: &str, now: UnixMillis) -> Option<Shows> {

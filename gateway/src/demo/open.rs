@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::DemoError;
 use super::children::args;
 use super::story::{PERSON, Places, Story};
+use crate::alert;
 use crate::cli::outcome::Output;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::people::{self, Role};
@@ -27,10 +28,11 @@ use crate::keyfile;
 use crate::vault;
 
 /// Who may log in: id, name, role, and what they see.
-const PEOPLE: [(&str, &str, Role, &str); 3] = [
+const PEOPLE: [(&str, &str, Role, &str); 4] = [
     (PERSON, "Carla Clinician", Role::Clinician, "the patients and their pictures"),
     ("admin1", "Ada Admin", Role::Admin, "phones, people and the vault"),
     ("officer1", "Petra Privacy", Role::PrivacyOfficer, "the record of all that was done"),
+    ("clinician2", "Nils Nightshift", Role::Clinician, "nobody, until Carla adds him or he takes emergency access"),
 ];
 
 /// The console comes up within this.
@@ -49,7 +51,7 @@ pub(super) async fn keep_open(story: &Story, output: Output, until: impl Future<
     let ingest = args(&["ingest", "--data"]).path(&places.data);
     let ingest = story.program().start_gateway(&ingest.0, &places.ingest_log)?;
     let links = DemoLinks::default();
-    let (served, handed) = (config.clone(), links.clone());
+    let (served, handed, beside) = (config.clone(), links.clone(), Layout::new(&places.data));
     let serving = clinic::run(
         &layout,
         &config,
@@ -57,7 +59,9 @@ pub(super) async fn keep_open(story: &Story, output: Output, until: impl Future<
         Some(passphrase),
         until,
         || {},
-        |desk| console::run_demo(desk, served, handed),
+        |desk| async move {
+            tokio::join!(console::run_demo(desk.clone(), served.clone(), handed), alert::run(desk, served, beside));
+        },
     );
     let ended = tokio::select! {
         ended = serving => ended.map_err(DemoError::from),
@@ -109,7 +113,9 @@ async fn show(places: &Places, config: &Config, links: &DemoLinks, output: Outpu
 }
 
 fn invitation(address: &str, links: &DemoLinks, passphrase: &Path) -> Result<String, DemoError> {
-    let mut text = String::from("To log in, open one of these. Each works once, for 15 minutes:\n");
+    let mut text = String::from(
+        "To log in, open one of these; a second person needs another browser or a private\nwindow. Each works once, for 15 minutes:\n",
+    );
     let now = Clock::system().now();
     for (id, name, _, sees) in PEOPLE {
         let path = links.issue(&person(id)?, now)?;

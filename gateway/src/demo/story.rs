@@ -140,6 +140,7 @@ impl Story {
         let any_port = "127.0.0.1:0";
         let init = args(&["init", "--data"]).path(data).flag("--passphrase-file").path(passphrase);
         let init = init.flag("--recovery-out").path(recovery).flag("--host").flag("127.0.0.1");
+        let init = init.flag("--clinic-name").flag("Demo clinic");
         self.program
             .run(
                 &init

@@ -5,7 +5,7 @@ use safelight_tests::gateway::phone::{LABEL, strip};
 use safelight_tests::gateway::program::{command, finish, safelight};
 use safelight_tests::gateway::text;
 
-use super::stage::Clinic;
+use super::stage::{Clinic, OTHER_LABEL};
 
 const NAME: &str = "Quittländer, Zoë";
 
@@ -99,6 +99,17 @@ fn c04_what_is_another_patients_is_what_does_not_exist() {
             assert!([400, 404].contains(&browser.get(path).status), "{path}");
         }
     }
+    // Beside one that is theirs, another's is not there either, and nobody has looked at anything.
+    clinic.enrols_other();
+    let own = clinic.sends("room4", OTHER_LABEL, 7);
+    let looks =
+        |clinic: &Clinic| clinic.done_by("person:clinician2").iter().filter(|it| *it == "picture-viewed").count();
+    let before = looks(&clinic);
+    for pair in [[&own, &clinic.picture], [&clinic.picture, &own]] {
+        let compared = clinic.other.browser.get(&format!("/compare?picture={}&picture={}", pair[0], pair[1]));
+        assert_eq!(compared.status, 404);
+    }
+    assert_eq!(looks(&clinic), before, "a look that did not happen is on record");
     let other = &mut clinic.other;
     let found = other.posts("/patients/found", &[("query", "quit")]);
     assert_eq!(found.status, 200);

@@ -189,8 +189,8 @@ fn older_alerts_of_each_state_are_reached_from_the_whole_list_and_a_long_note_is
         assert!(older.contains(oldest) && !older.contains("&#38;before="), "{state}: {older}");
     }
     let id = page.all_between("action=\"/alerts/", "/close\"").pop().expect("an open one");
-    let answer = clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", &"ä".repeat(513))]);
+    let answer = clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", &"ä".repeat(1537))]);
     assert!(answer.status == 422 && answer.text().contains("too long"), "{}: {}", answer.status, answer.text());
     assert!(clinic.officer.browser.get("/alerts?state=open").text().contains(&id), "it is open as before");
-    assert_eq!(clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", &"ä".repeat(512))]).status, 200);
+    assert_eq!(clinic.officer.posts(&format!("/alerts/{id}/close"), &[("note", &"ä".repeat(1536))]).status, 200);
 }

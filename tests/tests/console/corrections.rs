@@ -245,7 +245,7 @@ fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first()
     assert!(clinic.officer.browser.get(all).text().contains("Nothing was decided yet"));
     let id = report(&mut clinic, "wrong-patient");
     let decide = format!("/corrections/{id}");
-    let long = "x".repeat(1025);
+    let long = "x".repeat(3073);
     let refused = clinic.officer.posts(&decide, &[("decision", "restore"), ("words", &long)]);
     assert!(refused.status == 422 && refused.text().contains("too long"), "{}", refused.text());
     assert!(clinic.officer.browser.get(all).text().contains("Nothing was decided yet"), "it waits still");

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
 
 use safelight_tests::browser::Browser;
-use safelight_tests::gateway::program::{command, safelight};
+use safelight_tests::gateway::PATIENCE;
+use safelight_tests::gateway::program::{command, safelight, until};
 
 /// Ended with the test, however it ends.
 struct Demo(Child);
@@ -18,7 +19,7 @@ impl Drop for Demo {
     }
 }
 
-/// The three links that the demo prints next, as address and path.
+/// The four links that the demo prints next, as address and path.
 #[track_caller]
 fn links(lines: &mut impl Iterator<Item = String>) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -26,11 +27,11 @@ fn links(lines: &mut impl Iterator<Item = String>) -> Vec<(String, String)> {
         if let Some((place, path)) = line.trim().strip_prefix("https://").and_then(|rest| rest.split_once("/demo/")) {
             found.push((place.to_owned(), format!("/demo/{path}")));
         }
-        if found.len() == 3 {
+        if found.len() == 4 {
             return found;
         }
     }
-    panic!("it ended before it printed three links: {found:?}");
+    panic!("it ended before it printed four links: {found:?}");
 }
 
 #[track_caller]
@@ -101,6 +102,19 @@ fn a_demo_that_stays_lets_each_person_in_once_by_a_link_and_goes_with_its_folder
     let mut petra = fresh();
     assert_eq!(log_in(&mut petra, &first[2].1), 303);
     assert!(petra.get("/log").text().contains("picture-viewed") || petra.get("/log").text().contains("patient-viewed"));
+
+    // A colleague who treats nobody takes emergency access by the number, and the officer has an alert.
+    let mut nils = fresh();
+    assert_eq!(log_in(&mut nils, &first[3].1), 303);
+    let patient = carla.get(&format!("/patients/{}", patients[0]));
+    assert_eq!(nils.get(&format!("/patients/{}", patients[0])).status, 404);
+    let number = patient.all_between("<p class=\"facts\"><span>", "</span>").pop().expect("a record number");
+    let form = nils.get("/emergency");
+    let (token, issuer) = (form.field("token"), form.field("issuer"));
+    let words = ("words", "called to the bedside at night");
+    let asked = [("token", token.as_str()), ("number", &number), ("issuer", &issuer), ("reason", "acute"), words];
+    assert_eq!(nils.post("/emergency", &asked).status, 200);
+    until("an alert", PATIENCE, || petra.get("/alerts").text().contains("mergency access").then_some(()));
 
     // New ones at the press of a key.
     stdin.write_all(b"\n").expect("a key");

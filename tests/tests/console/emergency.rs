@@ -129,11 +129,16 @@ fn c11_emergency_access_is_ended_early_by_whoever_has_it_and_waits_for_its_revie
     assert_eq!(clinic.officer.posts("/emergency/end", &[]).status, 404);
     assert_eq!(clinic.other.browser.get(&patient).status, 200);
 
+    // The bar leads to the patient, whom no search of theirs finds.
+    let bar = clinic.other.browser.get("/account").text();
+    assert!(bar.contains(&format!("<a href=\"{patient}\">To the patient</a>")), "{bar}");
     // A second press does nothing.
     for _ in 0..2 {
         let page = clinic.other.posts("/emergency/end", &[]);
         assert!(page.status == 200 && !page.text().contains("action=\"/emergency/end\""), "{}", page.text());
+        assert!(page.text().contains("Your emergency access is ended"), "{}", page.text());
     }
+    assert!(!clinic.other.browser.get("/account").text().contains("is ended"), "said once");
     for gone in [&patient, &picture, &image] {
         assert_eq!(clinic.other.browser.get(gone).status, 404, "{gone}");
     }
@@ -153,5 +158,15 @@ fn c11_emergency_access_is_ended_early_by_whoever_has_it_and_waits_for_its_revie
     assert_eq!(clinic.officer.browser.get("/emergencies").text().matches(", ended early").count(), 1);
     assert_eq!(clinic.other.browser.get(&patient).status, 404, "found justified, and over");
     assert_eq!(asks(&mut clinic.other, "she is bleeding again").status, 200);
+    assert_eq!(clinic.other.browser.get(&image).status, 404, "what was given for the one before is over with it");
     assert_eq!(waiting(&clinic.officer.browser.get("/emergencies")).len(), 1, "another one is another one");
+    // Not again and again: the list is not to be filled by one who ends and begins.
+    for _ in 0..5 {
+        clinic.other.posts("/emergency/end", &[]);
+        asks(&mut clinic.other, "she is bleeding once more");
+    }
+    let often = asks(&mut clinic.other, "she is bleeding once more");
+    assert!(often.status == 429 && often.text().contains("several times"), "{}", often.text());
+    assert!(often.text().contains("value=\"acute\" required checked"), "what was chosen stays: {}", often.text());
+    assert_eq!(waiting(&clinic.officer.browser.get("/emergencies")).len(), 2);
 }

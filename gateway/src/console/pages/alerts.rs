@@ -22,7 +22,7 @@ use crate::clinic::access::Event;
 use crate::console::permit::{self, Grant, HandleAlert, SeeAlerts};
 use crate::console::records;
 use crate::console::session::{LoggedIn, Posted};
-use crate::console::words::MAX_LEN;
+use crate::console::words::{MAX_LEN, plain};
 use crate::console::{Console, addresses, text};
 
 /// Alerts of one state on a page.
@@ -171,11 +171,11 @@ pub(super) async fn close(
     posted: Posted<Closing>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, HandleAlert(id)).await?;
-    let note = posted.form.note.trim();
+    let note = plain(&posted.form.note);
     if note.len() > MAX_LEN {
         return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::ALERTS_NOTE_LONG));
     }
-    let sealed = if note.is_empty() { None } else { Some(records::seal_words(&console, note)?) };
+    let sealed = if note.is_empty() { None } else { Some(records::seal_words(&console, &note)?) };
     let clinic = console.desk.clinic();
     let alert = grant.subject();
     let mut tx = clinic.catalog.write().await?;

@@ -45,8 +45,14 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
     who: LoggedIn,
 ) -> Result<Response, Failure> {
-    let _: Grant<ComparePictures> = permit::ask(&console, &who, ComparePictures).await?;
-    let Some(ids) = chosen(query.as_deref().unwrap_or_default()) else { return Err(choose_again()) };
+    let ids = chosen(query.as_deref().unwrap_or_default());
+    // Whoever has no such right is not told what to choose.
+    let grant: Grant<ComparePictures> =
+        permit::ask(&console, &who, ComparePictures(ids.clone().unwrap_or_default())).await?;
+    let Some(ids) = ids else { return Err(choose_again()) };
+    if grant.subject().windows(2).any(|two| two.first() != two.last()) {
+        return Err(choose_again());
+    }
     let names = Names::read(&console).await?;
     let (mut pictures, mut of) = (Vec::new(), None);
     for id in ids {

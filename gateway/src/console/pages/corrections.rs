@@ -48,10 +48,13 @@ pub(super) async fn report(
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ReportPicture(id)).await?;
     // Words are welcome and not asked for: what should be out of sight is so at once.
-    let words = posted.form.words.trim();
-    let kind = Kind::parse(&posted.form.kind).filter(|_| words.len() <= words::MAX_LEN);
-    let kind = kind.ok_or(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::REPORT_INCOMPLETE))?;
-    let words = sealed(&console, words)?;
+    let unprocessable = |words| Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, words);
+    let kind = Kind::parse(&posted.form.kind).ok_or(unprocessable(text::REPORT_INCOMPLETE))?;
+    let words = words::plain(&posted.form.words);
+    if words.len() > words::MAX_LEN {
+        return Err(unprocessable(text::DECIDE_WORDS_LONG));
+    }
+    let words = sealed(&console, &words)?;
     let (picture, patient) = grant.subject();
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -238,7 +241,7 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let (report, picture) = grant.subject();
     let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_INCOMPLETE);
     let form = &posted.form;
-    let words = form.words.trim();
+    let words = words::plain(&form.words);
     // Before a number is tried: what is refused for its words says nothing of whose it is.
     if words.len() > words::MAX_LEN {
         return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_WORDS_LONG));
@@ -251,7 +254,8 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
             match numbers::find(console, &posted.by, (&form.issuer, &form.number), among, Event::CorrectionMissed)
                 .await?
             {
-                // Whoever typed the number of the patient whose it was anyway is not told so.
+                // The patient whose it was anyway: it was right.
+                Looked::Found(to) if to.number == report.filed => Decision::Restored,
                 Looked::Found(to) => Decision::Moved(to),
                 Looked::Nobody if among != Among::All => {
                     return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
@@ -262,7 +266,7 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
         }
         _ => return Err(incomplete),
     };
-    let words = sealed(console, words)?;
+    let words = sealed(console, &words)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let (by, must_treat) = (&posted.by.person.id, among != Among::All);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::entries::Names;
+use super::entries::{Names, with_id};
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::ClinicError;
@@ -48,6 +48,9 @@ pub(super) struct Row {
 
 /// An invitation that was just made.
 pub(super) struct Invited {
+    /// What it will be called, and whose it is.
+    pub(super) name: String,
+    pub(super) person: String,
     pub(super) qr: String,
     pub(super) until: String,
     /// For the seconds that are counted down where there is script.
@@ -205,7 +208,13 @@ pub(super) async fn invited(
     let prepared = Prepared::new(clinic, addresses, name, &known.id, INVITATION_LIFETIME)?;
     let qr = qr::svg(&prepared.text).map_err(|_| Failure::Template)?;
     prepared.open(clinic, grant.by()).await?;
-    Ok(Some(Invited { qr, until: shown::time(prepared.expires_at()), seconds: INVITATION_LIFETIME.as_secs() }))
+    Ok(Some(Invited {
+        name: name.to_owned(),
+        person: with_id(&known.name, known.id.as_str()),
+        qr,
+        until: shown::time(prepared.expires_at()),
+        seconds: INVITATION_LIFETIME.as_secs(),
+    }))
 }
 
 pub(super) async fn approve(

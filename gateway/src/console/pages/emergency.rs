@@ -36,7 +36,7 @@ struct Ask<'a> {
     number: &'a str,
     issuer: &'a str,
     words: &'a str,
-    reasons: Vec<(&'static str, &'static str)>,
+    reasons: Vec<(&'static str, &'static str, bool)>,
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
@@ -63,7 +63,10 @@ async fn form(
         number: &wanted.number,
         issuer: &wanted.issuer,
         words: &wanted.words,
-        reasons: Reason::ALL.into_iter().map(|reason| (reason.name(), reason_words(reason))).collect(),
+        reasons: Reason::ALL
+            .into_iter()
+            .map(|one| (one.name(), reason_words(one), one.name() == wanted.reason))
+            .collect(),
     })
 }
 
@@ -128,6 +131,7 @@ pub(super) async fn end(State(console): State<Console>, posted: Posted<Nothing>)
         let events: Vec<_> = ended.into_iter().map(|(id, patient)| Event::EmergencyEnded(id, patient)).collect();
         clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
         tx.commit().await?;
+        console.inner.tickets.forget(&posted.by.person.id);
     }
     Ok(Redirect::to("/patients"))
 }
@@ -137,6 +141,8 @@ struct Row {
     name: String,
     person: String,
     patient: String,
+    /// The whole of it, for the log.
+    reference: String,
     reason: &'static str,
     words: Option<String>,
     begun: String,
@@ -197,6 +203,7 @@ fn row(console: &Console, grant: &Grant<ReviewEmergencies>, (judge, names): (&Ju
         name: names.person(one.person.as_str()),
         person: one.person.to_string(),
         patient: shown::reference(&one.patient).chars().take(8).collect(),
+        reference: shown::reference(&one.patient),
         reason: reason_words(one.reason),
         words: records::open_words(console, grant, &one.words),
         begun: shown::time(one.begun_at),

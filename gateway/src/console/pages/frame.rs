@@ -22,8 +22,11 @@ pub(super) struct Frame {
     pub(super) token: String,
     here: &'static str,
     first_run: bool,
-    /// To how many patients this person has emergency access, and until when to the last of them. They may end it.
-    emergency: Option<(u64, String)>,
+    /// Where the patients are to whom this person has emergency access, and until when to the last of them. They may end it.
+    emergency: Vec<String>,
+    emergency_until: String,
+    /// What has just been done.
+    done: Option<&'static str>,
     /// Alerts that nobody sees to, of those that this person sees.
     alerts: u64,
     /// Who has made a code for this account, and when, until this person has read it.
@@ -31,6 +34,9 @@ pub(super) struct Frame {
     /// What waits for this person elsewhere, by where.
     waiting: Vec<(&'static str, u64)>,
 }
+
+/// Emergency accesses that the banner leads to. Who has more of them at once is led to the last.
+const RUNNING: u32 = 8;
 
 /// A place in the navigation.
 struct Item {
@@ -43,8 +49,8 @@ impl Frame {
         let catalog = &console.desk.clinic().catalog;
         // Whoever is no clinician any more sees nobody by one that they had.
         let emergency = match who.person.roles.has(Role::Clinician) {
-            true => emergency::running(catalog, &who.person.id, console.desk.now()).await?,
-            false => None,
+            true => emergency::running(catalog, &who.person.id, console.desk.now(), RUNNING).await?,
+            false => Vec::new(),
         };
         let codes = permit::alert_codes(who.person.roles);
         let alerts = if codes.is_empty() { 0 } else { book::open_count(catalog, &codes).await? };
@@ -75,7 +81,9 @@ impl Frame {
             token: who.token.clone(),
             here,
             first_run: who.person.roles.has(Role::Admin) && is_first_run(console).await?,
-            emergency: emergency.map(|(count, until)| (count, shown::time(until))),
+            emergency_until: emergency.first().map(|(_, until)| shown::time(*until)).unwrap_or_default(),
+            emergency: emergency.iter().map(|(patient, _)| shown::reference(patient)).collect(),
+            done: console.inner.notices.take(&who.session),
         })
     }
 

@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::failure::{Told, alone};
 use super::{Frame, ROUTES, Route};
-use crate::clinic::people::Roles;
+use crate::clinic::people::{Role, Roles};
 use crate::console::session::LoggedIn;
 use crate::console::{Console, text};
 
@@ -30,6 +30,7 @@ struct Message<'a> {
     frame: Frame,
     told: Told,
     back: &'a str,
+    back_words: &'static str,
 }
 
 pub(super) async fn in_frame(State(console): State<Console>, request: Request, next: Next) -> Response {
@@ -38,19 +39,23 @@ pub(super) async fn in_frame(State(console): State<Console>, request: Request, n
     let answer = next.run(request).await;
     let status = answer.status();
     let in_place = headers.contains_key(IN_PLACE);
+    let is_led_out = answer.headers().get(header::LOCATION).is_some_and(|place| place == LOG_IN);
+    if method == Method::POST && status == StatusCode::SEE_OTHER && !is_led_out {
+        note_what_was_done(&console, &headers, &path);
+    }
     if in_place && status.is_redirection() {
         return went_to(answer);
     }
     if !status.is_client_error() && !status.is_server_error() {
         return answer;
     }
-    let told = match answer.extensions().get::<Told>() {
-        Some(told) => *told,
-        // A page that says itself what is wrong.
-        None if is_page(&answer) => return answer,
-        None => Told::of(&method, status),
+    let (told, is_bare) = match answer.extensions().get::<Told>() {
+        Some(told) => (*told, false),
+        // What says itself what is wrong.
+        None if says_more(&answer) => return answer,
+        None => (Told::of(&method, status), true),
     };
-    if in_place {
+    if in_place || (is_bare && !wants_a_page(&headers)) {
         return instead(answer, told.words);
     }
     if !wants_a_page(&headers) {
@@ -59,6 +64,14 @@ pub(super) async fn in_frame(State(console): State<Console>, request: Request, n
     match framed(&console, &headers, (&method, &path), told).await {
         Some(page) => instead(answer, Html(page)),
         None => instead(answer, alone(status, told)),
+    }
+}
+
+/// A form that leads on has done what it says. Whoever was not logged in is led to the log-in, and has no next page.
+fn note_what_was_done(console: &Console, headers: &HeaderMap, path: &str) {
+    let done = text::DONE.iter().find(|(route, _)| is_of(path, route)).map(|(_, words)| *words);
+    if let (Some(words), Some(session)) = (done, LoggedIn::session_of(headers)) {
+        console.inner.notices.keep(session, words);
     }
 }
 
@@ -93,15 +106,18 @@ fn wants_a_page(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).map(HeaderValue::as_bytes).is_some_and(|accept| accept.starts_with(b"text/html"))
 }
 
-fn is_page(answer: &Response) -> bool {
-    answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+/// A page, or an answer for a script: more than a status and the framework's words for it.
+fn says_more(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"text/html") || kind.starts_with(b"application/json"))
 }
 
 async fn framed(console: &Console, headers: &HeaderMap, (method, path): (&Method, &str), told: Told) -> Option<String> {
     let who = LoggedIn::without_prolonging(console, headers).await?;
     let back = way_back(method, path, who.person.roles);
     let frame = Frame::new(console, &who, "").await.ok()?;
-    Message { frame, told, back }.render().ok()
+    let told = Told { words: words_for(told, path, who.person.roles), ..told };
+    Message { frame, told, back, back_words: if back == "/" { text::HOME } else { text::MESSAGE_BACK } }.render().ok()
 }
 
 /// What the console answers to and is no page that somebody looks at.
@@ -133,6 +149,15 @@ fn way_back<'a>(method: &Method, path: &'a str, roles: Roles) -> &'a str {
     own.into_iter().chain(above).filter_map(|end| path.get(..end)).find(|place| is_page(place)).unwrap_or("/")
 }
 
+/// Whoever looks for a patient is told how one comes to see them: by the address alone, whether or not there is anybody.
+fn words_for(told: Told, path: &str, roles: Roles) -> &'static str {
+    let is_patients = ["/patients/", "/pictures/"].iter().any(|beginning| path.starts_with(beginning));
+    if told.words == text::NOT_FOUND && is_patients && roles.has(Role::Clinician) {
+        return text::NOT_FOUND_PATIENT;
+    }
+    told.words
+}
+
 fn is_of(path: &str, route: &str) -> bool {
     let (mut path, mut route) = (path.split('/'), route.split('/'));
     loop {
@@ -147,7 +172,14 @@ fn is_of(path: &str, route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clinic::people::Role;
+
+    #[test]
+    fn what_is_said_to_be_done_is_said_of_forms_that_there_are() {
+        for (place, words) in text::DONE {
+            assert!(ROUTES.iter().any(|(method, route, _)| (*method, route) == ("post", place)), "{place}");
+            assert!(words.ends_with('.'), "{words}");
+        }
+    }
 
     #[test]
     fn the_way_back_is_a_page_of_this_console_that_the_roles_may_see() {

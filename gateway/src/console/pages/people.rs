@@ -24,6 +24,7 @@ struct Row {
     name: String,
     roles: String,
     disabled: bool,
+    is_clinician: bool,
     downloads: bool,
 }
 
@@ -63,6 +64,7 @@ async fn shown(
         id: person.id.to_string(),
         roles: roles_words(person.roles),
         disabled: !person.is_active(),
+        is_clinician: person.roles.has(Role::Clinician),
         name: person.name,
     };
     html(&People {
