@@ -105,6 +105,7 @@ test("pages_of_a_clinic_that_is_full", async () => {
   // One that waits for approval, and its code still on the screen.
   await admin.goto("/devices");
   await admin.fill("#name", "Room 9");
+  await admin.selectOption("#person", { index: 1 });
   await admin.click(".add button");
   await admin.locator(".invited .qr").screenshot({ path: clinic.at("qr.png") });
   const waiting = clinic.enrols("phone9", clinic.at("qr.png"), "Pixel 8").catch(() => {});

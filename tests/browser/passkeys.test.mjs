@@ -82,6 +82,7 @@ test("whoever_has_a_password_adds_a_passkey_and_the_wrong_finger_opens_nothing",
 
 test("whoever_s_account_is_set_up_anew_is_told_on_every_page_until_they_say_that_they_know", async () => {
   await admin.goto("/people");
+  await admin.locator("li", { hasText: "Carla Clinician" }).getByText("New code", { exact: true }).click();
   await admin.locator("form[action='/people/carla/code'] button").click();
   await admin.locator(".notice .words").waitFor();
   for (const page of ["/patients", "/account"]) {

@@ -44,7 +44,8 @@ test("a_reported_picture_is_out_of_everybodys_sight_at_once", async () => {
   await nils.getByLabel("In your own words").fill(WORDS);
   await passes(nils, "wrong-patient-report");
   await nils.getByRole("button", { name: "Hide it, on record" }).click();
-  await nils.getByRole("heading", { name: ZOE.name }).waitFor();
+  await nils.getByText("The picture is out of everybody's sight.").waitFor();
+  await passes(nils, "wrong-patient-reported");
 
   for (const [page, who] of [[nils, "whoever reported it"], [carla, "its author"]]) {
     await page.goto(patient);
