@@ -596,6 +596,7 @@ pub(super) const ZOOM_IN: &str = "Zoom in";
 pub(super) const ZOOM_OUT: &str = "Zoom out";
 pub(super) const ZOOM_RESET: &str = "Whole picture";
 pub(super) const ZOOM_HINT: &str = "Plus and minus zoom, arrows move, zero shows all of it.";
+pub(super) const COMPARE_HINT: &str = "Choose two to four pictures";
 pub(super) const COMPARE: &str = "Compare the chosen";
 pub(super) const COMPARE_PICK: &str = "Choose";
 pub(super) const COMPARE_TITLE: &str = "Compare";
