@@ -111,6 +111,11 @@ test("pages_of_a_clinic_that_is_full", async () => {
   const waiting = clinic.enrols("phone9", clinic.at("qr.png"), "Pixel 8").catch(() => {});
   await admin.locator("#devices .words").waitFor();
   wrong.push(...await judged(admin, "devices-waiting"));
+  await admin.fill("#name", "Room 10");
+  await admin.selectOption("#person", { index: 2 });
+  await admin.click(".add button");
+  await admin.getByRole("heading", { name: "Open invitations" }).waitFor();
+  wrong.push(...await judged(admin, "devices-open"));
 
   for (const [page, name, least] of [[admin, "admin", 4], [clinician, "clinician", 5], [officer, "officer", 3]]) {
     const { wrong: more, kinds } = await allJudged(page, "/", name);

@@ -147,6 +147,9 @@ pub(super) const PICTURE_ALT: &str = "Photograph";
 pub(super) const THUMBNAIL_NONE: &str = "no preview";
 
 pub(super) const DEVICES_TITLE: &str = "Phones";
+pub(super) const DEVICES_OPEN: &str = "Open invitations";
+pub(super) const DEVICES_OPEN_HINT: &str = "Whoever has seen the code can ask to be let in with it, once.";
+pub(super) const DEVICES_WITHDRAW: &str = "Withdraw";
 pub(super) const DEVICES_INVITE: &str = "Invite a phone";
 pub(super) const DEVICES_INVITE_NAME: &str = "Name of the phone";
 pub(super) const DEVICES_INVITE_NAME_HINT: &str = "Such as the room that it stays in.";
@@ -563,6 +566,7 @@ pub(super) const DONE: &[(&str, &str)] = &[
     ("/devices/{device}/approve", "The phone may send now."),
     ("/devices/{device}/revoke", "The phone may not send any more."),
     ("/devices/{device}/name", "The phone has its new name."),
+    ("/devices/invitations/{invitation}/withdraw", "The invitation is withdrawn: its code opens nothing."),
     ("/account/phones/{device}/lost", "This phone may not send any more. Tell an admin if you find it again."),
     ("/people/{person}/disable", "This person is shut out, at once."),
     ("/people/{person}/enable", "This person may log in again."),

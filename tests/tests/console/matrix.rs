@@ -76,6 +76,7 @@ const GONE: &[&str] = &[
 /// Something of each kind that a path can name.
 struct Things {
     device: String,
+    invitation: String,
     person: &'static str,
     team: String,
     alert: String,
@@ -91,6 +92,9 @@ impl Things {
         const WORDS: &str = "made for the list of routes";
         let device = clinic.gateway.run(&["device", "list", "--data", "D", "--json"]).ok().json();
         let device = text(&device[0], "id").to_owned();
+        clinic.gateway.invite("Room 12", "room12.png");
+        let invitation = one(&mut clinic.admin, "/devices", "action=\"/devices/invitations/");
+        let invitation = invitation.trim_end_matches("/withdraw").to_owned();
         let person = "clinician3";
         let mut third = clinic.admin.adds(&clinic.gateway, person, "Thea Third", "clinician");
 
@@ -121,7 +125,7 @@ impl Things {
         assert_eq!(clinic.author.posts(&format!("/patients/{second}/record/number"), &form).status, 200);
         let merge = one(&mut clinic.officer, "/merges", "action=\"/merges/");
         let merge = merge.trim_end_matches("/undo").to_owned();
-        Self { device, person, team, alert, emergency, merge, correction, picture: clinic.picture.clone() }
+        Self { device, invitation, person, team, alert, emergency, merge, correction, picture: clinic.picture.clone() }
     }
 
     fn path(&self, clinic: &str, route: &str) -> String {
@@ -129,6 +133,7 @@ impl Things {
             .replace("{patient}", clinic.trim_start_matches("/patients/"))
             .replace("{picture}", &self.picture)
             .replace("{device}", &self.device)
+            .replace("{invitation}", &self.invitation)
             .replace("{person}", self.person)
             .replace("{ticket}", "00000000000000000000000000000000")
             .replace("{alert}", &self.alert)

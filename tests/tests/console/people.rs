@@ -115,6 +115,33 @@ fn an_admin_sees_what_is_known_of_each_phone_and_renames_it() {
 }
 
 #[test]
+fn an_invitation_that_is_open_is_listed_and_taken_back_by_an_admin() {
+    let mut clinic = Clinic::open();
+    assert!(!clinic.admin.browser.get("/devices").text().contains("Open invitations"), "the control");
+    let qr = text(&clinic.gateway.invite("Room 9", "room9.png"), "qr").to_owned();
+    let page = clinic.admin.browser.get("/devices");
+    assert!(page.text().contains("Open invitations") && page.text().contains("Room 9"), "{}", page.text());
+    assert!(!page.text().contains(&qr), "its code is shown once");
+    let path = page.all_between("action=\"/devices/invitations/", "\"").pop().expect("its form");
+    let path = format!("/devices/invitations/{path}");
+    for member in [&mut clinic.author, &mut clinic.officer] {
+        assert_eq!(member.posts(&path, &[]).status, 404);
+    }
+    assert_eq!(
+        clinic.admin.posts("/devices/invitations/00112233-4455-6677-8899-aabbccddeeff/withdraw", &[]).status,
+        404
+    );
+    let page = clinic.admin.posts(&path, &[]).text();
+    assert!(page.contains("its code opens nothing") && !page.contains("Open invitations"), "{page}");
+    assert_eq!(clinic.admin.posts(&path, &[]).status, 404, "once");
+    assert!(clinic.done_by("person:root.admin").contains(&"invitation-withdrawn".to_owned()));
+    let folder = clinic.gateway.path("room9");
+    let enrol = ["phone", "enrol", "--identity", &folder, "--qr-text", &qr, "--device-name", "Pixel 8"];
+    let refused = clinic.gateway.run(&enrol);
+    assert!(refused.code != Some(0) && refused.stderr.contains("invitation"), "{refused}");
+}
+
+#[test]
 fn a_phone_that_was_there_without_a_picture_was_seen() {
     let gateway = Gateway::serving();
     let phone = gateway.enrol("phone");

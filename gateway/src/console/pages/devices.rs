@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::entries::{Names, with_id};
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, html, invitations, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::devices::{self, Attestation, Seen, Status};
@@ -70,6 +70,7 @@ struct Devices {
     token: String,
     base: &'static str,
     devices: Vec<Row>,
+    open: Vec<invitations::Row>,
 }
 
 #[derive(Template)]
@@ -108,6 +109,7 @@ async fn shown_with(
         token: who.token.clone(),
         base: HERE,
         devices: listed(console, grant).await?,
+        open: invitations::open(console, grant).await?,
     })
 }
 

@@ -16,6 +16,7 @@ mod entries;
 mod failure;
 mod frame;
 mod in_frame;
+mod invitations;
 mod join;
 mod judge;
 mod log;
@@ -164,6 +165,7 @@ routes! {
     post "/devices/{device}/approve" devices::approve, Who::Has(Role::Admin);
     post "/devices/{device}/revoke" devices::revoke, Who::Has(Role::Admin);
     post "/devices/{device}/name" devices::rename, Who::Has(Role::Admin);
+    post "/devices/invitations/{invitation}/withdraw" invitations::withdraw, Who::Has(Role::Admin);
     get "/people" people::page, Who::Has(Role::Admin);
     post "/people" people::add, Who::Has(Role::Admin);
     post "/people/{person}/code" people::code, Who::Has(Role::Admin);
