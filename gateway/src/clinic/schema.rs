@@ -448,7 +448,7 @@ UPDATE device SET seen_at = (SELECT MAX(stored_at) FROM picture WHERE picture.de
             name: "thumbnails",
             sql: "
 CREATE TABLE thumbnail (
-    capture BYTEA PRIMARY KEY REFERENCES picture (capture),
+    capture BYTEA PRIMARY KEY REFERENCES picture (capture) ON DELETE CASCADE,
     payload BYTEA NOT NULL
 );
 INSERT INTO thumbnail (capture, payload) SELECT capture, thumbnail FROM picture WHERE thumbnail IS NOT NULL;
