@@ -115,6 +115,10 @@ impl Filled {
         running.end();
         archive::fill(&gateway, patients, PERSON).await;
         let running = gateway.start(true, &device).await;
+        // The console of a large clinic may come up after its ingest.
+        while std::net::TcpStream::connect(&member.browser.place).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let mut filled =
             Self { running: Some(running), gateway, member, patients, unlocking: Duration::ZERO, photograph };
         // The file system has all of it once: what is measured next is work, not a disk that sleeps.
