@@ -104,7 +104,7 @@ struct Listed {
     revoked_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate_until: Option<String>,
-    /// When it last came or went.
+    /// When it last came, went or sent a picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_seen: Option<String>,
     /// How often it began to enrol, each time with new words.

@@ -1,7 +1,7 @@
 //! When each device was last there, as ingest says.
 //!
 //! Attacker: an intruder in ingest, who says of phones that they were there, or of an hour that has not come. Nothing is decided by it. A device that the
-//! catalog does not have stays unknown, a time to come is now, and no time goes back.
+//! catalog does not have stays unknown, a time to come is now, and no time goes back but one that a clock which was ahead has left.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ use crate::clinic::sessions::{self, SessionId};
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 /// What pages ask for by themselves: nobody is there because of it, and a session must not live on it.
-const POLLED: &[&str] = &["/devices/rows", "/vault/names", "/setup/rows", "/setup/arrived"];
+pub(super) const POLLED: &[&str] = &["/devices/rows", "/vault/names", "/setup/rows", "/setup/arrived"];
 
 /// A cookie that no other host or path can set or see, that no script reads and no other site's request carries.
 const COOKIE: &str = "__Host-safelight";

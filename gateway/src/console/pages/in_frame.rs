@@ -12,7 +12,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::failure::{Told, alone};
 use super::{Frame, ROUTES, Route};
 use crate::clinic::people::{Role, Roles};
-use crate::console::session::LoggedIn;
+use crate::console::session::{LoggedIn, POLLED};
 use crate::console::{Console, text};
 
 /// A script of this console has sent the form, and waits for the answer beside what was typed.
@@ -120,17 +120,9 @@ async fn framed(console: &Console, headers: &HeaderMap, (method, path): (&Method
     Message { frame, told, back, back_words: if back == "/" { text::HOME } else { text::MESSAGE_BACK } }.render().ok()
 }
 
-/// What the console answers to and is no page that somebody looks at.
-const PARTS: &[&str] = &[
-    "/static/{file}",
-    "/authority",
-    "/devices/rows",
-    "/setup/rows",
-    "/setup/arrived",
-    "/vault/names",
-    "/images/{ticket}/{picture}",
-    "/thumbnails/{ticket}/{picture}",
-];
+/// What the console answers to and is no page that somebody looks at; nor is what pages ask for by themselves.
+const PARTS: &[&str] =
+    &["/static/{file}", "/authority", "/images/{ticket}/{picture}", "/thumbnails/{ticket}/{picture}"];
 
 /// The nearest page above an address that these roles may see. A form's own address may be its page's; a page that could not be had is no way back to
 /// itself.
@@ -140,7 +132,8 @@ fn way_back<'a>(method: &Method, path: &'a str, roles: Roles) -> &'a str {
         let is_written_out = ROUTES.iter().any(|(_, route, _)| *route == place);
         let is_it = |route: &str| if is_written_out { route == place } else { is_of(place, route) };
         let leads = |(method, route, who): &Route| {
-            *method == "get" && who.admits(roles) && is_it(route) && !PARTS.contains(route)
+            let is_part = PARTS.contains(route) || POLLED.contains(route);
+            *method == "get" && who.admits(roles) && is_it(route) && !is_part
         };
         ROUTES.iter().any(leads)
     };
