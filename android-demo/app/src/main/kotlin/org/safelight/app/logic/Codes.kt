@@ -7,7 +7,9 @@ import com.google.zxing.LuminanceSource
 import com.google.zxing.MultiFormatReader
 import com.google.zxing.PlanarYUVLuminanceSource
 import com.google.zxing.ReaderException
+import com.google.zxing.Result
 import com.google.zxing.common.HybridBinarizer
+import com.google.zxing.qrcode.QRCodeReader
 
 /** Codes that the camera may look for: the clinic's QR code, and what hospitals print on wristbands and badges. */
 private val FORMATS = listOf(
@@ -21,20 +23,31 @@ private val FORMATS = listOf(
 
 private val HINTS = mapOf(DecodeHintType.POSSIBLE_FORMATS to FORMATS, DecodeHintType.TRY_HARDER to true)
 
-/**
- * The text of a code in a picture, if there is one. Of a hundred QR codes that stand upright the reader takes something inside one for one of
- * its corners and finds nothing; from the side it sees that one as well.
- */
-fun readCode(picture: LuminanceSource): String? = read(picture) ?: read(turned(picture))
+private val QR_HINTS = mapOf(DecodeHintType.TRY_HARDER to true)
 
-private fun read(picture: LuminanceSource): String? = try {
-    MultiFormatReader().apply { setHints(HINTS) }.decodeWithState(BinaryBitmap(HybridBinarizer(picture))).text
+/**
+ * The text of a code in a picture, if there is one. Of a hundred QR codes that stand upright the reader takes something inside two of them for a
+ * corner and finds nothing. What it takes so depends on the side from which it looks: all of 18,000 codes of a clinic's length were read from
+ * one of the four. Codes of other kinds are read from any side at once.
+ */
+fun readCode(picture: LuminanceSource): String? = read(picture) ?: turns(picture).firstNotNullOfOrNull(::readQr)
+
+private fun read(picture: LuminanceSource): String? =
+    found { MultiFormatReader().apply { setHints(HINTS) }.decodeWithState(BinaryBitmap(HybridBinarizer(picture))) }
+
+private fun readQr(picture: LuminanceSource): String? = found { QRCodeReader().decode(BinaryBitmap(HybridBinarizer(picture)), QR_HINTS) }
+
+private inline fun found(look: () -> Result): String? = try {
+    look().text
 } catch (_: ReaderException) {
     null
 } catch (_: RuntimeException) {
     // A code that is made to be read badly.
     null
 }
+
+/** The picture from its three other sides. */
+private fun turns(picture: LuminanceSource): Sequence<LuminanceSource> = generateSequence(picture, ::turned).drop(1).take(3)
 
 /** By a quarter. */
 private fun turned(picture: LuminanceSource): LuminanceSource {
