@@ -8,7 +8,6 @@
     reason = "a panic in a test is the finding"
 )]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -138,9 +137,11 @@ async fn pictures_that_cannot_be_opened_are_named() {
 
 /// A program of our own instead of the inspector.
 fn imposter(folder: &tempfile::TempDir, script: &str) -> Inspector {
-    let path = folder.path().join("imposter");
-    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (draft, path) = (folder.path().join("draft"), folder.path().join("imposter"));
+    std::fs::write(&draft, format!("#!/bin/sh\n{script}\n")).unwrap();
+    // What this process writes cannot be run while a child that another test starts holds it open.
+    let copied = std::process::Command::new("install").args(["--mode", "755"]).args([&draft, &path]).status();
+    assert!(copied.unwrap().success());
     Inspector::new(path)
 }
 
