@@ -94,12 +94,49 @@ pub(super) async fn search(
     };
     let more = found.len() > MAX_FOUND;
     found.truncate(MAX_FOUND);
-    if !console.inner.noise.is_on_record(session, &found, grant.at()) {
+    found_on_record(console, grant, session, &found).await?;
+    Ok((found, more))
+}
+
+/// Before they are shown.
+async fn found_on_record(
+    console: &Console,
+    grant: &Grant<SearchPatients>,
+    session: &SessionId,
+    found: &[Found],
+) -> Result<(), ClinicError> {
+    if !console.inner.noise.is_on_record(session, found, grant.at()) {
         let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
         console.desk.record(grant.by(), &[Event::Searched(count)]).await?;
-        console.inner.noise.searched_on_record(session, &found, grant.at());
+        console.inner.noise.searched_on_record(session, found, grant.at());
     }
-    Ok((found, more))
+    Ok(())
+}
+
+/// Those of these records whom the person treats now, with their names: for a page that has them by reference. On record as a search that had found them,
+/// and as that, nobody while the vault is locked.
+pub(super) async fn treated_among(
+    console: &Console,
+    grant: &Grant<SearchPatients>,
+    session: &SessionId,
+    records: &[Handle],
+) -> Result<Vec<Found>, Unreadable> {
+    drop(vault(console)?);
+    let treated: Vec<Handle> = match grant.subject() {
+        Treated::Few(patients) => records.iter().copied().filter(|record| patients.contains(record)).collect(),
+        Treated::Many(person) => {
+            let mut treated = Vec::new();
+            for some in records.chunks(ASKED_ABOUT_AT_ONCE) {
+                treated.extend(care::among(&console.desk.clinic().catalog, some, person, grant.at()).await?);
+            }
+            treated
+        }
+    };
+    let found = console.desk.directory().among("", &treated, treated.len());
+    if !found.is_empty() {
+        found_on_record(console, grant, session, &found).await?;
+    }
+    Ok(found)
 }
 
 /// Goes through those whom the query fits until there are enough whom `person` treats.

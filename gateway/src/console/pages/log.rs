@@ -14,6 +14,7 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
 use super::entries::{Names, Row, proof_words, row};
+use super::known::Known;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::access_index::Filter;
@@ -97,13 +98,14 @@ pub(super) async fn page(State(console): State<Console>, Query(asked): Query<Ask
         before => Some(before.parse().map_err(|_| Failure::NotFound)?),
     };
     let view = looks::page(&console, &grant, &filter, before).await?;
-    let names = Names::read(&console).await?;
+    // Whoever reads the log sees no names of patients.
+    let (names, nobody) = (Names::read(&console).await?, Known::default());
     let (sound, proof) = proof_words(&view.proof);
     let everything = filter.is_everything();
     let oldest = view.seen.last().filter(|_| view.more).map(|seen| seen.index.to_string());
     html(&Log {
         frame: Frame::new(&console, &who, "/log").await?,
-        entries: view.seen.iter().map(|seen| row(seen, &names)).collect(),
+        entries: view.seen.iter().map(|seen| row(seen, &names, &nobody)).collect(),
         linked: true,
         older: oldest.map(|before| Asked { before, ..asked.clone() }.address()),
         building: !view.is_built && !everything,

@@ -19,6 +19,7 @@ mod in_frame;
 mod invitations;
 mod join;
 mod judge;
+mod known;
 mod log;
 mod login;
 mod merges;
