@@ -83,23 +83,23 @@ impl Decision {
 
 const MOVED: &str = "moved";
 
-/// What came of it, without whose the picture is.
+/// What came of it, as the catalog has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It was right.
     Restored,
-    /// It is another patient's.
-    Moved,
+    /// It was filed under this number instead.
+    Moved(Handle),
     /// It stays unseen for good.
     Withdrawn,
 }
 
 impl Outcome {
-    fn parse(name: &str) -> Result<Self, ClinicError> {
-        match name {
-            "restored" => Ok(Self::Restored),
-            MOVED => Ok(Self::Moved),
-            "withdrawn" => Ok(Self::Withdrawn),
+    fn parse(name: &str, moved_to: Option<Handle>) -> Result<Self, ClinicError> {
+        match (name, moved_to) {
+            ("restored", _) => Ok(Self::Restored),
+            (MOVED, Some(number)) => Ok(Self::Moved(number)),
+            ("withdrawn", _) => Ok(Self::Withdrawn),
             _ => Err(ClinicError::CatalogDamaged),
         }
     }
@@ -150,7 +150,7 @@ pub struct Corrected {
 
 const DECIDED: &str =
     "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at, outcome,
-    decided_by, decided_at, decided_words FROM correction";
+    decided_by, decided_at, decided_words, moved_to FROM correction";
 
 const COLUMNS: &str = "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at FROM correction";
 
@@ -386,10 +386,11 @@ fn report_of(row: &AnyRow) -> Result<Report, ClinicError> {
 
 fn settled_of(row: &AnyRow) -> Result<Settled, ClinicError> {
     let outcome: String = row.try_get(7)?;
-    let words: Option<Vec<u8>> = row.try_get(10)?;
+    let (words, moved_to): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.try_get(10)?, row.try_get(11)?);
+    let moved_to = moved_to.map(|to| to.try_into().map_err(|_| ClinicError::CatalogDamaged)).transpose()?;
     Ok(Settled {
         report: report_of(row)?,
-        outcome: Outcome::parse(&outcome)?,
+        outcome: Outcome::parse(&outcome, moved_to)?,
         by: person(row, 8)?,
         at: millis(row, 9)?,
         // Decided before there were words.

@@ -771,6 +771,7 @@ pub(super) const REPORTED_NONE: &str = "Nothing waits for a decision.";
 pub(super) const REPORTED_BY: &str = "reported by";
 pub(super) const REPORTED_TAKEN_BY: &str = "taken by";
 pub(super) const REPORTED_OPEN: &str = "Open it and decide";
+pub(super) const REPORTED_PATIENT: &str = "Under patient";
 pub(super) const REPORTED_UNDER: &str = "It was put under";
 
 pub(super) const DECIDE_WORDS: &str = "Why, in your own words, if you like";
@@ -787,6 +788,8 @@ pub(super) const DECIDED_REPORT: &str = "The report:";
 pub(super) const DECIDED_WHY: &str = "The decision:";
 pub(super) const DECIDED_RESTORED: &str = "It was right, and is shown again";
 pub(super) const DECIDED_MOVED: &str = "It was given to another patient";
+pub(super) const DECIDED_FROM: &str = "From patient";
+pub(super) const DECIDED_TO: &str = "to patient";
 pub(super) const DECIDED_WITHDRAWN: &str = "It stays hidden for good";
 pub(super) const DECIDE_RESTORE: &str = "It was right: show it again";
 pub(super) const DECIDE_WITHDRAW: &str = "Keep it hidden for good";

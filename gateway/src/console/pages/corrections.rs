@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::entries::Names;
 use super::judge::Judge;
+use super::known::{Known, Patient};
 use super::numbers::{self, Among, Looked};
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
@@ -24,7 +25,7 @@ use crate::clinic::access::Event;
 use crate::clinic::because::Because;
 use crate::clinic::corrections::{self, Decision, Kind, Report};
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::pictures::{self, Picture};
+use crate::clinic::pictures::{self, Handle, Picture};
 use crate::console::permit::{
     self, CorrectAny, CorrectOwn, Grant, ListOwnReported, ListReported, ReportPicture, Right, ViewReported,
 };
@@ -89,6 +90,8 @@ pub(super) struct Row {
     pub(super) reported_by: String,
     pub(super) reported: String,
     pub(super) words: Option<String>,
+    /// Under whose record the picture was when it was reported.
+    pub(super) patient: Patient,
     /// The author opens the picture first.
     opens: Option<String>,
     deciding: Option<Deciding>,
@@ -110,9 +113,11 @@ struct List {
 pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ListReported).await?;
     let frame = Frame::new(&console, &who, "/corrections").await?;
-    let (names, mut rows) = (Names::read(&console).await?, Vec::new());
-    for report in corrections::open(&console.desk.clinic().catalog, None).await? {
-        let mut row = row(&console, &names, &report).await?;
+    let found = corrections::open(&console.desk.clinic().catalog, None).await?;
+    let known = Known::in_log(&console, &filed(&found)).await?;
+    let (names, mut rows) = (Names::read(&console).await?, Vec::with_capacity(found.len()));
+    for report in found {
+        let mut row = row(&console, (&names, &known), &report).await?;
         row.words = records::reported_words(&console, &grant, &report.words);
         let action = format!("/corrections/{}", HEXLOWER.encode(&report.id));
         row.deciding = Some(deciding(&who, action));
@@ -126,9 +131,11 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
 pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
     let _: Grant<ListOwnReported> = permit::ask(&console, &who, ListOwnReported).await?;
     let frame = Frame::new(&console, &who, "/corrections/own").await?;
-    let (names, mut rows) = (Names::read(&console).await?, Vec::new());
-    for report in corrections::open(&console.desk.clinic().catalog, Some(&who.person.id)).await? {
-        let mut row = row(&console, &names, &report).await?;
+    let found = corrections::open(&console.desk.clinic().catalog, Some(&who.person.id)).await?;
+    let known = Known::among(&console, &who, &filed(&found)).await?;
+    let (names, mut rows) = (Names::read(&console).await?, Vec::with_capacity(found.len()));
+    for report in found {
+        let mut row = row(&console, (&names, &known), &report).await?;
         row.opens = Some(format!("/corrections/own/{}", HEXLOWER.encode(&report.id)));
         rows.push(row);
     }
@@ -142,7 +149,15 @@ pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
     })
 }
 
-pub(super) async fn row(console: &Console, names: &Names, report: &Report) -> Result<Row, ClinicError> {
+fn filed(reports: &[Report]) -> Vec<Handle> {
+    reports.iter().map(|report| report.filed).collect()
+}
+
+pub(super) async fn row(
+    console: &Console,
+    (names, known): (&Names, &Known),
+    report: &Report,
+) -> Result<Row, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let picture = pictures::find(catalog, report.capture).await?.ok_or(ClinicError::CatalogDamaged)?;
     Ok(Row {
@@ -154,6 +169,7 @@ pub(super) async fn row(console: &Console, names: &Names, report: &Report) -> Re
         reported_by: names.person_and_id(report.reported_by.as_str()),
         reported: shown::time(report.reported_at),
         words: None,
+        patient: known.patient(&report.filed),
         opens: None,
         deciding: None,
     })

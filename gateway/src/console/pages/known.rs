@@ -5,8 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use askama::Template;
 use safelight_core::ids::CaptureId;
 
+use super::entries::short;
 use super::{Failure, shown};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::people::Role;
@@ -23,20 +25,30 @@ pub(super) struct Known {
     /// The record that stands for each number that was asked about.
     records: HashMap<Handle, Handle>,
     treated: HashMap<Handle, PatientIdentity>,
+    /// What there is of somebody without a name stands in the log, for whoever reads that.
+    leads_to_log: bool,
     /// Of these pictures somebody can be led to the page.
     pictures: HashSet<CaptureId>,
 }
 
-/// A patient as a page shows them.
-#[derive(Debug)]
+/// A patient as a page shows them. Rendered by itself, so pages put it where it belongs as it is.
+#[derive(Debug, Template)]
+#[template(path = "known.html")]
 pub(super) struct Patient {
     /// With the number, for whoever treats them.
     pub(super) name: Option<String>,
+    /// Enough of the reference to tell one from another.
+    pub(super) short: String,
     /// Where there is more, for whoever is asked to go there.
     pub(super) place: Option<String>,
 }
 
 impl Known {
+    /// For the privacy officer: none of them by name, whatever other roles somebody holds.
+    pub(super) async fn in_log(console: &Console, numbers: &[Handle]) -> Result<Self, ClinicError> {
+        Ok(Self { records: standing(console, numbers).await?, leads_to_log: true, ..Self::default() })
+    }
+
     /// For `who`, of these numbers.
     pub(super) async fn among(console: &Console, who: &LoggedIn, numbers: &[Handle]) -> Result<Self, Failure> {
         let mut known = Self { records: standing(console, numbers).await?, ..Self::default() };
@@ -80,10 +92,12 @@ impl Known {
     pub(super) fn patient(&self, number: &Handle) -> Patient {
         let record = self.records.get(number).unwrap_or(number);
         let (treated, reference) = (self.treated.get(record), shown::reference(record));
-        Patient {
-            name: treated.map(|identity| format!("{}, {}", identity.name, identity.record_number)),
-            place: treated.is_some().then(|| format!("/patients/{reference}")),
-        }
+        let place = match treated {
+            Some(_) => Some(format!("/patients/{reference}")),
+            None => self.leads_to_log.then(|| format!("/log?patient={reference}")),
+        };
+        let name = treated.map(|identity| format!("{}, {}", identity.name, identity.record_number));
+        Patient { name, short: short(&reference), place }
     }
 
     /// Where the page of a picture is, if it has one for whoever looks.
