@@ -98,6 +98,72 @@ fn a_form_that_is_sent_in_place_is_answered_in_words_or_led_on() {
     assert!(over.text().contains("logged out") && !over.text().contains('<'), "{}", over.text());
 }
 
+/// A form that answers with a page cannot be sent in place: its own page comes again.
+#[test]
+fn a_form_that_answers_with_a_page_comes_again_with_what_was_typed() {
+    const TWICE: &str = "a \"number\" & more";
+    const ESCAPED: &str = "value=\"a &#34;number&#34; &#38; more\"";
+    let mut clinic = Clinic::open();
+    let again = |page: Answer, status: u16, words: &str, typed: &[&str]| {
+        let whole = page.text();
+        let alert = page.all_between("role=\"alert\">", "</p>");
+        assert!(page.status == status && alert.iter().any(|told| told.contains(words)), "{words}: {alert:?}, {whole}");
+        assert!(whole.contains("<nav>"), "{whole}");
+        for typed in typed {
+            assert!(whole.contains(typed), "{typed}: {whole}");
+        }
+    };
+    let officer = &mut clinic.officer;
+    let days = [("from", "2026-01-01"), ("to", "yesterday")];
+    let kept = ["value=\"2026-01-01\"", "value=\"yesterday\""];
+    for path in ["/reports/patient", "/reports/patient/csv"] {
+        let form = [("number", TWICE), ("issuer", "elsewhere"), days[0], days[1]];
+        let page = officer.posts(path, &form);
+        again(page, 422, "No report was made", &[ESCAPED, "value=\"elsewhere\"", kept[0], kept[1]]);
+        let page = officer.posts(path, &[("number", TWICE), ("issuer", "elsewhere"), days[0]]);
+        again(page, 404, "There is no patient of this number", &[ESCAPED, "value=\"elsewhere\"", kept[0]]);
+    }
+    for path in ["/reports/person", "/reports/person/csv"] {
+        let page = officer.posts(path, &[("person", "clinician2"), days[0], days[1]]);
+        again(page, 422, "No report was made", &["<option value=\"clinician2\" selected>", kept[0], kept[1]]);
+    }
+    // The log: what it is asked for in an address, and in its form, with and without script.
+    let page = officer.browser.get("/log?by=person:clinician1&from=2026-01-01&to=yesterday");
+    let chosen = "<option value=\"person:clinician1\" selected>";
+    assert!(!page.text().contains("<table"), "nothing is looked for");
+    again(page, 404, "Nothing was looked for", &[chosen, kept[0], kept[1], "class=\"filters\" open"]);
+    let form = [("by", "person:clinician1"), ("number", TWICE), ("issuer", "elsewhere"), days[0], days[1]];
+    let page = officer.posts("/log", &form);
+    again(page, 422, "Nothing was looked for", &[chosen, ESCAPED, "value=\"elsewhere\"", kept[0], kept[1]]);
+    let token = officer.browser.get("/account").field("token");
+    let form: Vec<_> = std::iter::once(("token", token.as_str())).chain(form).collect();
+    let words = in_place(&mut officer.browser, "/log", &form);
+    assert_eq!((words.status, words.header("content-type")), (422, "text/plain; charset=utf-8"));
+    assert!(words.text().starts_with("Nothing was looked for"), "{}", words.text());
+
+    let admin = &mut clinic.admin;
+    let page = admin.posts("/people", &[("id", "officer"), ("name", TWICE), ("role", "privacy-officer")]);
+    again(page, 200, "Not added", &["value=\"officer\"", ESCAPED, "<option value=\"privacy-officer\" selected>"]);
+    let page = admin.posts("/devices", &[("name", TWICE), ("person", "nobody")]);
+    again(page, 200, "Not made", &[ESCAPED]);
+    // Sent in place by a script, and by itself.
+    let token = admin.browser.get("/account").field("token");
+    let words = in_place(&mut admin.browser, "/teams", &[("token", &token), ("name", "")]);
+    assert_eq!((words.status, words.text().starts_with("Not done: a team's name")), (422, true), "{}", words.text());
+    again(admin.posts("/teams", &[("name", "")]), 422, "name is one line of", &[]);
+
+    let compare = format!("{}/record/compare", clinic.patient);
+    let form = [("number", TWICE), ("issuer", "elsewhere")];
+    again(clinic.author.posts(&compare, &form), 404, "You treat no patient", &[ESCAPED, "value=\"elsewhere\""]);
+
+    let download = format!("/pictures/{}/download", clinic.picture);
+    let form = [("purpose", "teaching"), ("words", "short")];
+    assert_eq!(clinic.author.posts(&download, &form).status, 404, "who may not gets no form");
+    clinic.admin.posts("/people/clinician1/download", &[("allow", "yes")]);
+    let page = clinic.author.posts(&download, &form);
+    again(page, 422, "say in at least ten", &["value=\"teaching\" required checked", ">short</textarea>"]);
+}
+
 #[test]
 fn a_session_does_not_live_on_pages_that_do_not_exist() {
     let mut clinic = Clinic::open();

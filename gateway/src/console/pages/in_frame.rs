@@ -1,5 +1,7 @@
 //! What somebody is told who does not get a page: inside the frame of every page if they are logged in, above the form if it was sent in place.
 //!
+//! A page that has the form with what was typed says so itself, and stays as it is.
+//!
 //! Attacker: whoever would learn from what stands around an answer. It depends on who asks and on the address alone, so that what does not exist and what
 //! is not for them still look the same. The way back is a page of this console or none: made of its routes, whatever the address has.
 
@@ -9,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
-use super::failure::{Told, alone};
+use super::failure::{Again, Told, alone};
 use super::{Frame, ROUTES, Route};
 use crate::clinic::people::{Role, Roles};
 use crate::console::session::{LoggedIn, POLLED};
@@ -58,7 +60,7 @@ pub(super) async fn in_frame(State(console): State<Console>, request: Request, n
     if in_place || (is_bare && !wants_a_page(&headers)) {
         return instead(answer, told.words);
     }
-    if !wants_a_page(&headers) {
+    if !wants_a_page(&headers) || answer.extensions().get::<Again>().is_some() {
         return answer;
     }
     match framed(&console, &headers, (&method, &path), told).await {

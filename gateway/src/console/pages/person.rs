@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, role_words, shown};
+use super::{Failure, Frame, Page, again, html, role_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
 use crate::clinic::{credentials, devices, downloads, passkeys, sessions, teams};
@@ -243,5 +243,5 @@ async fn refused(
     problem: &'static str,
 ) -> Result<Response, Failure> {
     let page = shown_with(console, who, grant, person, Some(problem)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }

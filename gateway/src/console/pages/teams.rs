@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, again, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Person, Role};
 use crate::clinic::teams::{self, Joined, Named, Team, TeamId};
@@ -74,7 +74,7 @@ pub(super) async fn make(State(console): State<Console>, posted: Posted<Name>) -
     };
     drop(tx);
     let page = listed(&console, &posted.by, &grant, Some(problem)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }
 
 /// Makes a team of this name, or says why not. It is the caller's to put on record.
@@ -162,7 +162,7 @@ async fn refused(
     problem: &'static str,
 ) -> Result<Response, Failure> {
     let page = shown_with(console, who, grant, team, Some(problem)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }
 
 fn address(team: &TeamId) -> String {
