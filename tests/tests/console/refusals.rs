@@ -2,6 +2,7 @@
 
 use safelight_tests::browser::{Answer, Browser, encoded};
 use safelight_tests::gateway::damage::run_in;
+use safelight_tests::gateway::text;
 
 use super::stage::Clinic;
 
@@ -162,6 +163,50 @@ fn a_form_that_answers_with_a_page_comes_again_with_what_was_typed() {
     clinic.admin.posts("/people/clinician1/download", &[("allow", "yes")]);
     let page = clinic.author.posts(&download, &form);
     again(page, 422, "say in at least ten", &["value=\"teaching\" required checked", ">short</textarea>"]);
+}
+
+/// A form that asked for what was so already has changed nothing, and says of nothing that it is done.
+#[test]
+fn only_what_was_changed_is_said_to_be_done() {
+    let mut clinic = Clinic::open();
+    let device = clinic.gateway.devices().iter().map(|device| text(device, "id").to_owned()).next().expect("a phone");
+    let team = clinic.admin.posts("/teams", &[("name", "Wound care")]);
+    let team = team.all_between("action=\"/teams/", "/name\"").pop().expect("the team's page");
+    let (name, revoke) = (format!("/devices/{device}/name"), format!("/devices/{device}/revoke"));
+    let (called, joined) = (format!("/teams/{team}/name"), format!("/teams/{team}/members"));
+    let admin = &mut clinic.admin;
+    for (path, form, changes) in [
+        ("/people/clinician2/enable", None, false),
+        ("/people/clinician2/disable", None, true),
+        ("/people/clinician2/disable", None, false),
+        ("/people/clinician2/enable", None, true),
+        ("/people/clinician2/sessions", None, false),
+        ("/people/clinician2/name", Some(("name", "Otto Other")), false),
+        ("/people/clinician2/name", Some(("name", "Otto Otherwise")), true),
+        ("/people/clinician2/withdraw", Some(("role", "admin")), false),
+        ("/people/clinician2/download", Some(("allow", "no")), false),
+        ("/people/clinician2/download", Some(("allow", "yes")), true),
+        ("/people/clinician2/download", Some(("allow", "yes")), false),
+        (&called, Some(("name", "Wound care")), false),
+        (&called, Some(("name", "Wounds")), true),
+        (&joined, Some(("person", "clinician2")), true),
+        (&joined, Some(("person", "clinician2")), false),
+        (&name, Some(("name", "Room 9")), true),
+        (&name, Some(("name", "Room 9")), false),
+        (&revoke, None, true),
+        (&revoke, None, false),
+    ] {
+        let page = admin.posts(path, form.as_slice());
+        let said = page.all_between("<p class=\"done\" role=\"status\">", "</p>");
+        assert_eq!(
+            (page.status, said.len()),
+            (200, usize::from(changes)),
+            "{path} {form:?}: {said:?}, {}",
+            page.text()
+        );
+    }
+    let page = clinic.author.posts("/emergency/end", &[]);
+    assert!(page.status == 200 && !page.text().contains("class=\"done\""), "{}", page.text());
 }
 
 #[test]

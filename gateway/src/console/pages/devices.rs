@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use safelight_core::ids::{DeviceId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::entries::{Names, with_id};
 use super::login::Nothing;
-use super::{Failure, Frame, Page, again, html, invitations, shown};
+use super::{Failure, Frame, Page, again, html, invitations, led, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::devices::{self, Attestation, Seen, Status};
@@ -184,11 +184,12 @@ pub(super) async fn rename(
         return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page));
     }
     let mut tx = clinic.catalog.write().await?;
-    if devices::rename(&mut tx, id, name).await? {
+    let has_changed = devices::rename(&mut tx, id, name).await?;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRenamed(id)]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/devices").into_response())
+    Ok(led(HERE, has_changed))
 }
 
 #[derive(Default, Deserialize)]
@@ -237,14 +238,13 @@ pub(super) async fn approve(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    approved(&console, &grant, &id).await?;
-    Ok(Redirect::to(HERE))
+    Ok(led(HERE, approved(&console, &grant, &id).await?))
 }
 
-/// Lets a phone send whose words somebody has compared.
-pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
+/// Lets a phone send whose words somebody has compared. Says whether it did not before.
+pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<bool, Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let device = devices::find(&clinic.catalog, id).await?.ok_or(Failure::NotFound)?;
@@ -253,33 +253,34 @@ pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id
         return Err(Failure::NotFound);
     }
     let mut tx = clinic.catalog.write().await?;
-    if devices::approve(&mut tx, id, grant.at()).await? {
+    let has_changed = devices::approve(&mut tx, id, grant.at()).await?;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceApproved(id)]).await?;
         tx.commit().await?;
     }
-    Ok(())
+    Ok(has_changed)
 }
 
 pub(super) async fn revoke(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    revoked(&console, &grant, &id).await?;
-    Ok(Redirect::to(HERE))
+    Ok(led(HERE, revoked(&console, &grant, &id).await?))
 }
 
-/// Shuts a phone out.
-pub(super) async fn revoked(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
+/// Shuts a phone out. Says whether it was not before.
+pub(super) async fn revoked(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<bool, Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if devices::revoke(&mut tx, id, grant.at()).await? {
+    let has_changed = devices::revoke(&mut tx, id, grant.at()).await?;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRevoked(id)]).await?;
         tx.commit().await?;
     }
-    Ok(())
+    Ok(has_changed)
 }
 
 pub(super) const fn status_words(status: Status) -> &'static str {

@@ -6,13 +6,13 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use safelight_core::ids::CaptureId;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{Failure, again, pictures, shown};
+use super::{Failure, again, led, pictures, shown};
 use crate::clinic::access::Event;
 use crate::clinic::downloads::{self, Purpose};
 use crate::clinic::people::Changed;
@@ -95,7 +95,7 @@ pub(super) async fn right(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Allowed>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
@@ -109,7 +109,7 @@ pub(super) async fn right(
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/people"))
+    Ok(led("/people", changed == Changed::Done))
 }
 
 /// Why, for the form.

@@ -52,6 +52,7 @@ use crate::clinic::people::{Role, Roles};
 pub(super) use self::failure::{Failure, refused};
 use self::failure::{Page, again, html};
 use self::frame::Frame;
+use self::in_frame::led;
 use self::shown::{role_words, roles_words};
 
 /// Largest body of a request. Forms are limited further where they are read.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::entries::with_id;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, review, role_words, roles_words};
+use super::{Failure, Frame, Page, html, led, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
 use crate::clinic::{credentials, downloads, joining, passkeys, resets, sessions, teams};
@@ -170,7 +170,8 @@ pub(super) async fn disable(
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    match people::disable(&mut tx, &id, grant.at()).await? {
+    let changed = people::disable(&mut tx, &id, grant.at()).await?;
+    match changed {
         Changed::LastAdmin => {
             drop(tx);
             let outcome = Outcome { problem: Some(text::PEOPLE_LAST_ADMIN), ..Outcome::default() };
@@ -190,21 +191,22 @@ pub(super) async fn disable(
             tx.commit().await?;
         }
     }
-    Ok(Redirect::to("/people").into_response())
+    Ok(led("/people", changed == Changed::Done))
 }
 
 pub(super) async fn enable(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if people::enable(&mut tx, &id).await? == Changed::Done {
+    let has_changed = people::enable(&mut tx, &id).await? == Changed::Done;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonEnabled(&id)]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/people"))
+    Ok(led("/people", has_changed))
 }

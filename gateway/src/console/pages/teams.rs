@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, again, html, shown};
+use super::{Failure, Frame, Page, again, html, led, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Person, Role};
 use crate::clinic::teams::{self, Joined, Named, Team, TeamId};
@@ -180,6 +180,9 @@ pub(super) async fn rename(
     if !is_name(name) {
         return refused(&console, &posted.by, &grant, team, text::TEAMS_BAD_NAME).await;
     }
+    if name == team.name {
+        return Ok(led(&address(&team.id), false));
+    }
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     match teams::rename(&mut tx, &team.id, name).await? {
@@ -247,7 +250,7 @@ pub(super) async fn join(
             }
             return Ok(Redirect::to(&address(&team.id)).into_response());
         }
-        Joined::Already => return Ok(Redirect::to(&address(&team.id)).into_response()),
+        Joined::Already => return Ok(led(&address(&team.id), false)),
         Joined::NoTeam => return Err(Failure::NotFound),
         Joined::Full => text::TEAM_FULL,
         Joined::NoClinician => text::TEAM_NO_CLINICIAN,
