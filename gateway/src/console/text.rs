@@ -240,9 +240,51 @@ pub(super) const REVIEW_OWN: &str = "Not confirmed: another admin looks at what 
 
 pub(super) const NAV_SYSTEM: &str = "System";
 pub(super) const SYSTEM_TITLE: &str = "System";
-pub(super) const SYSTEM_LOOK: &str = "To be looked at:";
-pub(super) const SYSTEM_FINE: &str = "Found good:";
-pub(super) const SYSTEM_OK: &str = "Good";
+pub(super) const SYSTEM_ALL: &str = "All";
+pub(super) const SYSTEM_PASSED: &str = "checks passed.";
+pub(super) const SYSTEM_OF: &str = "of";
+pub(super) const SYSTEM_NEEDS: &str = "checks needs you.";
+pub(super) const SYSTEM_NEED: &str = "checks need you.";
+pub(super) const SYSTEM_GOOD: &str = "What is good";
+pub(super) const SYSTEM_OTHERS: &str = "Others";
+/// What `doctor` looks at, by what it is about.
+pub(super) const SYSTEM_GROUPS: &[(&str, &[&str])] = &[
+    (
+        "Running, and reached by phones",
+        &["running", "hosts", "addresses", "port", "enrol-port", "udp", "udp-address", "udp-listener"],
+    ),
+    (
+        "Keys and certificates",
+        &[
+            "vault",
+            "passphrase-file",
+            "clinic-keys",
+            "ingest-keys",
+            "receipt-key",
+            "rewrap",
+            "ca-certificate",
+            "tls-certificate",
+            "console-certificate",
+        ],
+    ),
+    (
+        "What is stored",
+        &[
+            "ingest-db",
+            "ingest-headers-db",
+            "clinic-db",
+            "headers-db",
+            "intake-log",
+            "sequence",
+            "invitations",
+            "alerts",
+            "clock-mark",
+            "patients",
+        ],
+    ),
+    ("Who can read what", &["permissions", "owners", "separation", "users", "secrets"]),
+    ("The machine", &["disk", "clock", "core-dumps"]),
+];
 pub(super) const SYSTEM_WARN: &str = "Look at this";
 pub(super) const SYSTEM_FAIL: &str = "Must be dealt with";
 pub(super) const SYSTEM_FAILED: &str = "The gateway could not be examined. Run \"safelight doctor\" on its machine.";
