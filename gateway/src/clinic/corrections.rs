@@ -277,17 +277,25 @@ pub enum Decided {
     Changed,
 }
 
-/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it. Whoever decides
-/// must treat the patient to whom it goes if `must_treat`, as its author must: emergency access is not enough.
+/// As what somebody decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decider {
+    /// Whoever took the picture: it goes to a patient whom they treat, and emergency access is not enough. Their own word makes that no longer.
+    Author,
+    /// The privacy officer: it goes to anybody, and its author treats them from then on.
+    Officer,
+}
+
+/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it.
 pub async fn decide(
     tx: &mut WriteTx,
     (report, picture): (&Report, &Picture),
     decision: Decision,
-    must_treat: bool,
+    decider: Decider,
     why: Because<'_>,
 ) -> Result<Decided, ClinicError> {
     if let Decision::Moved(to) = &decision {
-        let may = !must_treat || care::is_on_in(tx, &to.record, why.by, why.at).await?;
+        let may = decider == Decider::Officer || care::is_on_in(tx, &to.record, why.by, why.at).await?;
         if !may || !aliases::holds(tx, to).await? {
             return Ok(Decided::Changed);
         }
@@ -326,8 +334,7 @@ pub async fn decide(
     if let Decision::Moved(to) = decision {
         pictures::file(tx, report.capture, &to.number).await?;
         access_index::moved(tx, report.capture, &to.number).await?;
-        // An author who moves it treats that patient for as long as they do: their own word makes that no longer.
-        if !must_treat {
+        if decider == Decider::Officer {
             care::joined(tx, &to.number, &picture.operator, why.at).await?;
         }
     }

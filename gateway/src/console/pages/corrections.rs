@@ -23,7 +23,7 @@ use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::because::Because;
-use crate::clinic::corrections::{self, Decision, Kind, Report};
+use crate::clinic::corrections::{self, Decider, Decision, Kind, Report};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::pictures::{self, Handle, Picture};
 use crate::console::permit::{
@@ -234,7 +234,7 @@ pub(super) async fn decide_own(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectOwn(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
     // Its author comes onto the patient's care team with a picture: given to anybody, it would open any patient whose number they know.
-    decide(&console, &grant, &posted, Among::Treated).await?;
+    decide(&console, &grant, &posted, Decider::Author).await?;
     Ok(Redirect::to("/corrections/own"))
 }
 
@@ -244,7 +244,7 @@ pub(super) async fn decide_any(
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectAny(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
-    decide(&console, &grant, &posted, Among::All).await?;
+    decide(&console, &grant, &posted, Decider::Officer).await?;
     Ok(Redirect::to("/corrections"))
 }
 
@@ -252,9 +252,13 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     console: &Console,
     grant: &Grant<R>,
     posted: &Posted<Decided>,
-    among: Among,
+    decider: Decider,
 ) -> Result<(), Failure> {
     let (report, picture) = grant.subject();
+    let (among, nobody) = match decider {
+        Decider::Author => (Among::Treated, text::DECIDE_NOT_TREATED),
+        Decider::Officer => (Among::All, text::EMERGENCY_NONE),
+    };
     let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_INCOMPLETE);
     let form = &posted.form;
     let words = words::plain(&form.words);
@@ -273,10 +277,7 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
                 // The patient whose it was anyway: it was right.
                 Looked::Found(to) if to.number == report.filed => Decision::Restored,
                 Looked::Found(to) => Decision::Moved(to),
-                Looked::Nobody if among != Among::All => {
-                    return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
-                }
-                Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE)),
+                Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, nobody)),
                 Looked::Wait => return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT)),
             }
         }
@@ -285,13 +286,13 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let words = sealed(console, &words)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    let (by, must_treat) = (&posted.by.person.id, among != Among::All);
+    let by = &posted.by.person.id;
     // The officer gives a picture to anybody, and its author treats them then: not by their own word.
-    if matches!(decision, Decision::Moved(_)) && !must_treat {
+    if matches!(decision, Decision::Moved(_)) && decider == Decider::Officer {
         Judge::of(&mut tx, &posted.by).await?.must_not_be(&[picture.operator.as_str()])?;
     }
     let why = Because { by, at: grant.at(), words: &words };
-    let left = match corrections::decide(&mut tx, (report, picture), decision, must_treat, why).await? {
+    let left = match corrections::decide(&mut tx, (report, picture), decision, decider, why).await? {
         corrections::Decided::Done { left } => left,
         corrections::Decided::Already => return Err(Failure::NotFound),
         corrections::Decided::Changed => {
