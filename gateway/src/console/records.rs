@@ -16,7 +16,6 @@ use super::room::Place;
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use super::{Console, addresses};
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::because::Because;
 use crate::clinic::directory::Found;
 use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
@@ -207,7 +206,7 @@ pub(super) async fn renumber(
     grant: &Grant<ChangeRecord>,
     number: &Handle,
     typed: (&str, &str),
-    why: (merges::Reason, Because<'_>),
+    why: merges::Why<'_>,
 ) -> Result<Outcome, Unreadable> {
     let (vault, (issuer, text)) = (vault(console)?, typed);
     Ok(merges::renumber(console.desk.clinic(), &vault, grant.subject(), (number, issuer, text), why).await?)

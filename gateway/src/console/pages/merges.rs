@@ -21,7 +21,7 @@ use super::{Failure, Frame, Page, again, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::because::Because;
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::merges::{self, Kind, Merge, Outcome, Reason, Undone};
+use crate::clinic::merges::{self, Kind, Merge, Outcome, Reason, Undone, Why};
 use crate::clinic::pictures::Handle;
 use crate::clinic::{aliases, care};
 use crate::console::permit::{self, ChangeRecord, Grant, ListMerges, UndoMerge, ViewPatient};
@@ -170,7 +170,7 @@ pub(super) async fn merge(
     }
     let (reason, words) = posted.form.why()?;
     let words = records::seal_words(&console, words.as_str())?;
-    let why = (reason, Because { by: &posted.by.person.id, at: grant.at(), words: &words });
+    let why = Why { reason, because: Because { by: &posted.by.person.id, at: grant.at(), words: &words } };
     let outcome = merges::merge(console.desk.clinic(), other, record, why).await?;
     done(outcome, record)
 }
@@ -201,7 +201,7 @@ pub(super) async fn renumber(
         return Err(unprocessable(text::RECORD_MERGE_INSTEAD));
     }
     let words = records::seal_words(&console, words.as_str())?;
-    let why = (reason, Because { by: me, at: grant.at(), words: &words });
+    let why = Why { reason, because: Because { by: me, at: grant.at(), words: &words } };
     let outcome = records::renumber(&console, &grant, &found.number, (issuer, number), why).await?;
     // Too many numbers, too: whoever has as many as they may would try others for nothing.
     if matches!(outcome, Outcome::Taken | Outcome::TooMany) {
