@@ -126,6 +126,28 @@ test("pages_of_a_clinic_that_is_full", async () => {
     wrong.push(...more);
     assert.ok(kinds.length >= least, `${name} comes to ${kinds.join(" ")} alone`);
   }
+  // How it stands comes first; what is good is folded, and unfolds by the keyboard.
+  await admin.goto("/system");
+  await admin.locator("main").getByText(/of \d+ checks needs? you/).waitFor();
+  const folded = admin.locator("details.good");
+  assert.ok(await folded.count() > 2);
+  assert.equal(await admin.locator("details.good[open]").count(), 0);
+  for (const one of await folded.all()) await one.locator("summary").press("Enter");
+  assert.equal(await admin.locator("details.good[open]").count(), await folded.count());
+  wrong.push(...await judged(admin, "system-unfolded"));
+
+  // What a form is refused for stands above it, with what was typed still in it.
+  await officer.goto("/reports");
+  await officer.fill("#number", "nobody-has-this");
+  await officer.fill("#patient-from", "2026-01-01");
+  await officer.getByRole("button", { name: "Make the report" }).first().click();
+  await officer.getByRole("alert").getByText("There is no patient of this number").waitFor();
+  assert.deepEqual([await officer.inputValue("#number"), await officer.inputValue("#patient-from")], ["nobody-has-this", "2026-01-01"]);
+  wrong.push(...await judged(officer, "reports-refused"));
+  assert.equal((await officer.goto("/log?by=gateway&picture=half-an-id")).status(), 404);
+  assert.equal(await officer.inputValue("#picture"), "half-an-id");
+  wrong.push(...await judged(officer, "log-refused"));
+
   await admin.goto("/devices");
   await admin.getByRole("button", { name: "decline" }).click();
   await waiting;

@@ -52,7 +52,8 @@ test("a_number_of_somebody_else_s_patient_is_nobody_s", async () => {
   const answers = [];
   for (const number of [KWAME.patient, "4712"]) {
     await compares(nils, number);
-    await nils.getByRole("heading", { name: "Not done" }).waitFor();
+    await nils.getByRole("alert").getByText("You treat no patient of this number").waitFor();
+    assert.equal(await nils.inputValue("#other"), number, "what was typed stands there again");
     answers.push(await nils.locator("main").innerText());
   }
   assert.equal(answers[0], answers[1]);

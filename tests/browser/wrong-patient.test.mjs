@@ -75,6 +75,7 @@ test("the_officer_sees_that_it_waits_and_neither_picture_nor_name", async () => 
 test("its_author_gives_it_to_the_right_patient_by_number", async () => {
   await carla.goto("/patients");
   await carla.getByRole("link", { name: "Reported to me" }).click();
+  await carla.locator(".rows").getByRole("link", { name: `${ZOE.name}, ${ZOE.patient}` }).waitFor();
   await passes(carla, "wrong-patient-own");
   await carla.getByRole("link", { name: "Open it and decide" }).click();
   await decoded(carla);
@@ -98,6 +99,13 @@ test("its_author_gives_it_to_the_right_patient_by_number", async () => {
   await carla.getByText(/Given to this patient by Carla Clinician \(carla\)/).waitFor();
   await carla.getByRole("heading", { name: KWAME.name }).waitFor();
   await passes(carla, "wrong-patient-moved");
+  await carla.goto("/decided/own");
+  await carla.getByText(`From patient ${ZOE.name}, ${ZOE.patient}`).waitFor();
+  await passes(carla, "wrong-patient-decided-own");
+  await carla.goto("/account");
+  await carla.getByRole("link", { name: `${KWAME.name}, ${KWAME.patient}` }).first().waitFor();
+  await carla.locator(".log").scrollIntoViewIfNeeded();
+  await passes(carla, "wrong-patient-account");
   assert.equal((await stage.waits(carla, ZOE, 2)).includes(wrong), false);
   // Whoever reported it treats the first patient alone.
   assert.equal((await nils.goto(`/pictures/${wrong}`)).status(), 404);
@@ -114,6 +122,10 @@ test("both_are_on_record", async () => {
   assert.ok(entry("Carla Clinician", "gave a reported picture to another patient"), record.join("\n"));
   assert.doesNotMatch(record.join("\n"), /Quittl|77812|Osei|4711/, "the log names no patient");
   await passes(officer, "wrong-patient-log");
+  await officer.goto("/decided");
+  await officer.getByText("From patient").waitFor();
+  assert.doesNotMatch(await officer.locator("main").innerText(), /Quittl|77812|Osei|4711/);
+  await passes(officer, "wrong-patient-decided");
 
   await officer.goto("/reports");
   await officer.locator("#number").fill(ZOE.patient);

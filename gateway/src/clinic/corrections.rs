@@ -83,23 +83,23 @@ impl Decision {
 
 const MOVED: &str = "moved";
 
-/// What came of it, without whose the picture is.
+/// What came of it, as the catalog has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It was right.
     Restored,
-    /// It is another patient's.
-    Moved,
+    /// It was filed under this number instead.
+    Moved(Handle),
     /// It stays unseen for good.
     Withdrawn,
 }
 
 impl Outcome {
-    fn parse(name: &str) -> Result<Self, ClinicError> {
-        match name {
-            "restored" => Ok(Self::Restored),
-            MOVED => Ok(Self::Moved),
-            "withdrawn" => Ok(Self::Withdrawn),
+    fn parse(name: &str, moved_to: Option<Handle>) -> Result<Self, ClinicError> {
+        match (name, moved_to) {
+            ("restored", _) => Ok(Self::Restored),
+            (MOVED, Some(number)) => Ok(Self::Moved(number)),
+            ("withdrawn", _) => Ok(Self::Withdrawn),
             _ => Err(ClinicError::CatalogDamaged),
         }
     }
@@ -150,7 +150,7 @@ pub struct Corrected {
 
 const DECIDED: &str =
     "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at, outcome,
-    decided_by, decided_at, decided_words FROM correction";
+    decided_by, decided_at, decided_words, moved_to FROM correction";
 
 const COLUMNS: &str = "SELECT correction.id, correction.capture, kind, correction.patient, words, reported_by, reported_at FROM correction";
 
@@ -277,17 +277,25 @@ pub enum Decided {
     Changed,
 }
 
-/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it. Whoever decides
-/// must treat the patient to whom it goes if `must_treat`, as its author must: emergency access is not enough.
+/// As what somebody decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decider {
+    /// Whoever took the picture: it goes to a patient whom they treat, and emergency access is not enough. Their own word makes that no longer.
+    Author,
+    /// The privacy officer: it goes to anybody, and its author treats them from then on.
+    Officer,
+}
+
+/// Decides a report that waits. Where a picture goes is asked again here: under a number that is nobody's any more, nobody would find it.
 pub async fn decide(
     tx: &mut WriteTx,
     (report, picture): (&Report, &Picture),
     decision: Decision,
-    must_treat: bool,
+    decider: Decider,
     why: Because<'_>,
 ) -> Result<Decided, ClinicError> {
     if let Decision::Moved(to) = &decision {
-        let may = !must_treat || care::is_on_in(tx, &to.record, why.by, why.at).await?;
+        let may = decider == Decider::Officer || care::is_on_in(tx, &to.record, why.by, why.at).await?;
         if !may || !aliases::holds(tx, to).await? {
             return Ok(Decided::Changed);
         }
@@ -326,8 +334,7 @@ pub async fn decide(
     if let Decision::Moved(to) = decision {
         pictures::file(tx, report.capture, &to.number).await?;
         access_index::moved(tx, report.capture, &to.number).await?;
-        // An author who moves it treats that patient for as long as they do: their own word makes that no longer.
-        if !must_treat {
+        if decider == Decider::Officer {
             care::joined(tx, &to.number, &picture.operator, why.at).await?;
         }
     }
@@ -386,10 +393,11 @@ fn report_of(row: &AnyRow) -> Result<Report, ClinicError> {
 
 fn settled_of(row: &AnyRow) -> Result<Settled, ClinicError> {
     let outcome: String = row.try_get(7)?;
-    let words: Option<Vec<u8>> = row.try_get(10)?;
+    let (words, moved_to): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.try_get(10)?, row.try_get(11)?);
+    let moved_to = moved_to.map(|to| to.try_into().map_err(|_| ClinicError::CatalogDamaged)).transpose()?;
     Ok(Settled {
         report: report_of(row)?,
-        outcome: Outcome::parse(&outcome)?,
+        outcome: Outcome::parse(&outcome, moved_to)?,
         by: person(row, 8)?,
         at: millis(row, 9)?,
         // Decided before there were words.

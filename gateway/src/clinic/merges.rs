@@ -82,6 +82,15 @@ impl Reason {
     }
 }
 
+/// Why, who does it, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Why<'a> {
+    /// As one of few.
+    pub reason: Reason,
+    /// In words, by whom, and when.
+    pub because: Because<'a>,
+}
+
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -129,15 +138,11 @@ const COLUMNS: &str =
 ///
 /// # Errors
 /// [`ClinicError`] of the catalog or the log.
-pub async fn merge(
-    clinic: &Clinic,
-    other: &Handle,
-    record: &Handle,
-    (reason, why): (Reason, Because<'_>),
-) -> Result<Outcome, ClinicError> {
+pub async fn merge(clinic: &Clinic, other: &Handle, record: &Handle, why: Why<'_>) -> Result<Outcome, ClinicError> {
+    let Because { by, at, .. } = why.because;
     let mut tx = clinic.catalog.write().await?;
     for handle in [other, record] {
-        if !care::may_change(&mut tx, handle, why.by, why.at).await? {
+        if !care::may_change(&mut tx, handle, by, at).await? {
             return Ok(Outcome::Changed);
         }
     }
@@ -145,15 +150,15 @@ pub async fn merge(
         return Ok(Outcome::Changed);
     }
     for handle in [other, record] {
-        if care::stay(&mut tx, handle, why.by, why.at).await? != Stay::ForGood {
+        if care::stay(&mut tx, handle, by, at).await? != Stay::ForGood {
             return Ok(Outcome::ForATime);
         }
     }
-    let Some(id) = join(&mut tx, Kind::Merged, other, record, (reason, why)).await? else {
+    let Some(id) = join(&mut tx, Kind::Merged, other, record, why).await? else {
         return Ok(Outcome::TooMany);
     };
-    let event = Event::RecordsMerged(id, *record, *other, reason.name());
-    clinic.access.record(&mut tx, &Actor::Person(why.by.clone()), why.at, &[event]).await?;
+    let event = Event::RecordsMerged(id, *record, *other, why.reason.name());
+    clinic.access.record(&mut tx, &Actor::Person(by.clone()), at, &[event]).await?;
     tx.commit().await?;
     Ok(Outcome::Done)
 }
@@ -167,8 +172,9 @@ pub async fn renumber(
     vault: &Unlocked,
     former: &Handle,
     (number, issuer, text): (&Handle, &str, &str),
-    (reason, why): (Reason, Because<'_>),
+    why: Why<'_>,
 ) -> Result<Outcome, ClinicError> {
+    let Because { by, at, .. } = why.because;
     let mut identity = sealed::identity(clinic, vault, former).await?.ok_or(ClinicError::Destroyed)?;
     issuer.clone_into(&mut identity.issuer);
     text.clone_into(&mut identity.record_number);
@@ -178,17 +184,17 @@ pub async fn renumber(
 
     let _naming = clinic.naming.lock().await;
     let mut tx = clinic.catalog.write().await?;
-    if !care::may_change(&mut tx, former, why.by, why.at).await? {
+    if !care::may_change(&mut tx, former, by, at).await? {
         return Ok(Outcome::Changed);
     }
-    if !pictures::make_known(&mut tx, number, &payload, why.at).await? {
+    if !pictures::make_known(&mut tx, number, &payload, at).await? {
         return Ok(Outcome::Taken);
     }
-    let Some(id) = join(&mut tx, Kind::Renumbered, former, number, (reason, why)).await? else {
+    let Some(id) = join(&mut tx, Kind::Renumbered, former, number, why).await? else {
         return Ok(Outcome::TooMany);
     };
-    let event = Event::RecordRenumbered(id, *number, *former, reason.name());
-    clinic.access.record(&mut tx, &Actor::Person(why.by.clone()), why.at, &[event]).await?;
+    let event = Event::RecordRenumbered(id, *number, *former, why.reason.name());
+    clinic.access.record(&mut tx, &Actor::Person(by.clone()), at, &[event]).await?;
     // Before the catalog says that there is an identity. If that fails, it is a header of nothing, and the next one takes its place.
     keep(clinic, Header { id: patient_header(number), kind: HeaderKind::Identity, bytes: header }).await?;
     tx.commit().await?;
@@ -201,7 +207,7 @@ async fn join(
     kind: Kind,
     alias: &Handle,
     record: &Handle,
-    (reason, why): (Reason, Because<'_>),
+    Why { reason, because }: Why<'_>,
 ) -> Result<Option<[u8; 16]>, ClinicError> {
     let joining = aliases::handles(tx, alias).await?;
     let all = aliases::handles(tx, record).await?.len().saturating_add(joining.len());
@@ -223,9 +229,9 @@ async fn join(
     .bind(alias.to_vec())
     .bind(record.to_vec())
     .bind(reason.name())
-    .bind(why.words.to_vec())
-    .bind(why.by.as_str().to_owned())
-    .bind(int(why.at.0)?)
+    .bind(because.words.to_vec())
+    .bind(because.by.as_str().to_owned())
+    .bind(int(because.at.0)?)
     .execute(&mut **tx)
     .await?;
     Ok(Some(id))

@@ -152,7 +152,8 @@ pub(super) async fn of_picture(console: &Console, grant: &Grant<ViewPicture>) ->
     view(console, &[filter], None, OF_PICTURE).await
 }
 
-/// What is on record of whoever asks, and of nobody else: there is no right to ask for. Not on record itself, or it would show nothing but itself.
+/// What is on record of whoever asks, and of nobody else: there is no right to ask for. Not on record itself, or it would show nothing but itself. Who the
+/// patients are is asked for by itself, and on record.
 pub(super) async fn own(console: &Console, who: &LoggedIn) -> Result<View, ClinicError> {
     let filter = Filter { actor: Some(format!("person:{}", who.person.id)), ..Filter::default() };
     view(console, &[filter], None, OWN).await

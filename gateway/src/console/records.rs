@@ -16,7 +16,6 @@ use super::room::Place;
 use super::tickets::{MayShowPicture, MayShowThumbnail};
 use super::{Console, addresses};
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::because::Because;
 use crate::clinic::directory::Found;
 use crate::clinic::downloads::Purpose;
 use crate::clinic::identity::PatientIdentity;
@@ -94,12 +93,49 @@ pub(super) async fn search(
     };
     let more = found.len() > MAX_FOUND;
     found.truncate(MAX_FOUND);
-    if !console.inner.noise.is_on_record(session, &found, grant.at()) {
+    found_on_record(console, grant, session, &found).await?;
+    Ok((found, more))
+}
+
+/// Before they are shown.
+async fn found_on_record(
+    console: &Console,
+    grant: &Grant<SearchPatients>,
+    session: &SessionId,
+    found: &[Found],
+) -> Result<(), ClinicError> {
+    if !console.inner.noise.is_on_record(session, found, grant.at()) {
         let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
         console.desk.record(grant.by(), &[Event::Searched(count)]).await?;
-        console.inner.noise.searched_on_record(session, &found, grant.at());
+        console.inner.noise.searched_on_record(session, found, grant.at());
     }
-    Ok((found, more))
+    Ok(())
+}
+
+/// Those of these records whom the person treats now, with their names: for a page that has them by reference. On record as a search that had found them,
+/// and as that, nobody while the vault is locked.
+pub(super) async fn treated_among(
+    console: &Console,
+    grant: &Grant<SearchPatients>,
+    session: &SessionId,
+    records: &[Handle],
+) -> Result<Vec<Found>, Unreadable> {
+    drop(vault(console)?);
+    let treated: Vec<Handle> = match grant.subject() {
+        Treated::Few(patients) => records.iter().copied().filter(|record| patients.contains(record)).collect(),
+        Treated::Many(person) => {
+            let mut treated = Vec::new();
+            for some in records.chunks(ASKED_ABOUT_AT_ONCE) {
+                treated.extend(care::among(&console.desk.clinic().catalog, some, person, grant.at()).await?);
+            }
+            treated
+        }
+    };
+    let found = console.desk.directory().among("", &treated, treated.len());
+    if !found.is_empty() {
+        found_on_record(console, grant, session, &found).await?;
+    }
+    Ok(found)
 }
 
 /// Goes through those whom the query fits until there are enough whom `person` treats.
@@ -170,7 +206,7 @@ pub(super) async fn renumber(
     grant: &Grant<ChangeRecord>,
     number: &Handle,
     typed: (&str, &str),
-    why: (merges::Reason, Because<'_>),
+    why: merges::Why<'_>,
 ) -> Result<Outcome, Unreadable> {
     let (vault, (issuer, text)) = (vault(console)?, typed);
     Ok(merges::renumber(console.desk.clinic(), &vault, grant.subject(), (number, issuer, text), why).await?)

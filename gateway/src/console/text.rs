@@ -240,9 +240,51 @@ pub(super) const REVIEW_OWN: &str = "Not confirmed: another admin looks at what 
 
 pub(super) const NAV_SYSTEM: &str = "System";
 pub(super) const SYSTEM_TITLE: &str = "System";
-pub(super) const SYSTEM_LOOK: &str = "To be looked at:";
-pub(super) const SYSTEM_FINE: &str = "Found good:";
-pub(super) const SYSTEM_OK: &str = "Good";
+pub(super) const SYSTEM_ALL: &str = "All";
+pub(super) const SYSTEM_PASSED: &str = "checks passed.";
+pub(super) const SYSTEM_OF: &str = "of";
+pub(super) const SYSTEM_NEEDS: &str = "checks needs you.";
+pub(super) const SYSTEM_NEED: &str = "checks need you.";
+pub(super) const SYSTEM_GOOD: &str = "What is good";
+pub(super) const SYSTEM_OTHERS: &str = "Others";
+/// What `doctor` looks at, by what it is about.
+pub(super) const SYSTEM_GROUPS: &[(&str, &[&str])] = &[
+    (
+        "Running, and reached by phones",
+        &["running", "hosts", "addresses", "port", "enrol-port", "udp", "udp-address", "udp-listener"],
+    ),
+    (
+        "Keys and certificates",
+        &[
+            "vault",
+            "passphrase-file",
+            "clinic-keys",
+            "ingest-keys",
+            "receipt-key",
+            "rewrap",
+            "ca-certificate",
+            "tls-certificate",
+            "console-certificate",
+        ],
+    ),
+    (
+        "What is stored",
+        &[
+            "ingest-db",
+            "ingest-headers-db",
+            "clinic-db",
+            "headers-db",
+            "intake-log",
+            "sequence",
+            "invitations",
+            "alerts",
+            "clock-mark",
+            "patients",
+        ],
+    ),
+    ("Who can read what", &["permissions", "owners", "separation", "users", "secrets"]),
+    ("The machine", &["disk", "clock", "core-dumps"]),
+];
 pub(super) const SYSTEM_WARN: &str = "Look at this";
 pub(super) const SYSTEM_FAIL: &str = "Must be dealt with";
 pub(super) const SYSTEM_FAILED: &str = "The gateway could not be examined. Run \"safelight doctor\" on its machine.";
@@ -336,7 +378,7 @@ pub(super) const REPORTS_COLUMNS: &[&str] =
 
 pub(super) const ACCOUNT_RECORD: &str = "What is on record of you";
 pub(super) const ACCOUNT_RECORD_LEAD: &str =
-    "The newest fifty entries of what you did, as the privacy officer sees them.";
+    "The newest fifty entries of what you did. The privacy officer sees the same, with patients by reference alone.";
 pub(super) const PICTURE_LOOKED: &str = "Who has looked";
 
 /// What kinds of entries say, for people, by what they are about and in the order of a list: looks first, then what was changed, then the machine's own.
@@ -771,6 +813,7 @@ pub(super) const REPORTED_NONE: &str = "Nothing waits for a decision.";
 pub(super) const REPORTED_BY: &str = "reported by";
 pub(super) const REPORTED_TAKEN_BY: &str = "taken by";
 pub(super) const REPORTED_OPEN: &str = "Open it and decide";
+pub(super) const REPORTED_PATIENT: &str = "Under patient";
 pub(super) const REPORTED_UNDER: &str = "It was put under";
 
 pub(super) const DECIDE_WORDS: &str = "Why, in your own words, if you like";
@@ -787,6 +830,8 @@ pub(super) const DECIDED_REPORT: &str = "The report:";
 pub(super) const DECIDED_WHY: &str = "The decision:";
 pub(super) const DECIDED_RESTORED: &str = "It was right, and is shown again";
 pub(super) const DECIDED_MOVED: &str = "It was given to another patient";
+pub(super) const DECIDED_FROM: &str = "From patient";
+pub(super) const DECIDED_TO: &str = "to patient";
 pub(super) const DECIDED_WITHDRAWN: &str = "It stays hidden for good";
 pub(super) const DECIDE_RESTORE: &str = "It was right: show it again";
 pub(super) const DECIDE_WITHDRAW: &str = "Keep it hidden for good";

@@ -3,8 +3,8 @@
 use safelight_tests::browser::Browser;
 use safelight_tests::gateway::damage::run_in;
 use safelight_tests::gateway::phone::LABEL;
-use safelight_tests::gateway::program::{command, finish, safelight};
-use safelight_tests::gateway::text;
+use safelight_tests::gateway::program::{command, finish, safelight, until};
+use safelight_tests::gateway::{PATIENCE, text};
 use safelight_tests::pictures::small;
 
 use super::stage::{Clinic, OTHER_LABEL};
@@ -63,6 +63,17 @@ fn a_reported_picture_is_unseen_at_once_also_for_a_page_that_is_open_and_whoever
     let list = clinic.officer.browser.get("/corrections").text();
     assert!(list.contains("this is not the forearm") && list.contains("clinician1"), "{list}");
     assert!(!list.contains("1961-02-03") && !list.contains("MRN-77812") && !list.contains("/images/"), "{list}");
+    // Under which record it lies: by reference for the officer, by name for whoever took it and treats the patient.
+    let reference = clinic.patient.trim_start_matches("/patients/").to_owned();
+    let short = &reference[..8];
+    let by_reference = format!("Under patient <a href=\"/log?patient={reference}\">{short}…</a>");
+    assert!(list.contains(&by_reference), "{list}");
+    let listed = clinic.author.browser.get("/corrections/own").text();
+    let by_name = format!(
+        "Under patient <a href=\"/patients/{reference}\">Quittländer, Zoë, MRN-77812-04</a> <span class=\"reference\">{short}…</span>"
+    );
+    assert!(listed.contains(&by_name), "{listed}");
+    assert_eq!(clinic.officer.browser.get(&format!("/log?patient={reference}")).status, 200);
 
     // Nobody else opens it or decides.
     let own = format!("/corrections/own/{id}");
@@ -102,6 +113,19 @@ fn a_picture_is_given_to_the_right_patient_and_stays_there() {
     assert!(nobody.text().contains("There is no patient of this number"), "{}", nobody.text());
     let done = clinic.officer.posts(&decide, &to("mrn-90001-07"));
     assert_eq!(done.status, 200, "{}", done.text());
+
+    // From which patient to which: by reference for the officer, by name for its author where they treat the patient, who is not the first one's any more.
+    let (from, decided) = (&clinic.patient["/patients/".len()..][..8], clinic.officer.browser.get("/decided"));
+    let ends = decided.all_between("href=\"/log?patient=", "\"");
+    assert!(ends.len() == 2 && ends[0].starts_with(from) && ends[0] != ends[1], "{ends:?}: {}", decided.text());
+    let to = format!("<a href=\"/patients/{}\">Adler, Bruno, MRN-90001-07</a>", ends[1]);
+    let both = format!("From patient {from}… to patient {to}");
+    let own = until("the second patient by name", PATIENCE, || {
+        let own = clinic.author.browser.get("/decided/own").text();
+        own.contains(&both).then_some(own)
+    });
+    assert!(!own.contains("Quittländer, Zoë"), "{own}");
+    assert!(!decided.text().contains("Adler") && !decided.text().contains("MRN-"), "{}", decided.text());
 
     let shown = clinic.author.browser.get(&page).text();
     assert!(
@@ -265,8 +289,13 @@ fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first()
         ] {
             assert!(page.contains(words), "{words}: {page}");
         }
-        assert!(!page.contains("MRN-77812") && !page.contains("/images/"), "{page}");
+        assert!(!page.contains("/images/"), "{page}");
     }
+    assert!(!clinic.officer.browser.get(all).text().contains("MRN-77812"), "the officer sees no number");
+    assert!(
+        clinic.author.browser.get(own).text().contains("Quittländer, Zoë, MRN-77812-04</a>"),
+        "whoever treats them"
+    );
     assert!(clinic.other.browser.get(own).text().contains("Nothing was decided yet"), "another's picture");
     for (member, path) in [(&mut clinic.author, all), (&mut clinic.officer, own), (&mut clinic.admin, all)] {
         assert_eq!(member.browser.get(path).status, 404, "{path}");
@@ -307,4 +336,6 @@ fn a_decision_has_words_of_its_own_and_decided_reports_are_listed_newest_first()
     clinic.admin.posts("/vault/lock", &[]);
     let page = clinic.officer.browser.get(all).text();
     assert!(page.contains("The words are sealed") && !page.contains(WHY), "{page}");
+    let page = clinic.author.browser.get(own).text();
+    assert!(!page.contains("Quittländer, Zoë") && page.contains("Under patient "), "{page}");
 }

@@ -84,7 +84,11 @@ fn the_first_run_leads_from_the_first_admin_to_a_picture_and_cannot_be_shortened
     assert_eq!(now(&mut admin), "First clinician");
     assert!(admin.browser.get("/setup").text().contains("name=\"team\" maxlength=\"64\" value=\"Clinicians\""));
     let clinician = |team: &'static str| [("id", "clinician1"), ("name", "Carla Clinician"), ("team", team)];
-    assert_eq!(admin.posts("/setup/clinician", &clinician("a\u{202e}b")).status, 422, "a team's name that hides text");
+    let page = admin.posts("/setup/clinician", &clinician("a\u{202e}b"));
+    assert_eq!(page.status, 422, "a team's name that hides text");
+    for typed in ["value=\"clinician1\"", "value=\"Carla Clinician\"", "value=\"a\u{202e}b\""] {
+        assert!(page.text().contains(typed), "{typed} is gone: {}", page.text());
+    }
     assert_eq!(now(&mut admin), "First clinician", "nobody is added without the team that was asked for");
     let page = admin.posts("/setup/clinician", &clinician("Wound care"));
     assert_eq!(page.all_between("<p class=\"words\">", "</p>").len(), 1, "no code: {}", page.text());

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod account;
 mod alerts;
 mod authenticator;
 mod care;

@@ -2,6 +2,7 @@
 
 use safelight_tests::browser::{Answer, Browser, encoded};
 use safelight_tests::gateway::damage::run_in;
+use safelight_tests::gateway::text;
 
 use super::stage::Clinic;
 
@@ -96,6 +97,116 @@ fn a_form_that_is_sent_in_place_is_answered_in_words_or_led_on() {
     let over = send(&mut clinic.author.browser, form("clinician2"));
     assert_eq!((over.status, over.header("safelight-next")), (401, ""));
     assert!(over.text().contains("logged out") && !over.text().contains('<'), "{}", over.text());
+}
+
+/// A form that answers with a page cannot be sent in place: its own page comes again.
+#[test]
+fn a_form_that_answers_with_a_page_comes_again_with_what_was_typed() {
+    const TWICE: &str = "a \"number\" & more";
+    const ESCAPED: &str = "value=\"a &#34;number&#34; &#38; more\"";
+    let mut clinic = Clinic::open();
+    let again = |page: Answer, status: u16, words: &str, typed: &[&str]| {
+        let whole = page.text();
+        let alert = page.all_between("role=\"alert\">", "</p>");
+        assert!(page.status == status && alert.iter().any(|told| told.contains(words)), "{words}: {alert:?}, {whole}");
+        assert!(whole.contains("<nav>"), "{whole}");
+        for typed in typed {
+            assert!(whole.contains(typed), "{typed}: {whole}");
+        }
+    };
+    let officer = &mut clinic.officer;
+    let days = [("from", "2026-01-01"), ("to", "yesterday")];
+    let kept = ["value=\"2026-01-01\"", "value=\"yesterday\""];
+    for path in ["/reports/patient", "/reports/patient/csv"] {
+        let form = [("number", TWICE), ("issuer", "elsewhere"), days[0], days[1]];
+        let page = officer.posts(path, &form);
+        again(page, 422, "No report was made", &[ESCAPED, "value=\"elsewhere\"", kept[0], kept[1]]);
+        let page = officer.posts(path, &[("number", TWICE), ("issuer", "elsewhere"), days[0]]);
+        again(page, 404, "There is no patient of this number", &[ESCAPED, "value=\"elsewhere\"", kept[0]]);
+    }
+    for path in ["/reports/person", "/reports/person/csv"] {
+        let page = officer.posts(path, &[("person", "clinician2"), days[0], days[1]]);
+        again(page, 422, "No report was made", &["<option value=\"clinician2\" selected>", kept[0], kept[1]]);
+    }
+    // The log: what it is asked for in an address, and in its form, with and without script.
+    let page = officer.browser.get("/log?by=person:clinician1&from=2026-01-01&to=yesterday");
+    let chosen = "<option value=\"person:clinician1\" selected>";
+    assert!(!page.text().contains("<table"), "nothing is looked for");
+    again(page, 404, "Nothing was looked for", &[chosen, kept[0], kept[1], "class=\"filters\" open"]);
+    let form = [("by", "person:clinician1"), ("number", TWICE), ("issuer", "elsewhere"), days[0], days[1]];
+    let page = officer.posts("/log", &form);
+    again(page, 422, "Nothing was looked for", &[chosen, ESCAPED, "value=\"elsewhere\"", kept[0], kept[1]]);
+    let token = officer.browser.get("/account").field("token");
+    let form: Vec<_> = std::iter::once(("token", token.as_str())).chain(form).collect();
+    let words = in_place(&mut officer.browser, "/log", &form);
+    assert_eq!((words.status, words.header("content-type")), (422, "text/plain; charset=utf-8"));
+    assert!(words.text().starts_with("Nothing was looked for"), "{}", words.text());
+
+    let admin = &mut clinic.admin;
+    let page = admin.posts("/people", &[("id", "officer"), ("name", TWICE), ("role", "privacy-officer")]);
+    again(page, 200, "Not added", &["value=\"officer\"", ESCAPED, "<option value=\"privacy-officer\" selected>"]);
+    let page = admin.posts("/devices", &[("name", TWICE), ("person", "nobody")]);
+    again(page, 200, "Not made", &[ESCAPED]);
+    // Sent in place by a script, and by itself.
+    let token = admin.browser.get("/account").field("token");
+    let words = in_place(&mut admin.browser, "/teams", &[("token", &token), ("name", "")]);
+    assert_eq!((words.status, words.text().starts_with("Not done: a team's name")), (422, true), "{}", words.text());
+    again(admin.posts("/teams", &[("name", "")]), 422, "name is one line of", &[]);
+
+    let compare = format!("{}/record/compare", clinic.patient);
+    let form = [("number", TWICE), ("issuer", "elsewhere")];
+    again(clinic.author.posts(&compare, &form), 404, "You treat no patient", &[ESCAPED, "value=\"elsewhere\""]);
+
+    let download = format!("/pictures/{}/download", clinic.picture);
+    let form = [("purpose", "teaching"), ("words", "short")];
+    assert_eq!(clinic.author.posts(&download, &form).status, 404, "who may not gets no form");
+    clinic.admin.posts("/people/clinician1/download", &[("allow", "yes")]);
+    let page = clinic.author.posts(&download, &form);
+    again(page, 422, "say in at least ten", &["value=\"teaching\" required checked", ">short</textarea>"]);
+}
+
+/// A form that asked for what was so already has changed nothing, and says of nothing that it is done.
+#[test]
+fn only_what_was_changed_is_said_to_be_done() {
+    let mut clinic = Clinic::open();
+    let device = clinic.gateway.devices().iter().map(|device| text(device, "id").to_owned()).next().expect("a phone");
+    let team = clinic.admin.posts("/teams", &[("name", "Wound care")]);
+    let team = team.all_between("action=\"/teams/", "/name\"").pop().expect("the team's page");
+    let (name, revoke) = (format!("/devices/{device}/name"), format!("/devices/{device}/revoke"));
+    let (called, joined) = (format!("/teams/{team}/name"), format!("/teams/{team}/members"));
+    let admin = &mut clinic.admin;
+    for (path, form, changes) in [
+        ("/people/clinician2/enable", None, false),
+        ("/people/clinician2/disable", None, true),
+        ("/people/clinician2/disable", None, false),
+        ("/people/clinician2/enable", None, true),
+        ("/people/clinician2/sessions", None, false),
+        ("/people/clinician2/name", Some(("name", "Otto Other")), false),
+        ("/people/clinician2/name", Some(("name", "Otto Otherwise")), true),
+        ("/people/clinician2/withdraw", Some(("role", "admin")), false),
+        ("/people/clinician2/download", Some(("allow", "no")), false),
+        ("/people/clinician2/download", Some(("allow", "yes")), true),
+        ("/people/clinician2/download", Some(("allow", "yes")), false),
+        (&called, Some(("name", "Wound care")), false),
+        (&called, Some(("name", "Wounds")), true),
+        (&joined, Some(("person", "clinician2")), true),
+        (&joined, Some(("person", "clinician2")), false),
+        (&name, Some(("name", "Room 9")), true),
+        (&name, Some(("name", "Room 9")), false),
+        (&revoke, None, true),
+        (&revoke, None, false),
+    ] {
+        let page = admin.posts(path, form.as_slice());
+        let said = page.all_between("<p class=\"done\" role=\"status\">", "</p>");
+        assert_eq!(
+            (page.status, said.len()),
+            (200, usize::from(changes)),
+            "{path} {form:?}: {said:?}, {}",
+            page.text()
+        );
+    }
+    let page = clinic.author.posts("/emergency/end", &[]);
+    assert!(page.status == 200 && !page.text().contains("class=\"done\""), "{}", page.text());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! One's own account: who one is here, where one is logged in, and what is on record of oneself.
+//! One's own account: who one is here, where one is logged in, and what is on record of oneself. Patients stand there by name as in the patients' list: to
+//! whoever treats them now, on record.
 
 use askama::Template;
 use axum::extract::State;
@@ -7,6 +8,7 @@ use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
 use super::entries::{self, Names};
+use super::known::Known;
 use super::login::Nothing;
 use super::{Failure, Frame, Page, html, phones, roles_words, shown};
 use crate::clinic::access::Event;
@@ -62,6 +64,10 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
     let passkeys = passkeys::of(&console.desk.clinic().catalog, &who.person.id).await?;
     let own = looks::own(&console, &who).await?;
     let names = Names::read(&console).await?;
+    let facets = || own.seen.iter().map(|seen| &seen.facets);
+    let numbers: Vec<_> = facets().flat_map(|facets| [facets.former, facets.patient]).flatten().collect();
+    let known = Known::among(&console, &who, &numbers).await?;
+    let known = known.with_pictures(&console, facets().filter_map(|facets| facets.picture)).await?;
     html(&Account {
         frame: Frame::new(&console, &who, "/account").await?,
         id: who.person.id.to_string(),
@@ -70,7 +76,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         passkeys: passkeys.into_iter().map(passkey).collect(),
         site: console.inner.passkeys.name(),
         phones: phones::own(&console, &who).await?,
-        entries: own.seen.iter().map(|seen| entries::row(seen, &names)).collect(),
+        entries: own.seen.iter().map(|seen| entries::row(seen, &names, &known)).collect(),
         linked: false,
         sound: own.proof.is_sound,
         building: !own.is_built,

@@ -8,13 +8,13 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Redirect;
+use axum::response::Response;
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
 use super::login::Nothing;
-use super::{Failure, shown, terms};
+use super::{Failure, led, shown, terms};
 use crate::clinic::access::Event;
 use crate::clinic::care::{self, Changed, Member, Stay};
 use crate::clinic::people::{self, Role};
@@ -40,8 +40,8 @@ const fn refused(words: &'static str) -> Failure {
     Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, words)
 }
 
-fn back_to(patient: &Handle) -> Redirect {
-    Redirect::to(&format!("/patients/{}", shown::reference(patient)))
+fn back_to(patient: &Handle, has_changed: bool) -> Response {
+    led(&format!("/patients/{}", shown::reference(patient)), has_changed)
 }
 
 /// Whether anything was changed.
@@ -57,7 +57,7 @@ pub(super) async fn add(
     State(console): State<Console>,
     Path(reference): Path<String>,
     posted: Posted<Added>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
     let handle = *grant.subject();
@@ -76,19 +76,20 @@ pub(super) async fn add(
     if !known.is_some_and(|person| person.is_active() && person.roles.has(Role::Clinician)) {
         return Err(refused(text::CARE_INCOMPLETE));
     }
-    if is_done(care::add(&mut tx, &member, asks, grant.at()).await?)? {
+    let has_changed = is_done(care::add(&mut tx, &member, asks, grant.at()).await?)?;
+    if has_changed {
         let event = Event::CareAdded(handle, &member.person, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
         tx.commit().await?;
     }
-    Ok(back_to(&handle))
+    Ok(back_to(&handle, has_changed))
 }
 
 pub(super) async fn end(
     State(console): State<Console>,
     Path((reference, person)): Path<(String, String)>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
     let handle = *grant.subject();
@@ -101,7 +102,7 @@ pub(super) async fn end(
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareEnded(handle, &person)]).await?;
     tx.commit().await?;
     // Whoever has left may not see the patient any more.
-    Ok(if person == posted.by.person.id { Redirect::to("/patients") } else { back_to(&handle) })
+    Ok(if person == posted.by.person.id { led("/patients", true) } else { back_to(&handle, true) })
 }
 
 #[derive(Deserialize)]
@@ -120,7 +121,7 @@ pub(super) async fn add_team(
     State(console): State<Console>,
     Path(reference): Path<String>,
     posted: Posted<AddedTeam>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
     let handle = *grant.subject();
@@ -137,12 +138,13 @@ pub(super) async fn add_team(
         return Err(refused(text::CARE_TEAM_LONGER));
     }
     let added = care_teams::Added { patient: &handle, team: &team, until, by, asks };
-    if is_done(care_teams::add(&mut tx, &added, now).await?)? {
+    let has_changed = is_done(care_teams::add(&mut tx, &added, now).await?)?;
+    if has_changed {
         let event = Event::CareTeamAdded(handle, team, until.map_or(0, |until| until.0), asks);
         clinic.access.record(&mut tx, grant.by(), now, &[event]).await?;
         tx.commit().await?;
     }
-    Ok(back_to(&handle))
+    Ok(back_to(&handle, has_changed))
 }
 
 /// Whether an end lies after somebody's own.
@@ -158,7 +160,7 @@ pub(super) async fn end_team(
     State(console): State<Console>,
     Path((reference, team)): Path<(String, String)>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &posted.by, ChangeTeam(handle)).await?;
     let handle = *grant.subject();
@@ -170,7 +172,7 @@ pub(super) async fn end_team(
     }
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::CareTeamEnded(handle, team)]).await?;
     tx.commit().await?;
-    Ok(back_to(&handle))
+    Ok(back_to(&handle, true))
 }
 
 #[cfg(test)]

@@ -16,15 +16,16 @@ use serde::Deserialize;
 
 use super::entries::Names;
 use super::judge::Judge;
+use super::known::{Known, Patient};
 use super::numbers::{self, Among, Looked};
 use super::patients::site_words;
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::because::Because;
-use crate::clinic::corrections::{self, Decision, Kind, Report};
+use crate::clinic::corrections::{self, Decider, Decision, Kind, Report};
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::pictures::{self, Picture};
+use crate::clinic::pictures::{self, Handle, Picture};
 use crate::console::permit::{
     self, CorrectAny, CorrectOwn, Grant, ListOwnReported, ListReported, ReportPicture, Right, ViewReported,
 };
@@ -89,6 +90,8 @@ pub(super) struct Row {
     pub(super) reported_by: String,
     pub(super) reported: String,
     pub(super) words: Option<String>,
+    /// Under whose record the picture was when it was reported.
+    pub(super) patient: Patient,
     /// The author opens the picture first.
     opens: Option<String>,
     deciding: Option<Deciding>,
@@ -110,9 +113,11 @@ struct List {
 pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ListReported).await?;
     let frame = Frame::new(&console, &who, "/corrections").await?;
-    let (names, mut rows) = (Names::read(&console).await?, Vec::new());
-    for report in corrections::open(&console.desk.clinic().catalog, None).await? {
-        let mut row = row(&console, &names, &report).await?;
+    let found = corrections::open(&console.desk.clinic().catalog, None).await?;
+    let known = Known::in_log(&console, &filed(&found)).await?;
+    let (names, mut rows) = (Names::read(&console).await?, Vec::with_capacity(found.len()));
+    for report in found {
+        let mut row = row(&console, (&names, &known), &report).await?;
         row.words = records::reported_words(&console, &grant, &report.words);
         let action = format!("/corrections/{}", HEXLOWER.encode(&report.id));
         row.deciding = Some(deciding(&who, action));
@@ -126,9 +131,11 @@ pub(super) async fn list(State(console): State<Console>, who: LoggedIn) -> Page 
 pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
     let _: Grant<ListOwnReported> = permit::ask(&console, &who, ListOwnReported).await?;
     let frame = Frame::new(&console, &who, "/corrections/own").await?;
-    let (names, mut rows) = (Names::read(&console).await?, Vec::new());
-    for report in corrections::open(&console.desk.clinic().catalog, Some(&who.person.id)).await? {
-        let mut row = row(&console, &names, &report).await?;
+    let found = corrections::open(&console.desk.clinic().catalog, Some(&who.person.id)).await?;
+    let known = Known::among(&console, &who, &filed(&found)).await?;
+    let (names, mut rows) = (Names::read(&console).await?, Vec::with_capacity(found.len()));
+    for report in found {
+        let mut row = row(&console, (&names, &known), &report).await?;
         row.opens = Some(format!("/corrections/own/{}", HEXLOWER.encode(&report.id)));
         rows.push(row);
     }
@@ -142,7 +149,15 @@ pub(super) async fn own(State(console): State<Console>, who: LoggedIn) -> Page {
     })
 }
 
-pub(super) async fn row(console: &Console, names: &Names, report: &Report) -> Result<Row, ClinicError> {
+fn filed(reports: &[Report]) -> Vec<Handle> {
+    reports.iter().map(|report| report.filed).collect()
+}
+
+pub(super) async fn row(
+    console: &Console,
+    (names, known): (&Names, &Known),
+    report: &Report,
+) -> Result<Row, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let picture = pictures::find(catalog, report.capture).await?.ok_or(ClinicError::CatalogDamaged)?;
     Ok(Row {
@@ -154,6 +169,7 @@ pub(super) async fn row(console: &Console, names: &Names, report: &Report) -> Re
         reported_by: names.person_and_id(report.reported_by.as_str()),
         reported: shown::time(report.reported_at),
         words: None,
+        patient: known.patient(&report.filed),
         opens: None,
         deciding: None,
     })
@@ -218,7 +234,7 @@ pub(super) async fn decide_own(
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectOwn(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
     // Its author comes onto the patient's care team with a picture: given to anybody, it would open any patient whose number they know.
-    decide(&console, &grant, &posted, Among::Treated).await?;
+    decide(&console, &grant, &posted, Decider::Author).await?;
     Ok(Redirect::to("/corrections/own"))
 }
 
@@ -228,7 +244,7 @@ pub(super) async fn decide_any(
     posted: Posted<Decided>,
 ) -> Result<Redirect, Failure> {
     let grant = permit::ask(&console, &posted.by, CorrectAny(addresses::id(&id).ok_or(Failure::NotFound)?)).await?;
-    decide(&console, &grant, &posted, Among::All).await?;
+    decide(&console, &grant, &posted, Decider::Officer).await?;
     Ok(Redirect::to("/corrections"))
 }
 
@@ -236,9 +252,13 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     console: &Console,
     grant: &Grant<R>,
     posted: &Posted<Decided>,
-    among: Among,
+    decider: Decider,
 ) -> Result<(), Failure> {
     let (report, picture) = grant.subject();
+    let (among, nobody) = match decider {
+        Decider::Author => (Among::Treated, text::DECIDE_NOT_TREATED),
+        Decider::Officer => (Among::All, text::EMERGENCY_NONE),
+    };
     let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DECIDE_INCOMPLETE);
     let form = &posted.form;
     let words = words::plain(&form.words);
@@ -257,10 +277,7 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
                 // The patient whose it was anyway: it was right.
                 Looked::Found(to) if to.number == report.filed => Decision::Restored,
                 Looked::Found(to) => Decision::Moved(to),
-                Looked::Nobody if among != Among::All => {
-                    return Err(Failure::Refused(StatusCode::NOT_FOUND, text::DECIDE_NOT_TREATED));
-                }
-                Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::EMERGENCY_NONE)),
+                Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, nobody)),
                 Looked::Wait => return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT)),
             }
         }
@@ -269,13 +286,13 @@ async fn decide<R: Right<Subject = (Report, Picture)>>(
     let words = sealed(console, &words)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    let (by, must_treat) = (&posted.by.person.id, among != Among::All);
+    let by = &posted.by.person.id;
     // The officer gives a picture to anybody, and its author treats them then: not by their own word.
-    if matches!(decision, Decision::Moved(_)) && !must_treat {
+    if matches!(decision, Decision::Moved(_)) && decider == Decider::Officer {
         Judge::of(&mut tx, &posted.by).await?.must_not_be(&[picture.operator.as_str()])?;
     }
     let why = Because { by, at: grant.at(), words: &words };
-    let left = match corrections::decide(&mut tx, (report, picture), decision, must_treat, why).await? {
+    let left = match corrections::decide(&mut tx, (report, picture), decision, decider, why).await? {
         corrections::Decided::Done { left } => left,
         corrections::Decided::Already => return Err(Failure::NotFound),
         corrections::Decided::Changed => {

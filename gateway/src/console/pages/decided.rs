@@ -1,8 +1,8 @@
 //! What became of reported pictures: for the privacy officer of all, for whoever took them of their own.
 //!
 //! Attacker: a member of staff who wants to read what was said of other people's pictures. The list is of one's own by its statement, and a page of it begins
-//! where a report of one's own was decided: any other name in the address is none. Words are opened for a grant, while the vault is unlocked; neither picture
-//! nor name is on these pages, and to whom a picture was given is in the log alone.
+//! where a report of one's own was decided: any other name in the address is none. Words are opened for a grant, while the vault is unlocked. No picture is on
+//! these pages. From which patient to which one was given stands there by reference, and by name for whoever took it, while they treat that patient.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -12,8 +12,10 @@ use serde::Deserialize;
 
 use super::corrections::{self as pages, Row as Report};
 use super::entries::Names;
+use super::known::{Known, Patient};
 use super::{Failure, Frame, Page, html, shown};
 use crate::clinic::corrections::{self, Outcome, Settled};
+use crate::clinic::pictures::Handle;
 use crate::console::permit::{self, ListOwnReported, ListReported};
 use crate::console::records;
 use crate::console::session::LoggedIn;
@@ -28,6 +30,8 @@ struct Row {
     by: String,
     at: String,
     words: Option<String>,
+    /// Where the picture went, if it went anywhere.
+    moved_to: Option<Patient>,
 }
 
 #[derive(Template)]
@@ -77,9 +81,14 @@ async fn listed(
     let found = corrections::decided(catalog, author, after, PAGE).await?;
     let last = addresses::last_of_full(&found, PAGE);
     let older = last.map(|last| format!("{here}?before={}", HEXLOWER.encode(&last.report.id)));
+    let numbers: Vec<Handle> = found.iter().flat_map(numbers).collect();
+    let known = match author {
+        Some(_) => Known::among(console, who, &numbers).await?,
+        None => Known::in_log(console, &numbers).await?,
+    };
     let (names, mut rows) = (Names::read(console).await?, Vec::with_capacity(found.len()));
     for Settled { report, outcome, by, at, words } in found {
-        let mut row = pages::row(console, &names, &report).await?;
+        let mut row = pages::row(console, (&names, &known), &report).await?;
         row.words = open(&report.words);
         rows.push(Row {
             report: row,
@@ -87,16 +96,29 @@ async fn listed(
             by: names.person_and_id(by.as_str()),
             at: shown::time(at),
             words: open(&words),
+            moved_to: moved_to(outcome).map(|number| known.patient(&number)),
         });
     }
     let sealed = rows.iter().any(|row| row.words.is_none() || row.report.words.is_none());
     html(&List { frame: Frame::new(console, who, base).await?, base, sealed, rows, older })
 }
 
+/// From which and to which patient's number.
+fn numbers(settled: &Settled) -> impl Iterator<Item = Handle> + use<> {
+    std::iter::once(settled.report.filed).chain(moved_to(settled.outcome))
+}
+
+const fn moved_to(outcome: Outcome) -> Option<Handle> {
+    match outcome {
+        Outcome::Moved(number) => Some(number),
+        Outcome::Restored | Outcome::Withdrawn => None,
+    }
+}
+
 const fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Restored => text::DECIDED_RESTORED,
-        Outcome::Moved => text::DECIDED_MOVED,
+        Outcome::Moved(_) => text::DECIDED_MOVED,
         Outcome::Withdrawn => text::DECIDED_WITHDRAWN,
     }
 }

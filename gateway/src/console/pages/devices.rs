@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use safelight_core::ids::{DeviceId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::entries::{Names, with_id};
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, invitations, shown};
+use super::{Failure, Frame, Page, again, html, invitations, led, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::devices::{self, Attestation, Seen, Status};
@@ -67,6 +67,8 @@ struct Devices {
     problem: Option<&'static str>,
     invited: Option<Invited>,
     people: Vec<(String, String)>,
+    /// What was refused.
+    typed: Invite,
     token: String,
     base: &'static str,
     devices: Vec<Row>,
@@ -83,7 +85,7 @@ pub(super) struct DeviceRows {
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ManageDevices).await?;
-    shown_with(&console, &who, &grant, None, None).await
+    shown_with(&console, &who, &grant, Outcome::default()).await
 }
 
 /// The list alone: while a code is shown, the page asks for it every moment.
@@ -92,12 +94,19 @@ pub(super) async fn rows(State(console): State<Console>, who: LoggedIn) -> Page 
     html(&DeviceRows { token: who.token.clone(), base: HERE, devices: listed(&console, &grant).await? })
 }
 
+/// What a form has led to.
+#[derive(Default)]
+struct Outcome {
+    problem: Option<&'static str>,
+    invited: Option<Invited>,
+    typed: Invite,
+}
+
 async fn shown_with(
     console: &Console,
     who: &LoggedIn,
     grant: &Grant<ManageDevices>,
-    problem: Option<&'static str>,
-    invited: Option<Invited>,
+    Outcome { problem, invited, typed }: Outcome,
 ) -> Page {
     let people = people::list(&console.desk.clinic().catalog).await?;
     let active = people.into_iter().filter(people::Person::is_active);
@@ -106,6 +115,7 @@ async fn shown_with(
         problem,
         invited,
         people: active.map(|person| (person.id.to_string(), person.name)).collect(),
+        typed,
         token: who.token.clone(),
         base: HERE,
         devices: listed(console, grant).await?,
@@ -168,18 +178,21 @@ pub(super) async fn rename(
     }
     let name = posted.form.name.trim();
     if !is_device_name(name) {
-        let page = shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        let problem = text::DEVICES_INVITE_BAD;
+        let outcome = Outcome { problem: Some(problem), ..Outcome::default() };
+        let page = shown_with(&console, &posted.by, &grant, outcome).await?;
+        return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page));
     }
     let mut tx = clinic.catalog.write().await?;
-    if devices::rename(&mut tx, id, name).await? {
+    let has_changed = devices::rename(&mut tx, id, name).await?;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRenamed(id)]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/devices").into_response())
+    Ok(led(HERE, has_changed))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Invite {
     pub(super) name: String,
     pub(super) person: String,
@@ -187,10 +200,12 @@ pub(super) struct Invite {
 
 pub(super) async fn invite(State(console): State<Console>, posted: Posted<Invite>) -> Page {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    match invited(&console, &grant, &posted.form).await? {
-        Some(invited) => shown_with(&console, &posted.by, &grant, None, Some(invited)).await,
-        None => shown_with(&console, &posted.by, &grant, Some(text::DEVICES_INVITE_BAD), None).await,
-    }
+    let Posted { by, form } = posted;
+    let outcome = match invited(&console, &grant, &form).await? {
+        Some(invited) => Outcome { invited: Some(invited), ..Outcome::default() },
+        None => Outcome { problem: Some(text::DEVICES_INVITE_BAD), typed: form, ..Outcome::default() },
+    };
+    shown_with(&console, &by, &grant, outcome).await
 }
 
 /// Opens an invitation. None if the form says no name that a phone can have, or nobody who works here.
@@ -223,14 +238,13 @@ pub(super) async fn approve(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    approved(&console, &grant, &id).await?;
-    Ok(Redirect::to(HERE))
+    Ok(led(HERE, approved(&console, &grant, &id).await?))
 }
 
-/// Lets a phone send whose words somebody has compared.
-pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
+/// Lets a phone send whose words somebody has compared. Says whether it did not before.
+pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<bool, Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let device = devices::find(&clinic.catalog, id).await?.ok_or(Failure::NotFound)?;
@@ -239,33 +253,34 @@ pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id
         return Err(Failure::NotFound);
     }
     let mut tx = clinic.catalog.write().await?;
-    if devices::approve(&mut tx, id, grant.at()).await? {
+    let has_changed = devices::approve(&mut tx, id, grant.at()).await?;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceApproved(id)]).await?;
         tx.commit().await?;
     }
-    Ok(())
+    Ok(has_changed)
 }
 
 pub(super) async fn revoke(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    revoked(&console, &grant, &id).await?;
-    Ok(Redirect::to(HERE))
+    Ok(led(HERE, revoked(&console, &grant, &id).await?))
 }
 
-/// Shuts a phone out.
-pub(super) async fn revoked(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<(), Failure> {
+/// Shuts a phone out. Says whether it was not before.
+pub(super) async fn revoked(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<bool, Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if devices::revoke(&mut tx, id, grant.at()).await? {
+    let has_changed = devices::revoke(&mut tx, id, grant.at()).await?;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceRevoked(id)]).await?;
         tx.commit().await?;
     }
-    Ok(())
+    Ok(has_changed)
 }
 
 pub(super) const fn status_words(status: Status) -> &'static str {

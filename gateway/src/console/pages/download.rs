@@ -6,31 +6,31 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use safelight_core::ids::CaptureId;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{Failure, shown};
+use super::{Failure, again, led, pictures, shown};
 use crate::clinic::access::Event;
 use crate::clinic::downloads::{self, Purpose};
 use crate::clinic::people::Changed;
-use crate::console::permit::{self, DownloadPicture, ManagePeople};
+use crate::console::permit::{self, DownloadPicture, Grant, ManagePeople};
 use crate::console::records::{self, Unmarked};
-use crate::console::session::Posted;
+use crate::console::session::{LoggedIn, Posted};
 use crate::console::words::Reason;
 use crate::console::{Console, text};
 
 /// A whole picture, decoded, is hundreds of megabytes.
 static AT_ONCE: Semaphore = Semaphore::const_new(1);
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
-    purpose: String,
+    pub(super) purpose: String,
     #[serde(default)]
-    words: String,
+    pub(super) words: String,
 }
 
 pub(super) async fn picture(
@@ -39,18 +39,35 @@ pub(super) async fn picture(
     posted: Posted<Wanted>,
 ) -> Result<Response, Failure> {
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
-    let grant = permit::ask(&console, &posted.by, DownloadPicture(id)).await?;
-    let asked = Purpose::parse(&posted.form.purpose).zip(Reason::parse(&posted.form.words));
+    let Posted { by, form } = posted;
+    let grant = permit::ask(&console, &by, DownloadPicture(id)).await?;
+    match taken(&console, &by, &grant, &form).await {
+        // The picture's page, with what was typed. It shows the picture, on record.
+        Err(Failure::Refused(status, words)) => {
+            let page = pictures::shown_with(&console, &by, id, Some((form, words))).await?;
+            Ok(again(status, words, page))
+        }
+        answer => answer,
+    }
+}
+
+async fn taken(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<DownloadPicture>,
+    form: &Wanted,
+) -> Result<Response, Failure> {
+    let (id, asked) = (grant.subject().0.capture, Purpose::parse(&form.purpose).zip(Reason::parse(&form.words)));
     let incomplete = Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::DOWNLOAD_INCOMPLETE);
     let (purpose, reason) = asked.ok_or(incomplete)?;
     let Ok(_turn) = AT_ONCE.try_acquire() else {
         return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::DOWNLOAD_BUSY));
     };
-    let words = records::seal_words(&console, reason.as_str())?;
+    let words = records::seal_words(console, reason.as_str())?;
     let now = shown::time(grant.at());
     let clinic: String = console.inner.clinic_name.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
-    let mark = format!("{}  {now}  {clinic}", posted.by.person.id);
-    let marked = match records::marked(&console, &grant, (purpose, &words), &mark).await {
+    let mark = format!("{}  {now}  {clinic}", who.person.id);
+    let marked = match records::marked(console, grant, (purpose, &words), &mark).await {
         Ok(marked) => marked,
         Err(Unmarked::Unreadable(unreadable)) => return Err(unreadable.into()),
         Err(Unmarked::TooLarge) => {
@@ -78,7 +95,7 @@ pub(super) async fn right(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Allowed>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
@@ -92,7 +109,7 @@ pub(super) async fn right(
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/people"))
+    Ok(led("/people", changed == Changed::Done))
 }
 
 /// Why, for the form.

@@ -17,7 +17,7 @@ use super::entries::Names;
 use super::judge::Judge;
 use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, html, led, shown};
 use crate::clinic::access::Event;
 use crate::clinic::emergency::{self, Begun, Emergency, Place, Reason, Verdict};
 use crate::console::permit::{self, AskEmergency, EndEmergency, Grant, ReviewEmergencies};
@@ -122,18 +122,19 @@ pub(super) async fn begin(State(console): State<Console>, posted: Posted<Wanted>
 }
 
 /// Ends all that somebody has now. The page that they were on is none for them any more.
-pub(super) async fn end(State(console): State<Console>, posted: Posted<Nothing>) -> Result<Redirect, Failure> {
+pub(super) async fn end(State(console): State<Console>, posted: Posted<Nothing>) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, EndEmergency).await?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
     let ended = emergency::end(&mut tx, &posted.by.person.id, grant.at()).await?;
-    if !ended.is_empty() {
+    let has_changed = !ended.is_empty();
+    if has_changed {
         let events: Vec<_> = ended.into_iter().map(|(id, patient)| Event::EmergencyEnded(id, patient)).collect();
         clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
         tx.commit().await?;
         console.inner.tickets.forget(&posted.by.person.id);
     }
-    Ok(Redirect::to("/patients"))
+    Ok(led("/patients", has_changed))
 }
 
 struct Row {

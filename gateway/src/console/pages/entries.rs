@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER;
 use safelight_core::ids::DeviceId;
 use safelight_core::log::entry::{Entry, Field};
 
+use super::known::Known;
 use super::shown;
 use crate::clinic::access_index::Facets;
 use crate::clinic::teams::TeamId;
@@ -83,6 +84,10 @@ pub(super) fn with_id(name: &str, id: &str) -> String {
 pub(super) struct About {
     pub(super) what: &'static str,
     pub(super) name: String,
+    /// What it is called in the log, if it has a name besides.
+    pub(super) code: Option<String>,
+    /// Its own page, for whoever may go there.
+    pub(super) place: Option<String>,
     /// Where more entries of it are: a filter's field and value.
     pub(super) filter: (&'static str, String),
 }
@@ -101,8 +106,8 @@ pub(super) struct Row {
     pub(super) faults: Vec<&'static str>,
 }
 
-/// As a row.
-pub(super) fn row(seen: &Seen, names: &Names) -> Row {
+/// As a row, with patients by name as far as they are known.
+pub(super) fn row(seen: &Seen, names: &Names, known: &Known) -> Row {
     let facets = &seen.facets;
     let has_shape = !facets.actor.is_empty();
     Row {
@@ -112,7 +117,7 @@ pub(super) fn row(seen: &Seen, names: &Names) -> Row {
         actor: facets.actor.clone(),
         words: text::kind_words(&facets.kind).to_owned(),
         kind: facets.kind.clone(),
-        about: about(facets, names),
+        about: about(facets, names, known),
         details: seen.entry.as_ref().map(|entry| details(entry, facets, names)).unwrap_or_default(),
         faults: faults(seen),
     }
@@ -128,27 +133,29 @@ pub(super) fn faults(seen: &Seen) -> Vec<&'static str> {
     all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words).collect()
 }
 
-fn about(facets: &Facets, names: &Names) -> Vec<About> {
+fn about(facets: &Facets, names: &Names, known: &Known) -> Vec<About> {
+    let plain = |what, name, filter| About { what, name, code: None, place: None, filter };
     let mut about = Vec::new();
     if let Some(person) = &facets.person {
-        about.push(About { what: text::LOG_PERSON, name: names.person(person), filter: ("about", person.clone()) });
+        about.push(plain(text::LOG_PERSON, names.person(person), ("about", person.clone())));
     }
-    for (what, patient) in [(text::LOG_FORMER, &facets.former), (text::LOG_PATIENT, &facets.patient)] {
-        if let Some(patient) = patient {
-            let reference = shown::reference(patient);
-            about.push(About { what, name: short(&reference), filter: ("patient", reference) });
+    for (what, number) in [(text::LOG_FORMER, &facets.former), (text::LOG_PATIENT, &facets.patient)] {
+        if let Some(number) = number {
+            let (reference, patient) = (shown::reference(number), known.patient(number));
+            let (name, code) = match patient.name {
+                Some(name) => (name, Some(short(&reference))),
+                None => (short(&reference), None),
+            };
+            about.push(About { what, name, code, place: patient.place, filter: ("patient", reference) });
         }
     }
     if let Some(picture) = &facets.picture {
         let id = picture.to_string();
-        about.push(About { what: text::LOG_PICTURE, name: id.clone(), filter: ("picture", id) });
+        let picture = plain(text::LOG_PICTURE, id.clone(), ("picture", id));
+        about.push(About { place: facets.picture.and_then(|id| known.place_of(id)), ..picture });
     }
     if let Some(device) = &facets.device {
-        about.push(About {
-            what: text::LOG_DEVICE,
-            name: names.device(device),
-            filter: ("device", device.to_string()),
-        });
+        about.push(plain(text::LOG_DEVICE, names.device(device), ("device", device.to_string())));
     }
     about
 }

@@ -136,6 +136,18 @@ impl IntoResponse for Failure {
     }
 }
 
+/// An answer that is a form's own page: it says itself what is wrong, and has what was typed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again;
+
+/// The form's own page, with what was typed and these words above it. A script that has sent the form gets the words alone.
+pub(super) fn again(status: StatusCode, words: &'static str, page: Html<String>) -> Response {
+    let mut answer = (status, page).into_response();
+    answer.extensions_mut().insert(Told { title: text::REFUSED_TITLE, words });
+    answer.extensions_mut().insert(Again);
+    answer
+}
+
 /// A page, or why there is none.
 pub(super) type Page = Result<Html<String>, Failure>;
 

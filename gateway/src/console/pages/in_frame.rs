@@ -1,5 +1,7 @@
 //! What somebody is told who does not get a page: inside the frame of every page if they are logged in, above the form if it was sent in place.
 //!
+//! A page that has the form with what was typed says so itself, and stays as it is.
+//!
 //! Attacker: whoever would learn from what stands around an answer. It depends on who asks and on the address alone, so that what does not exist and what
 //! is not for them still look the same. The way back is a page of this console or none: made of its routes, whatever the address has.
 
@@ -7,9 +9,9 @@ use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use super::failure::{Told, alone};
+use super::failure::{Again, Told, alone};
 use super::{Frame, ROUTES, Route};
 use crate::clinic::people::{Role, Roles};
 use crate::console::session::{LoggedIn, POLLED};
@@ -40,7 +42,8 @@ pub(super) async fn in_frame(State(console): State<Console>, request: Request, n
     let status = answer.status();
     let in_place = headers.contains_key(IN_PLACE);
     let is_led_out = answer.headers().get(header::LOCATION).is_some_and(|place| place == LOG_IN);
-    if method == Method::POST && status == StatusCode::SEE_OTHER && !is_led_out {
+    let is_as_it_was = answer.extensions().get::<AsItWas>().is_some();
+    if method == Method::POST && status == StatusCode::SEE_OTHER && !is_led_out && !is_as_it_was {
         note_what_was_done(&console, &headers, &path);
     }
     if in_place && status.is_redirection() {
@@ -58,13 +61,26 @@ pub(super) async fn in_frame(State(console): State<Console>, request: Request, n
     if in_place || (is_bare && !wants_a_page(&headers)) {
         return instead(answer, told.words);
     }
-    if !wants_a_page(&headers) {
+    if !wants_a_page(&headers) || answer.extensions().get::<Again>().is_some() {
         return answer;
     }
     match framed(&console, &headers, (&method, &path), told).await {
         Some(page) => instead(answer, Html(page)),
         None => instead(answer, alone(status, told)),
     }
+}
+
+/// A form that asked for what was so already.
+#[derive(Debug, Clone, Copy)]
+struct AsItWas;
+
+/// Where a form leads on. It has changed something, which the next page says, or has left all as it was, and then nobody is told that it is done.
+pub(super) fn led(place: &str, has_changed: bool) -> Response {
+    let mut answer = Redirect::to(place).into_response();
+    if !has_changed {
+        answer.extensions_mut().insert(AsItWas);
+    }
+    answer
 }
 
 /// A form that leads on has done what it says. Whoever was not logged in is led to the log-in, and has no next page.

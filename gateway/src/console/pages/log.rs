@@ -14,15 +14,17 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 
 use super::entries::{Names, Row, proof_words, row};
+use super::known::Known;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, again, html, shown};
 use crate::clinic::access_index::Filter;
 use crate::clinic::aliases;
 use crate::clock::calendar::midnight;
+use crate::console::looks::{self, View};
 use crate::console::permit::{self, Grant, ReadLog, SearchLog, VerifyLog};
 use crate::console::session::{LoggedIn, Posted};
 use crate::console::verification::{self, Finding};
-use crate::console::{Console, looks, text};
+use crate::console::{Console, text};
 
 /// A day.
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
@@ -72,6 +74,8 @@ struct Choice {
 #[template(path = "log.html")]
 struct Log {
     frame: Frame,
+    /// Why nothing was looked for.
+    problem: Option<&'static str>,
     entries: Vec<Row>,
     linked: bool,
     older: Option<String>,
@@ -81,7 +85,8 @@ struct Log {
     whole: Option<(bool, String)>,
     asked: Asked,
     patient: String,
-    issuer: &'static str,
+    number: String,
+    issuer: String,
     everything: bool,
     actors: Vec<Choice>,
     people: Vec<Choice>,
@@ -89,21 +94,56 @@ struct Log {
     kinds: Vec<(&'static str, Vec<Choice>)>,
 }
 
-pub(super) async fn page(State(console): State<Console>, Query(asked): Query<Asked>, who: LoggedIn) -> Page {
+pub(super) async fn page(
+    State(console): State<Console>,
+    Query(asked): Query<Asked>,
+    who: LoggedIn,
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &who, ReadLog).await?;
-    let filter = asked.filter().ok_or(Failure::NotFound)?;
     let before = match asked.before.as_str() {
         "" => None,
         before => Some(before.parse().map_err(|_| Failure::NotFound)?),
     };
+    let number = (String::new(), DEFAULT_ISSUER.to_owned());
+    let Some(filter) = asked.filter() else {
+        return asked_badly(&console, &who, &grant, (asked, number), StatusCode::NOT_FOUND).await;
+    };
     let view = looks::page(&console, &grant, &filter, before).await?;
-    let names = Names::read(&console).await?;
+    Ok(shown_with(&console, &who, view, (asked, number), None).await?.into_response())
+}
+
+/// The form as it was typed, and nothing that was found.
+async fn asked_badly(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ReadLog>,
+    typed: (Asked, (String, String)),
+    status: StatusCode,
+) -> Result<Response, Failure> {
+    let problem = text::LOG_ASKED_BADLY;
+    // As it stands, without an entry of it: what vouches for the log is on the page.
+    let none = Filter { until: Some(UnixMillis(0)), ..Filter::default() };
+    let view = looks::page(console, grant, &none, None).await?;
+    let page = shown_with(console, who, view, typed, Some(problem)).await?;
+    Ok(again(status, problem, page))
+}
+
+async fn shown_with(
+    console: &Console,
+    who: &LoggedIn,
+    view: View,
+    (asked, (number, issuer)): (Asked, (String, String)),
+    problem: Option<&'static str>,
+) -> Page {
+    // Whoever reads the log sees no names of patients.
+    let (names, nobody) = (Names::read(console).await?, Known::default());
     let (sound, proof) = proof_words(&view.proof);
-    let everything = filter.is_everything();
+    let everything = problem.is_none() && asked.filter().is_some_and(|filter| filter.is_everything());
     let oldest = view.seen.last().filter(|_| view.more).map(|seen| seen.index.to_string());
     html(&Log {
-        frame: Frame::new(&console, &who, "/log").await?,
-        entries: view.seen.iter().map(|seen| row(seen, &names)).collect(),
+        frame: Frame::new(console, who, "/log").await?,
+        problem,
+        entries: view.seen.iter().map(|seen| row(seen, &names, &nobody)).collect(),
         linked: true,
         older: oldest.map(|before| Asked { before, ..asked.clone() }.address()),
         building: !view.is_built && !everything,
@@ -111,7 +151,8 @@ pub(super) async fn page(State(console): State<Console>, Query(asked): Query<Ask
         proof,
         whole: console.inner.verification.last().map(|outcome| whole_words(&outcome)),
         patient: super::entries::short(&asked.patient),
-        issuer: DEFAULT_ISSUER,
+        number,
+        issuer,
         everything,
         actors: actors(&names, &asked.by),
         people: people(&names, &asked.about),
@@ -123,18 +164,12 @@ pub(super) async fn page(State(console): State<Console>, Query(asked): Query<Ask
 /// From the form to an address of codes and references. It shows nothing: the page at that address is on record.
 pub(super) async fn look(State(console): State<Console>, posted: Posted<Typed>) -> Result<Response, Failure> {
     let _: Grant<SearchLog> = permit::ask(&console, &posted.by, SearchLog).await?;
-    let typed = posted.form;
-    let number = typed.number.trim();
-    let patient = if number.is_empty() {
-        typed.patient
-    } else {
-        let clinic = console.desk.clinic();
-        shown::reference(&aliases::of_number(clinic, &typed.issuer, number).await?.number)
-    };
+    let Posted { by, form: typed } = posted;
+    let number = typed.number.trim().to_owned();
     let asked = Asked {
         by: typed.by,
         about: typed.about,
-        patient,
+        patient: typed.patient,
         picture: typed.picture.trim().to_owned(),
         device: typed.device.trim().to_owned(),
         kind: typed.kind,
@@ -143,8 +178,16 @@ pub(super) async fn look(State(console): State<Console>, posted: Posted<Typed>) 
         before: String::new(),
     };
     if asked.filter().is_none() {
-        return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::LOG_ASKED_BADLY));
+        let grant = permit::ask(&console, &by, ReadLog).await?;
+        let typed = (asked, (number, typed.issuer));
+        return asked_badly(&console, &by, &grant, typed, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
+    let asked = if number.is_empty() {
+        asked
+    } else {
+        let clinic = console.desk.clinic();
+        Asked { patient: shown::reference(&aliases::of_number(clinic, &typed.issuer, &number).await?.number), ..asked }
+    };
     Ok(Redirect::to(&asked.address()).into_response())
 }
 

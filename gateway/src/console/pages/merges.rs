@@ -8,7 +8,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::Redirect;
+use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER;
 use safelight_core::label::{DEFAULT_ISSUER, check_number};
 use serde::Deserialize;
@@ -17,11 +17,11 @@ use super::entries::Names;
 use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
 use super::patients::pictures_words;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, again, html, shown};
 use crate::clinic::access::Event;
 use crate::clinic::because::Because;
 use crate::clinic::identity::PatientIdentity;
-use crate::clinic::merges::{self, Kind, Merge, Outcome, Reason, Undone};
+use crate::clinic::merges::{self, Kind, Merge, Outcome, Reason, Undone, Why};
 use crate::clinic::pictures::Handle;
 use crate::clinic::{aliases, care};
 use crate::console::permit::{self, ChangeRecord, Grant, ListMerges, UndoMerge, ViewPatient};
@@ -45,6 +45,10 @@ struct Record {
 struct RecordPage {
     frame: Frame,
     record: Record,
+    /// Of the second record, if it was refused, and why.
+    other: String,
+    other_issuer: String,
+    problem: Option<&'static str>,
     issuer: &'static str,
     reasons: Vec<(&'static str, &'static str)>,
 }
@@ -53,9 +57,22 @@ struct RecordPage {
 pub(super) async fn page(State(console): State<Console>, Path(reference): Path<String>, who: LoggedIn) -> Page {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let grant = permit::ask(&console, &who, ChangeRecord(handle)).await?;
+    shown_with(&console, &who, &grant, Wanted { issuer: DEFAULT_ISSUER.to_owned(), ..Wanted::default() }, None).await
+}
+
+async fn shown_with(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ChangeRecord>,
+    typed: Wanted,
+    problem: Option<&'static str>,
+) -> Page {
     html(&RecordPage {
-        frame: Frame::new(&console, &who, "/patients").await?,
-        record: record(&console, &who, grant.subject()).await?,
+        frame: Frame::new(console, who, "/patients").await?,
+        record: record(console, who, grant.subject()).await?,
+        other: typed.number,
+        other_issuer: typed.issuer,
+        problem,
         issuer: DEFAULT_ISSUER,
         reasons: reasons(),
     })
@@ -104,16 +121,26 @@ pub(super) async fn compare(
     State(console): State<Console>,
     Path(reference): Path<String>,
     posted: Posted<Wanted>,
-) -> Page {
+) -> Result<Response, Failure> {
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
-    let grant = permit::ask(&console, &posted.by, ChangeRecord(handle)).await?;
-    records::must_be_readable(&console)?;
-    let Wanted { number, issuer, .. } = &posted.form;
+    let Posted { by, form } = posted;
+    let grant = permit::ask(&console, &by, ChangeRecord(handle)).await?;
+    match compared(&console, &by, &grant, &form).await {
+        Err(Failure::Refused(status, words)) => {
+            let page = shown_with(&console, &by, &grant, form, Some(words)).await?;
+            Ok(again(status, words, page))
+        }
+        page => Ok(page?.into_response()),
+    }
+}
+
+async fn compared(console: &Console, who: &LoggedIn, grant: &Grant<ChangeRecord>, form: &Wanted) -> Page {
+    records::must_be_readable(console)?;
+    let Wanted { number, issuer, .. } = form;
     if number.trim().is_empty() {
         return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::RECORD_INCOMPLETE));
     }
-    let other = match numbers::find(&console, &posted.by, (issuer, number), Among::Treated, Event::RecordMissed).await?
-    {
+    let other = match numbers::find(console, who, (issuer, number), Among::Treated, Event::RecordMissed).await? {
         Looked::Found(found) => found.record,
         Looked::Nobody => return Err(Failure::Refused(StatusCode::NOT_FOUND, text::RECORD_NOT_TREATED)),
         Looked::Wait => return Err(Failure::Refused(StatusCode::TOO_MANY_REQUESTS, text::EMERGENCY_WAIT)),
@@ -121,10 +148,9 @@ pub(super) async fn compare(
     if other == *grant.subject() {
         return Err(Failure::Refused(StatusCode::UNPROCESSABLE_ENTITY, text::RECORD_SAME));
     }
-    let (this, other) =
-        (record(&console, &posted.by, grant.subject()).await?, record(&console, &posted.by, &other).await?);
+    let (this, other) = (record(console, who, grant.subject()).await?, record(console, who, &other).await?);
     let differ = this.patient.name != other.patient.name || this.patient.birth_date != other.patient.birth_date;
-    let frame = Frame::new(&console, &posted.by, "/patients").await?;
+    let frame = Frame::new(console, who, "/patients").await?;
     html(&Compare { frame, record: this, other, differ, reasons: reasons() })
 }
 
@@ -144,7 +170,7 @@ pub(super) async fn merge(
     }
     let (reason, words) = posted.form.why()?;
     let words = records::seal_words(&console, words.as_str())?;
-    let why = (reason, Because { by: &posted.by.person.id, at: grant.at(), words: &words });
+    let why = Why { reason, because: Because { by: &posted.by.person.id, at: grant.at(), words: &words } };
     let outcome = merges::merge(console.desk.clinic(), other, record, why).await?;
     done(outcome, record)
 }
@@ -175,7 +201,7 @@ pub(super) async fn renumber(
         return Err(unprocessable(text::RECORD_MERGE_INSTEAD));
     }
     let words = records::seal_words(&console, words.as_str())?;
-    let why = (reason, Because { by: me, at: grant.at(), words: &words });
+    let why = Why { reason, because: Because { by: me, at: grant.at(), words: &words } };
     let outcome = records::renumber(&console, &grant, &found.number, (issuer, number), why).await?;
     // Too many numbers, too: whoever has as many as they may would try others for nothing.
     if matches!(outcome, Outcome::Taken | Outcome::TooMany) {

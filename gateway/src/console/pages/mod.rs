@@ -19,6 +19,7 @@ mod in_frame;
 mod invitations;
 mod join;
 mod judge;
+mod known;
 mod log;
 mod login;
 mod merges;
@@ -49,8 +50,9 @@ use super::{Console, guards};
 use crate::clinic::people::{Role, Roles};
 
 pub(super) use self::failure::{Failure, refused};
-use self::failure::{Page, html};
+use self::failure::{Page, again, html};
 use self::frame::Frame;
+use self::in_frame::led;
 use self::shown::{role_words, roles_words};
 
 /// Largest body of a request. Forms are limited further where they are read.

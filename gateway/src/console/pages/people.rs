@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::entries::with_id;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, review, role_words, roles_words};
+use super::{Failure, Frame, Page, html, led, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
 use crate::clinic::{credentials, downloads, joining, passkeys, resets, sessions, teams};
@@ -40,6 +40,8 @@ struct People {
     frame: Frame,
     problem: Option<&'static str>,
     code: Option<NewCode>,
+    /// What was refused.
+    typed: Add,
     /// How many are to be looked at again.
     due: usize,
     people: Vec<Row>,
@@ -48,15 +50,22 @@ struct People {
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
     let grant = permit::ask(&console, &who, ManagePeople).await?;
-    shown(&console, &who, &grant, None, None).await
+    shown(&console, &who, &grant, Outcome::default()).await
+}
+
+/// What a form has led to.
+#[derive(Default)]
+struct Outcome {
+    problem: Option<&'static str>,
+    code: Option<NewCode>,
+    typed: Add,
 }
 
 async fn shown(
     console: &Console,
     who: &LoggedIn,
     grant: &Grant<ManagePeople>,
-    problem: Option<&'static str>,
-    code: Option<NewCode>,
+    Outcome { problem, code, typed }: Outcome,
 ) -> Page {
     let may_download = downloads::list(&console.desk.clinic().catalog).await?;
     let row = |person: Person| Row {
@@ -71,13 +80,14 @@ async fn shown(
         frame: Frame::new(console, who, "/people").await?,
         problem,
         code,
+        typed,
         due: review::due(console, grant).await?,
         people: people::list(&console.desk.clinic().catalog).await?.into_iter().map(row).collect(),
         roles: Role::ALL.into_iter().map(|role| (role.name(), role_words(role))).collect(),
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Add {
     pub(super) id: String,
     pub(super) name: String,
@@ -86,10 +96,12 @@ pub(super) struct Add {
 
 pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> Page {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
-    match added(&console, &grant, &posted.form).await? {
-        Some(code) => shown(&console, &posted.by, &grant, None, Some(code)).await,
-        None => shown(&console, &posted.by, &grant, Some(text::PEOPLE_EXISTS), None).await,
-    }
+    let Posted { by, form } = posted;
+    let outcome = match added(&console, &grant, &form).await? {
+        Some(code) => Outcome { code: Some(code), ..Outcome::default() },
+        None => Outcome { problem: Some(text::PEOPLE_EXISTS), typed: form, ..Outcome::default() },
+    };
+    shown(&console, &by, &grant, outcome).await
 }
 
 /// Adds somebody, and makes the code with which they begin. None if there is somebody of that id, or it cannot be one.
@@ -146,7 +158,7 @@ pub(super) async fn code(State(console): State<Console>, Path(id): Path<String>,
     clinic.access.record(&mut tx, grant.by(), grant.at(), &[event]).await?;
     tx.commit().await?;
     let code = new_code(&console, (&id, &person.name), code.text());
-    shown(&console, &posted.by, &grant, None, Some(code)).await
+    shown(&console, &posted.by, &grant, Outcome { code: Some(code), ..Outcome::default() }).await
 }
 
 pub(super) async fn disable(
@@ -158,10 +170,12 @@ pub(super) async fn disable(
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    match people::disable(&mut tx, &id, grant.at()).await? {
+    let changed = people::disable(&mut tx, &id, grant.at()).await?;
+    match changed {
         Changed::LastAdmin => {
             drop(tx);
-            let page = shown(&console, &posted.by, &grant, Some(text::PEOPLE_LAST_ADMIN), None).await?;
+            let outcome = Outcome { problem: Some(text::PEOPLE_LAST_ADMIN), ..Outcome::default() };
+            let page = shown(&console, &posted.by, &grant, outcome).await?;
             return Ok(page.into_response());
         }
         Changed::Nothing => {}
@@ -177,21 +191,22 @@ pub(super) async fn disable(
             tx.commit().await?;
         }
     }
-    Ok(Redirect::to("/people").into_response())
+    Ok(led("/people", changed == Changed::Done))
 }
 
 pub(super) async fn enable(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
     let id: OperatorId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if people::enable(&mut tx, &id).await? == Changed::Done {
+    let has_changed = people::enable(&mut tx, &id).await? == Changed::Done;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonEnabled(&id)]).await?;
         tx.commit().await?;
     }
-    Ok(Redirect::to("/people"))
+    Ok(led("/people", has_changed))
 }

@@ -6,7 +6,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use safelight_core::ids::UnixMillis;
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, role_words, shown};
+use super::{Failure, Frame, Page, again, html, led, role_words, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
 use crate::clinic::{credentials, devices, downloads, passkeys, sessions, teams};
@@ -138,11 +138,12 @@ pub(super) async fn rename(
     }
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if people::rename(&mut tx, &person.id, name).await? == Changed::Done {
+    let has_changed = people::rename(&mut tx, &person.id, name).await? == Changed::Done;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::PersonRenamed(&person.id)]).await?;
         tx.commit().await?;
     }
-    back_to(&person.id)
+    Ok(back_to(&person.id, has_changed))
 }
 
 #[derive(Deserialize)]
@@ -171,14 +172,15 @@ pub(super) async fn grant(
     let mut tx = clinic.catalog.write().await?;
     // Somebody else may have given the first role meanwhile: then this is a further one, and its reason is missing.
     let now_has = people::find_in(&mut tx, &person.id).await?.is_some_and(|now| now.roles != person.roles);
-    if !now_has && people::grant(&mut tx, &person.id, role, grant.at()).await? == Changed::Done {
+    let has_changed = !now_has && people::grant(&mut tx, &person.id, role, grant.at()).await? == Changed::Done;
+    if has_changed {
         let mut events = vec![Event::RoleGranted(&person.id, role)];
         events.extend(sealed.as_deref().map(|sealed| Event::FurtherRole(&person.id, role, sealed)));
         sessions::end_all(&mut tx, &person.id).await?;
         clinic.access.record(&mut tx, grant.by(), grant.at(), &events).await?;
         tx.commit().await?;
     }
-    back_to(&person.id)
+    Ok(back_to(&person.id, has_changed))
 }
 
 pub(super) async fn withdraw(
@@ -191,7 +193,8 @@ pub(super) async fn withdraw(
     let role = Role::parse(&posted.form.role).ok_or(Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    match people::withdraw(&mut tx, &person.id, role).await? {
+    let changed = people::withdraw(&mut tx, &person.id, role).await?;
+    match changed {
         Changed::LastAdmin => {
             drop(tx);
             return refused(&console, &posted.by, &grant, person, text::PEOPLE_LAST_ADMIN).await;
@@ -211,7 +214,7 @@ pub(super) async fn withdraw(
             tx.commit().await?;
         }
     }
-    back_to(&person.id)
+    Ok(back_to(&person.id, changed == Changed::Done))
 }
 
 /// Ends everything that this person is logged in to.
@@ -224,15 +227,16 @@ pub(super) async fn end_sessions(
     let person = known(&console, &grant, &id).await?;
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    if sessions::end_all(&mut tx, &person.id).await? > 0 {
+    let has_changed = sessions::end_all(&mut tx, &person.id).await? > 0;
+    if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::SessionsEnded(&person.id)]).await?;
         tx.commit().await?;
     }
-    back_to(&person.id)
+    Ok(back_to(&person.id, has_changed))
 }
 
-fn back_to(id: &OperatorId) -> Result<Response, Failure> {
-    Ok(Redirect::to(&format!("/people/{id}")).into_response())
+fn back_to(id: &OperatorId, has_changed: bool) -> Response {
+    led(&format!("/people/{id}"), has_changed)
 }
 
 async fn refused(
@@ -243,5 +247,5 @@ async fn refused(
     problem: &'static str,
 ) -> Result<Response, Failure> {
     let page = shown_with(console, who, grant, person, Some(problem)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }

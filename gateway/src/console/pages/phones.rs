@@ -3,11 +3,11 @@
 //! Attacker: a thief with the phone, in the minutes until somebody is told; a colleague who would like another's phone shut out, and gets what does not exist.
 
 use axum::extract::{Path, State};
-use axum::response::Redirect;
+use axum::response::Response;
 use safelight_core::ids::DeviceId;
 
 use super::login::Nothing;
-use super::{Failure, shown};
+use super::{Failure, led, shown};
 use crate::clinic::ClinicError;
 use crate::clinic::access::Event;
 use crate::clinic::devices::{self, Status};
@@ -42,7 +42,7 @@ pub(super) async fn lost(
     State(console): State<Console>,
     Path(id): Path<String>,
     posted: Posted<Nothing>,
-) -> Result<Redirect, Failure> {
+) -> Result<Response, Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
     let device = devices::find(&clinic.catalog, id).await?;
@@ -50,11 +50,12 @@ pub(super) async fn lost(
     let device = device.ok_or(Failure::NotFound)?;
     let now = console.desk.now();
     let mut tx = clinic.catalog.write().await?;
-    if devices::revoke(&mut tx, device.id, now).await? {
+    let has_changed = devices::revoke(&mut tx, device.id, now).await?;
+    if has_changed {
         let events = [Event::DeviceLost(device.id), Event::DeviceRevoked(device.id)];
         clinic.access.record(&mut tx, &posted.by.actor(), now, &events).await?;
         tx.commit().await?;
         tracing::warn!(code = "device-lost", device = %device.id, "its owner says that a phone is lost: it may not send any more");
     }
-    Ok(Redirect::to("/account"))
+    Ok(led("/account", has_changed))
 }

@@ -43,6 +43,9 @@ struct PicturePage {
     kinds: Vec<(&'static str, &'static str)>,
     /// Why it may be taken out; nothing for whoever may not.
     purposes: Vec<(&'static str, &'static str)>,
+    /// What was typed for that, and why it was refused.
+    wanted: download::Wanted,
+    problem: Option<&'static str>,
     looked: Vec<Look>,
     building: bool,
 }
@@ -55,13 +58,23 @@ struct Look {
 }
 
 pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>, who: LoggedIn) -> Page {
-    let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
-    let grant = permit::ask(&console, &who, ViewPicture(id)).await?;
-    let label = records::label(&console, &grant).await?;
-    let patient = records::patient_of(&console, &grant).await?;
-    let sound = records::is_sound(&console, &grant).await?;
+    shown_with(&console, &who, id.parse().map_err(|_| Failure::NotFound)?, None).await
+}
+
+/// With what was typed to download it, and why that was refused.
+pub(super) async fn shown_with(
+    console: &Console,
+    who: &LoggedIn,
+    id: CaptureId,
+    refused: Option<(download::Wanted, &'static str)>,
+) -> Page {
+    let grant = permit::ask(console, who, ViewPicture(id)).await?;
+    let label = records::label(console, &grant).await?;
+    let patient = records::patient_of(console, &grant).await?;
+    let sound = records::is_sound(console, &grant).await?;
     let (picture, handle) = grant.subject();
-    let (looked, names) = (looks::of_picture(&console, &grant).await?, Names::read(&console).await?);
+    let (looked, names) = (looks::of_picture(console, &grant).await?, Names::read(console).await?);
+    let (wanted, problem) = refused.map(|(wanted, problem)| (wanted, Some(problem))).unwrap_or_default();
     let look = |seen: &looks::Seen| Look {
         who: names.actor_and_id(&seen.facets.actor),
         time: shown::time(seen.facets.at),
@@ -76,10 +89,12 @@ pub(super) async fn page(State(console): State<Console>, Path(id): Path<String>,
     let labelled = is_alias.then(|| format!("{} {}", text::PICTURE_LABELLED, label.record_number));
     html(&PicturePage {
         labelled,
-        frame: Frame::new(&console, &who, "/patients").await?,
+        frame: Frame::new(console, who, "/patients").await?,
+        wanted,
+        problem,
         patient,
         reference: shown::reference(handle),
-        ticket: console.inner.tickets.for_picture(&who, &grant)?,
+        ticket: console.inner.tickets.for_picture(who, &grant)?,
         id: picture.capture.to_string(),
         sound,
         site: site_words(&label),

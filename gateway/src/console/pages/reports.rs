@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::entries::{Names, faults, proof_words, short, with_id};
 use super::log::period;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, again, html, shown};
 use crate::clinic::pictures::{self, Handle};
 use crate::clinic::{ClinicError, access_index, aliases};
 use crate::clock::calendar::rfc3339;
@@ -31,17 +31,62 @@ use crate::console::{Console, text};
 struct Reports {
     frame: Frame,
     people: Vec<(String, String)>,
-    issuer: &'static str,
+    /// Why there is no report, and what was typed.
+    of_patient: OfPatient,
+    patient_problem: Option<&'static str>,
+    of_person: OfPerson,
+    person_problem: Option<&'static str>,
+}
+
+/// What was asked for in vain.
+enum Refused {
+    OfPatient(OfPatient, &'static str),
+    OfPerson(OfPerson, &'static str),
 }
 
 pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
     let _: Grant<ChooseReport> = permit::ask(&console, &who, ChooseReport).await?;
-    let people = Names::read(&console).await?.people();
-    html(&Reports { frame: Frame::new(&console, &who, "/reports").await?, people, issuer: DEFAULT_ISSUER })
+    chosen(&console, &who, None).await
+}
+
+async fn chosen(console: &Console, who: &LoggedIn, refused: Option<Refused>) -> Page {
+    let mut reports = Reports {
+        frame: Frame::new(console, who, "/reports").await?,
+        people: Names::read(console).await?.people(),
+        of_patient: OfPatient { issuer: DEFAULT_ISSUER.to_owned(), ..OfPatient::default() },
+        patient_problem: None,
+        of_person: OfPerson::default(),
+        person_problem: None,
+    };
+    match refused {
+        None => {}
+        Some(Refused::OfPatient(typed, words)) => {
+            (reports.of_patient, reports.patient_problem) = (typed, Some(words));
+        }
+        Some(Refused::OfPerson(typed, words)) => (reports.of_person, reports.person_problem) = (typed, Some(words)),
+    }
+    html(&reports)
+}
+
+/// What a report was made of, or the page to choose from, with what was typed and why there is none. Whoever may not is told so, whatever they have typed.
+async fn or_again<T>(
+    console: &Console,
+    who: &LoggedIn,
+    made: Result<T, Failure>,
+    typed: impl FnOnce(&'static str) -> Refused,
+) -> Result<Result<T, Response>, Failure> {
+    match made {
+        Ok(made) => Ok(Ok(made)),
+        Err(Failure::Refused(status, words)) => {
+            let page = chosen(console, who, Some(typed(words))).await?;
+            Ok(Err(again(status, words, page)))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// A patient by number or by reference, and a time.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct OfPatient {
     number: String,
@@ -52,7 +97,7 @@ pub(super) struct OfPatient {
 }
 
 /// A person, and a time.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct OfPerson {
     person: String,
@@ -103,32 +148,54 @@ struct Report {
 }
 
 pub(super) async fn patient(State(console): State<Console>, posted: Posted<OfPatient>) -> Result<Response, Failure> {
-    let OfPatient { number, from, to, .. } = &posted.form;
-    let (made, handle) = of_patient(&console, &posted.by, &posted.form).await?;
-    let number = number.trim();
+    let Posted { by, form } = posted;
+    let made = of_patient(&console, &by, &form).await;
+    let (made, handle) = match or_again(&console, &by, made, |words| Refused::OfPatient(form.clone(), words)).await? {
+        Ok(made) => made,
+        Err(page) => return Ok(page),
+    };
+    let number = form.number.trim();
     let subject = if number.is_empty() { made.subject.clone() } else { format!("{number} ({})", made.subject) };
-    let fields =
-        vec![("patient", shown::reference(&handle)), ("from", from.trim().to_owned()), ("to", to.trim().to_owned())];
-    printed(&console, &posted.by, Made { subject, ..made }, "/reports/patient/csv", fields).await
+    let fields = vec![
+        ("patient", shown::reference(&handle)),
+        ("from", form.from.trim().to_owned()),
+        ("to", form.to.trim().to_owned()),
+    ];
+    printed(&console, &by, Made { subject, ..made }, "/reports/patient/csv", fields).await
 }
 
 pub(super) async fn patient_csv(
     State(console): State<Console>,
     posted: Posted<OfPatient>,
 ) -> Result<Response, Failure> {
-    let (made, _) = of_patient(&console, &posted.by, &posted.form).await?;
+    let Posted { by, form } = posted;
+    let made = of_patient(&console, &by, &form).await;
+    let (made, _) = match or_again(&console, &by, made, |words| Refused::OfPatient(form, words)).await? {
+        Ok(made) => made,
+        Err(page) => return Ok(page),
+    };
     table(&console, &made, "attachment; filename=\"safelight-patient-report.csv\"").await
 }
 
 pub(super) async fn person(State(console): State<Console>, posted: Posted<OfPerson>) -> Result<Response, Failure> {
-    let OfPerson { person, from, to } = &posted.form;
-    let made = of_person(&console, &posted.by, &posted.form).await?;
+    let Posted { by, form } = posted;
+    let made = of_person(&console, &by, &form).await;
+    let made = match or_again(&console, &by, made, |words| Refused::OfPerson(form.clone(), words)).await? {
+        Ok(made) => made,
+        Err(page) => return Ok(page),
+    };
+    let OfPerson { person, from, to } = &form;
     let fields = vec![("person", person.clone()), ("from", from.trim().to_owned()), ("to", to.trim().to_owned())];
-    printed(&console, &posted.by, made, "/reports/person/csv", fields).await
+    printed(&console, &by, made, "/reports/person/csv", fields).await
 }
 
 pub(super) async fn person_csv(State(console): State<Console>, posted: Posted<OfPerson>) -> Result<Response, Failure> {
-    let made = of_person(&console, &posted.by, &posted.form).await?;
+    let Posted { by, form } = posted;
+    let made = of_person(&console, &by, &form).await;
+    let made = match or_again(&console, &by, made, |words| Refused::OfPerson(form, words)).await? {
+        Ok(made) => made,
+        Err(page) => return Ok(page),
+    };
     table(&console, &made, "attachment; filename=\"safelight-person-report.csv\"").await
 }
 

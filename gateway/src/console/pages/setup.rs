@@ -81,6 +81,17 @@ struct Outcome {
     problem: Option<&'static str>,
     code: Option<NewCode>,
     invited: Option<Invited>,
+    /// What was refused.
+    typed: Option<Filled>,
+}
+
+/// Of the form that is shown: only one of its step has an id, or whose a phone is.
+#[derive(Default)]
+struct Filled {
+    id: String,
+    name: String,
+    team: String,
+    person: String,
 }
 
 impl Outcome {
@@ -106,8 +117,8 @@ struct Setup {
     locked: bool,
     kit_tested: bool,
     clinicians: Vec<(String, String)>,
-    /// What the first team is called unless somebody says otherwise; empty once there is a team.
-    team: &'static str,
+    /// The first team is called as the words have it unless somebody says otherwise; nothing once there is a team.
+    typed: Filled,
     token: String,
     base: &'static str,
     devices: Vec<Row>,
@@ -140,7 +151,7 @@ pub(super) async fn arrived(State(console): State<Console>, who: LoggedIn) -> Pa
     html(&ArrivedPart { token: who.token, arrived })
 }
 
-async fn shown(console: &Console, who: &LoggedIn, grant: &Grant<RunFirst>, outcome: Outcome) -> Page {
+async fn shown(console: &Console, who: &LoggedIn, grant: &Grant<RunFirst>, mut outcome: Outcome) -> Page {
     let catalog = &console.desk.clinic().catalog;
     let state = crate::clinic::first_run::state(catalog).await?;
     let step = Step::of(console, &state).await?;
@@ -153,6 +164,8 @@ async fn shown(console: &Console, who: &LoggedIn, grant: &Grant<RunFirst>, outco
             std::cmp::Ordering::Greater => "later",
         },
     };
+    let team = if teams::names(catalog).await?.is_empty() { text::SETUP_TEAM_DEFAULT } else { "" };
+    let typed = outcome.typed.take().unwrap_or_else(|| Filled { team: team.to_owned(), ..Filled::default() });
     let clinicians = people::list(catalog).await?.into_iter().filter(is_clinician);
     html(&Setup {
         frame: Frame::new(console, who, "/setup").await?,
@@ -163,7 +176,7 @@ async fn shown(console: &Console, who: &LoggedIn, grant: &Grant<RunFirst>, outco
         locked: console.desk.vault().is_none(),
         kit_tested: grant.subject().kit_tested.or(state.kit_tested).is_some(),
         clinicians: clinicians.map(|person| (person.id.to_string(), person.name)).collect(),
-        team: if teams::names(catalog).await?.is_empty() { text::SETUP_TEAM_DEFAULT } else { "" },
+        typed,
         token: who.token.clone(),
         base: PHONES,
         devices: if step == Step::Phone { devices::listed(console, &phones).await? } else { Vec::new() },

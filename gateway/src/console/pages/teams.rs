@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::entries::Names;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, shown};
+use super::{Failure, Frame, Page, again, html, led, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Person, Role};
 use crate::clinic::teams::{self, Joined, Named, Team, TeamId};
@@ -74,7 +74,7 @@ pub(super) async fn make(State(console): State<Console>, posted: Posted<Name>) -
     };
     drop(tx);
     let page = listed(&console, &posted.by, &grant, Some(problem)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }
 
 /// Makes a team of this name, or says why not. It is the caller's to put on record.
@@ -162,7 +162,7 @@ async fn refused(
     problem: &'static str,
 ) -> Result<Response, Failure> {
     let page = shown_with(console, who, grant, team, Some(problem)).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }
 
 fn address(team: &TeamId) -> String {
@@ -179,6 +179,9 @@ pub(super) async fn rename(
     let name = posted.form.name.trim();
     if !is_name(name) {
         return refused(&console, &posted.by, &grant, team, text::TEAMS_BAD_NAME).await;
+    }
+    if name == team.name {
+        return Ok(led(&address(&team.id), false));
     }
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
@@ -247,7 +250,7 @@ pub(super) async fn join(
             }
             return Ok(Redirect::to(&address(&team.id)).into_response());
         }
-        Joined::Already => return Ok(Redirect::to(&address(&team.id)).into_response()),
+        Joined::Already => return Ok(led(&address(&team.id), false)),
         Joined::NoTeam => return Err(Failure::NotFound),
         Joined::Full => text::TEAM_FULL,
         Joined::NoClinician => text::TEAM_NO_CLINICIAN,

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Outcome, Step, shown};
+use super::{Filled, Outcome, Step, shown};
 use crate::clinic::access::Event;
 use crate::clinic::people::Role;
 use crate::clinic::teams::{self as clinic_teams, Joined};
@@ -29,7 +29,16 @@ async fn refused(
     grant: &Grant<RunFirst>,
     problem: &'static str,
 ) -> Result<Response, Failure> {
-    let page = shown(console, who, grant, Outcome::problem(problem)).await?;
+    refused_with(console, who, grant, Outcome::problem(problem)).await
+}
+
+async fn refused_with(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<RunFirst>,
+    outcome: Outcome,
+) -> Result<Response, Failure> {
+    let page = shown(console, who, grant, outcome).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
@@ -123,10 +132,12 @@ pub(in crate::console::pages) async fn clinician(
     let role = Role::Clinician.name().to_owned();
     let clinic = console.desk.clinic();
     let mut tx = clinic.catalog.write().await?;
-    let added = people::added_in(&mut tx, &console, &grant, &Add { id: form.id, name: form.name, role }).await?;
+    let add = Add { id: form.id, name: form.name, role };
+    let added = people::added_in(&mut tx, &console, &grant, &add).await?;
+    let typed = Some(Filled { id: add.id, name: add.name, team: form.team.clone(), person: String::new() });
     let Some((person, code)) = added else {
         drop(tx);
-        return refused(&console, &by, &first, text::PEOPLE_EXISTS).await;
+        return refused_with(&console, &by, &first, Outcome { typed, ..Outcome::problem(text::PEOPLE_EXISTS) }).await;
     };
     if !form.team.trim().is_empty() {
         match teams::made(&mut tx, &teams_grant, &form.team).await? {
@@ -140,7 +151,7 @@ pub(in crate::console::pages) async fn clinician(
             }
             Err(problem) => {
                 drop(tx);
-                return refused(&console, &by, &first, problem).await;
+                return refused_with(&console, &by, &first, Outcome { typed, ..Outcome::problem(problem) }).await;
             }
         }
     }
@@ -155,12 +166,16 @@ pub(in crate::console::pages) async fn phone(
 ) -> Result<Response, Failure> {
     let first = permit::ask(&console, &posted.by, RunFirst).await?;
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    match devices::invited(&console, &grant, &posted.form).await? {
+    let Posted { by, form } = posted;
+    match devices::invited(&console, &grant, &form).await? {
         Some(invited) => {
             let outcome = Outcome { invited: Some(invited), ..Outcome::default() };
-            Ok(shown(&console, &posted.by, &first, outcome).await?.into_response())
+            Ok(shown(&console, &by, &first, outcome).await?.into_response())
         }
-        None => refused(&console, &posted.by, &first, text::DEVICES_INVITE_BAD).await,
+        None => {
+            let typed = Some(Filled { name: form.name, person: form.person, ..Filled::default() });
+            refused_with(&console, &by, &first, Outcome { typed, ..Outcome::problem(text::DEVICES_INVITE_BAD) }).await
+        }
     }
 }
 
