@@ -73,14 +73,14 @@ fn a_key_that_the_hardware_vouches_for_is_attested() {
 }
 
 #[test]
-fn x101_another_phone_s_attestation_proves_nothing_of_this_key() {
+fn x81_another_phone_s_attestation_proves_nothing_of_this_key() {
     let maker = Maker::default();
     let other = maker.chain(software_key("another phone").verifying(), &good().to_der());
     assert_eq!(judged(&other), Err(Unproved::OtherKey));
 }
 
 #[test]
-fn x101_an_attestation_for_another_invitation_proves_nothing() {
+fn x81_an_attestation_for_another_invitation_proves_nothing() {
     for challenge in [&[][..], &[7; 32], &[6; 31], &[6; 33]] {
         let description = Description { challenge: challenge.to_vec(), ..good() };
         assert_eq!(described(&description), Err(Unproved::OtherChallenge), "{challenge:?}");
@@ -102,7 +102,7 @@ fn issued_by_a_leaf(attested: impl FnOnce(&mut Certificate)) -> Result<Level, Un
 }
 
 #[test]
-fn x102_an_attested_key_cannot_attest_another_one() {
+fn x82_an_attested_key_cannot_attest_another_one() {
     assert_eq!(issued_by_a_leaf(as_it_is), Err(Unproved::ExtendedChain));
     // Even if it says that it may, and even if it is silent about itself.
     let is_ca = |leaf: &mut Certificate| leaf.extensions.extend([authority(None), signs_certificates()]);
@@ -116,7 +116,7 @@ fn x102_an_attested_key_cannot_attest_another_one() {
 }
 
 #[test]
-fn x102_what_issues_is_a_ca_that_may_sign_certificates_and_is_not_too_deep() {
+fn x82_what_issues_is_a_ca_that_may_sign_certificates_and_is_not_too_deep() {
     let with = |extensions: Vec<Vec<u8>>| chained(as_it_is, |hardware| hardware.extensions = extensions, as_it_is);
     assert_eq!(with(vec![authority(Some(0)), signs_certificates()]), Ok(Level::TrustedEnvironment));
     assert_eq!(with(vec![]), Err(Unproved::NotAnIssuer));
@@ -131,7 +131,7 @@ fn x102_what_issues_is_a_ca_that_may_sign_certificates_and_is_not_too_deep() {
 }
 
 #[test]
-fn x103_a_key_that_software_keeps_is_not_attested() {
+fn x83_a_key_that_software_keeps_is_not_attested() {
     for (attestation_level, keymint_level) in [(SOFTWARE, SOFTWARE), (SOFTWARE, TEE), (TEE, SOFTWARE)] {
         let description = Description { attestation_level, keymint_level, ..good() };
         assert_eq!(described(&description), Err(Unproved::SoftwareLevel));
@@ -140,7 +140,7 @@ fn x103_a_key_that_software_keeps_is_not_attested() {
 }
 
 #[test]
-fn x103_a_phone_that_runs_what_its_owner_likes_is_not_attested() {
+fn x83_a_phone_that_runs_what_its_owner_likes_is_not_attested() {
     let with = |root| described(&good().with(ROOT_OF_TRUST, root));
     assert_eq!(with(Some(root_of_trust(false, 0))), Err(Unproved::Unlocked));
     // Unlocked, and a bootloader that says unverified; self-signed, as GrapheneOS is; failed; and what there is not.
@@ -152,7 +152,7 @@ fn x103_a_phone_that_runs_what_its_owner_likes_is_not_attested() {
 }
 
 #[test]
-fn x103_a_key_from_elsewhere_or_for_other_things_is_not_attested() {
+fn x83_a_key_from_elsewhere_or_for_other_things_is_not_attested() {
     for origin in [Some(number(1)), Some(number(2)), Some(number(4)), None] {
         assert_eq!(described(&good().with(ORIGIN, origin)), Err(Unproved::NotGenerated));
     }
@@ -168,7 +168,7 @@ fn x103_a_key_from_elsewhere_or_for_other_things_is_not_attested() {
 }
 
 #[test]
-fn x103_what_software_says_of_a_key_counts_for_nothing() {
+fn x83_what_software_says_of_a_key_counts_for_nothing() {
     for tag in [PURPOSE, ORIGIN, ROOT_OF_TRUST] {
         let mut description = good();
         let at = description.hardware.iter().position(|(other, _)| *other == tag).expect("an entry");
@@ -179,7 +179,7 @@ fn x103_what_software_says_of_a_key_counts_for_nothing() {
 }
 
 #[test]
-fn x104_another_root_of_the_same_name_is_not_the_root() {
+fn x84_another_root_of_the_same_name_is_not_the_root() {
     let real = Maker::default();
     let theirs = Maker { root: software_key("the attacker's root"), ..Maker::default() };
     let chain = theirs.chain(key(), &good().to_der());
@@ -199,7 +199,7 @@ fn x104_another_root_of_the_same_name_is_not_the_root() {
 }
 
 #[test]
-fn x104_a_chain_holds_by_names_signatures_and_known_conditions() {
+fn x84_a_chain_holds_by_names_signatures_and_known_conditions() {
     assert_eq!(chained(|leaf| leaf.issuer = "other".into(), as_it_is, as_it_is), Err(Unproved::BrokenChain));
     let other = software_key("somebody").verifying();
     assert_eq!(chained(as_it_is, |hardware| hardware.key = other, as_it_is), Err(Unproved::BrokenChain));
@@ -217,7 +217,7 @@ fn x104_a_chain_holds_by_names_signatures_and_known_conditions() {
 }
 
 #[test]
-fn x104_issuers_are_in_their_time_and_those_of_the_factory_have_no_end() {
+fn x84_issuers_are_in_their_time_and_those_of_the_factory_have_no_end() {
     const ENDED: [&str; 2] = ["160526000000Z", "260524000000Z"];
     const TO_COME: [&str; 2] = ["270526000000Z", "370524000000Z"];
     assert_eq!(chained(as_it_is, |hardware| hardware.validity = ENDED, as_it_is), Err(Unproved::OutOfTime));

@@ -81,7 +81,7 @@ fn a_real_chain_that_the_phone_fetched_holds_for_weeks() {
 }
 
 #[test]
-fn x104_no_bit_of_a_real_chain_can_be_another() {
+fn x84_no_bit_of_a_real_chain_can_be_another() {
     let real = PIXEL_2026;
     let end = real.certificates()[..4].concat().len();
     // Every bit would be eight times as long for the same answer.
@@ -93,7 +93,7 @@ fn x104_no_bit_of_a_real_chain_can_be_another() {
 }
 
 #[test]
-fn x104_a_real_chain_is_taken_whole_and_in_order() {
+fn x84_a_real_chain_is_taken_whole_and_in_order() {
     let real = PIXEL_8A;
     let [leaf, hardware, server, intermediate, root] = real.certificates()[..] else { panic!("five certificates") };
     let judged = |chain: &[&[u8]]| real.judged(&chain.concat(), real.made);

@@ -82,7 +82,7 @@ async fn a_phone_of_a_trusted_maker_is_listed_as_attested() {
 
 /// What proves nothing is no reason to refuse a phone: the admin is told, and decides.
 #[tokio::test(flavor = "multi_thread")]
-async fn x103_a_phone_that_proves_nothing_is_listed_as_claimed_with_the_reason() {
+async fn x83_a_phone_that_proves_nothing_is_listed_as_claimed_with_the_reason() {
     let gateway = trusting();
     let maker = Maker::default();
     let invitation = invited(&gateway, "unlocked");
