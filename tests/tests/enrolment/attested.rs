@@ -39,6 +39,17 @@ async fn listed(
     invitation: &Invitation,
     attest: impl FnOnce(&[u8; 32], &SoftwareKey) -> Option<Vec<u8>>,
 ) -> Value {
+    listed_after(gateway, name, invitation, attest, || ()).await
+}
+
+/// The same; `look` is done while it waits.
+async fn listed_after(
+    gateway: &Gateway,
+    name: &str,
+    invitation: &Invitation,
+    attest: impl FnOnce(&[u8; 32], &SoftwareKey) -> Option<Vec<u8>>,
+    look: impl FnOnce(),
+) -> Value {
     let key = SoftwareKey::generate(&mut SysRng).expect("a key");
     let attestation = attest(&invitation.attestation_challenge(), &key);
     let key = Arc::new(SoftwareDeviceKey::new(key, SysRng));
@@ -53,6 +64,7 @@ async fn listed(
             let found = gateway.devices().into_iter().find(|device| text(device, "name") == name);
             found.filter(|waiting| waiting.get("words").is_some())
         });
+        look();
         gateway.run(&["device", "approve", text(&waiting, "id"), "--data", "D"]).ok();
         waiting
     });
@@ -67,17 +79,23 @@ async fn listed(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_of_a_trusted_maker_is_listed_as_attested() {
     let gateway = trusting();
+    let mut admin = tokio::task::block_in_place(|| first_admin(&gateway));
     let invitation = invited(&gateway, "phone");
-    let phone = listed(&gateway, "phone", &invitation, |challenge, key| {
+    let attest = |challenge: &[u8; 32], key: &SoftwareKey| {
         let description = Description::good(challenge).to_der();
         Some(Maker::default().factory_chain(key.verifying(), &description).concat())
-    })
-    .await;
+    };
+    // The admin is told before they approve.
+    let look = || {
+        let page = admin.browser.get("/devices").text();
+        assert!(page.contains("Yes, the same: approve") && page.contains("Key in secure hardware, attested"), "{page}");
+    };
+    let phone = listed_after(&gateway, "phone", &invitation, attest, look).await;
     assert_eq!((text(&phone, "attestation"), text(&phone, "attestation_detail")), ("attested", "trusted-environment"));
     let shown = gateway.run(&["device", "list", "--data", "D"]).ok().text();
     assert!(shown.contains("key in hardware, attested"), "{shown}");
-    let page = tokio::task::block_in_place(|| first_admin(&gateway).browser.get("/devices").text());
-    assert!(page.contains("Key in secure hardware, attested"), "{page}");
+    let page = tokio::task::block_in_place(|| admin.browser.get("/devices").text());
+    assert!(!page.contains("Yes, the same") && page.contains("Key in secure hardware, attested"), "{page}");
 }
 
 /// What proves nothing is no reason to refuse a phone: the admin is told, and decides.
