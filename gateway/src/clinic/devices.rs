@@ -473,3 +473,20 @@ pub(super) fn optional_millis(row: &AnyRow, column: usize) -> Result<Option<Unix
     let value: Option<i64> = row.try_get(column)?;
     value.map(|value| Ok(UnixMillis(count(value)?))).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_key_reads_back() {
+        let claimed = Unproved::ALL.into_iter().map(|reason| Attestation::Claimed(Some(reason)));
+        let attested = Level::ALL.into_iter().map(Attestation::Attested);
+        for one in claimed.chain(attested).chain([Attestation::Claimed(None), Attestation::Software]) {
+            assert_eq!(Attestation::parse(one.name(), one.detail()).unwrap(), one);
+        }
+        for (name, detail) in [("attested", ""), ("attested", "unknown-root"), ("sure", "")] {
+            assert!(matches!(Attestation::parse(name, detail), Err(ClinicError::CatalogDamaged)), "{name} {detail}");
+        }
+    }
+}
