@@ -78,6 +78,13 @@ impl Token {
     pub fn hash(&self) -> [u8; 32] {
         Sha256::new().chain_update(b"safelight/invitation-token/1").chain_update(self.0).finalize().into()
     }
+
+    /// The challenge that a phone's keystore attests a fresh key with, 32 bytes: SHA-256 under a label of its own. It ties the attestation to
+    /// this one invitation, which the gateway sees in the token alone; it tells neither the token nor what the gateway stores.
+    #[must_use]
+    pub fn attestation_challenge(&self) -> [u8; 32] {
+        Sha256::new().chain_update(b"safelight/attestation-challenge/1").chain_update(self.0).finalize().into()
+    }
 }
 
 impl PartialEq for Token {
@@ -143,6 +150,12 @@ impl Invitation {
         let encoded = text.strip_prefix(PREFIX).ok_or(InvitationError::NotAnInvitation)?;
         let bytes = BASE32_NOPAD.decode(encoded.as_bytes()).map_err(|_| CborError::Malformed)?;
         Self::from_payload(&Zeroizing::new(bytes))
+    }
+
+    /// The challenge to attest a fresh key with, 32 bytes: [`Token::attestation_challenge`].
+    #[must_use]
+    pub fn attestation_challenge(&self) -> [u8; 32] {
+        self.token.attestation_challenge()
     }
 
     /// Whether it is too late to use it.
@@ -246,6 +259,21 @@ mod tests {
         assert_ne!(a.hash(), b.hash());
         assert_ne!(a.hash(), <[u8; 32]>::from(Sha256::digest(a.expose_bytes())));
         assert_eq!(a.hash(), Token::from_bytes(*a.expose_bytes()).hash());
+    }
+
+    /// The value is that of `(printf 'safelight/attestation-challenge/1'; head -c 16 /dev/zero | tr '\\0' '\\245') | sha256sum`.
+    #[test]
+    fn the_attestation_challenge_is_of_the_token_alone_and_says_nothing_of_it() {
+        let invitation = example();
+        let challenge = invitation.attestation_challenge();
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&challenge),
+            "e52295a4d36e5c764525d7eb1c3b92c8a2d217ee0bc6c137dc938dc7e69f14a5"
+        );
+        let elsewhere = Invitation { addresses: vec!["gw.example:1".into()], ..example() };
+        assert_eq!(elsewhere.attestation_challenge(), challenge);
+        assert_ne!(challenge, invitation.token.hash());
+        assert_ne!(challenge, Token::from_bytes([0xa4; 16]).attestation_challenge());
     }
 
     #[test]

@@ -79,6 +79,9 @@ pub struct Config {
     /// Its key (PEM).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console_key: Option<PathBuf>,
+    /// Roots of key attestation that are trusted beside Google's (PEM), for phones of other makers. A relative path is of the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation_roots: Option<PathBuf>,
     /// User id of the clinic process, where the two processes run as two users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clinic_uid: Option<u32>,
@@ -113,7 +116,8 @@ impl Config {
     pub fn load(folder: &Path) -> Result<Self, ConfigError> {
         let mut config = Self::load_file(folder)?;
         config.overlay(std::env::vars())?;
-        for path in [&mut config.console_certificate, &mut config.console_key].into_iter().flatten() {
+        let paths = [&mut config.console_certificate, &mut config.console_key, &mut config.attestation_roots];
+        for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
         }
         config.check()?;
@@ -144,6 +148,7 @@ impl Config {
                 "CONSOLE_LISTEN" => self.console_listen = Some(value.parse().map_err(|_| wrong())?),
                 "CONSOLE_CERTIFICATE" => self.console_certificate = Some(value.into()),
                 "CONSOLE_KEY" => self.console_key = Some(value.into()),
+                "ATTESTATION_ROOTS" => self.attestation_roots = Some(value.into()),
                 "CLINIC_UID" => self.clinic_uid = Some(value.parse().map_err(|_| wrong())?),
                 "DATA" | "PASSPHRASE_FILE" | "IDENTITY" | "LOG" | "SHARED" => {}
                 _ => return Err(wrong()),
@@ -281,6 +286,7 @@ mod tests {
             console_listen: Some("0.0.0.0:8443".parse().unwrap()),
             console_certificate: None,
             console_key: None,
+            attestation_roots: None,
             clinic_uid: None,
             record_numbers: RecordNumbers::default(),
             alert: AlertConfig::default(),

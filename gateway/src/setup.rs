@@ -233,6 +233,7 @@ fn configure(plan: &Plan<'_>) -> Result<Config, SetupError> {
         console_listen: plan.console_listen,
         console_certificate: None,
         console_key: None,
+        attestation_roots: None,
         clinic_uid: plan.separation.map(|users| users.clinic),
         record_numbers: RecordNumbers::default(),
         alert: AlertConfig::default(),

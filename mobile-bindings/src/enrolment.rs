@@ -22,6 +22,8 @@ pub struct InvitationSummary {
     pub addresses: Vec<String>,
     /// Until when, in milliseconds.
     pub expires_at_ms: u64,
+    /// The challenge to have the keystore attest the fresh key with (32 bytes): what the clinic expects in `EnrolmentRequest.attestation`.
+    pub attestation_challenge: Vec<u8>,
 }
 
 /// What is needed to enrol.
@@ -32,7 +34,8 @@ pub struct EnrolmentRequest {
     pub invitation: String,
     /// What this device calls itself, such as its model: 1 to 64 characters. The clinic's IT sees it.
     pub device_name: String,
-    /// The platform's attestation of the key, if there is one: on Android the certificate chain, each in DER, one behind the other.
+    /// The platform's attestation of the key, if there is one: on Android the certificate chain, each in DER, one behind the other, leaf first,
+    /// at most 8 KiB, for the challenge of `read_invitation`. The clinic judges it; without one, or with another, an admin may still approve.
     #[uniffi(default = None)]
     pub attestation: Option<Vec<u8>>,
     /// How many seconds to wait for the approval.
@@ -64,6 +67,7 @@ pub fn read_invitation(text: String) -> Result<InvitationSummary, SafelightError
             clinic_id: invitation.clinic_id.to_string(),
             addresses: invitation.addresses.clone(),
             expires_at_ms: invitation.expires_at.0,
+            attestation_challenge: invitation.attestation_challenge().to_vec(),
         })
     })
 }

@@ -23,7 +23,7 @@ use safelight_gateway::link::{
     RelayMessage, Sighting,
 };
 use safelight_tests::fuzzed::clinic::{CAPTURE, CLINIC, DEVICE, NOW, device_key, keys, manifest};
-use safelight_tests::fuzzed::{age, logs, signed};
+use safelight_tests::fuzzed::{age, android, logs, signed};
 
 /// Target, name and bytes.
 type Seed = (&'static str, String, Vec<u8>);
@@ -31,7 +31,7 @@ type Seed = (&'static str, String, Vec<u8>);
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     let documents = signed::genuine().into_iter().map(|(target, name, bytes)| (target, name.to_owned(), bytes));
-    let seeds = [wire(), sessions(), ages(), log_seeds(), joining(), labels(), link()].concat();
+    let seeds = [wire(), sessions(), ages(), log_seeds(), joining(), attestations(), labels(), link()].concat();
     for (target, name, bytes) in seeds.into_iter().chain(documents) {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).unwrap();
@@ -167,6 +167,20 @@ fn joining() -> Vec<Seed> {
         seed("enrol_messages", "reveal.cbor", Reveal { nonce: [1; 32] }.to_bytes()),
         seed("enrol_messages", "issued.cbor", Outcome::Issued(Box::new(issued)).to_bytes()),
         seed("enrol_messages", "refused.cbor", Outcome::Refused(Refusal::TooMany).to_bytes()),
+    ]
+}
+
+/// A real phone's chain and what its hardware says of the key, and a made one.
+fn attestations() -> Vec<Seed> {
+    const REAL: &[u8] = include_bytes!("../tests/attestation/pixel-2026.der");
+    const DESCRIPTION: &[u8] = include_bytes!("../../gateway/src/enrol/attestation/pixel-8a-description.der");
+    let maker = android::Maker::default();
+    let made = android::Description::good(&[6; 32]).to_der();
+    vec![
+        seed("android_attestation", "pixel.der", REAL),
+        seed("android_attestation", "pixel-description.der", DESCRIPTION),
+        seed("android_attestation", "made-description.der", made.clone()),
+        seed("android_attestation", "made.der", maker.chain(keys().device.verifying(), &made).concat()),
     ]
 }
 

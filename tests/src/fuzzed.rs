@@ -5,6 +5,7 @@
 
 // What reads other bytes than pictures: a file for each room.
 pub mod age;
+pub mod android;
 pub mod clinic;
 pub mod input;
 pub mod joining;
@@ -43,6 +44,7 @@ pub const PROPERTIES: &[Property] = &[
     ("invitation_text", joining::invitation_text),
     ("csr_der", joining::csr_der),
     ("enrol_messages", joining::enrol_messages),
+    ("android_attestation", android::android_attestation),
     ("label_json", joining::label_json),
     ("link_messages", links::link_messages),
 ];

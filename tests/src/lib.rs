@@ -14,5 +14,6 @@ pub mod strace;
 pub mod tools;
 pub mod traces;
 
-// The fuzz targets have the link's messages without the rest of the gateway under this name.
+// The fuzz targets have these without the rest of the gateway under these names.
+pub use safelight_gateway::enrol::attestation;
 pub use safelight_gateway::link;

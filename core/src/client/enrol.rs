@@ -33,7 +33,7 @@ pub struct EnrolRequest<'a> {
     pub key: Arc<dyn DeviceKey>,
     /// The device's model, as the admin will see it.
     pub device_name: &'a str,
-    /// The platform's attestation of the key, if it has one.
+    /// The platform's attestation of the key, if it has one, for the challenge [`Invitation::attestation_challenge`].
     pub attestation: Option<Vec<u8>>,
     /// The time.
     pub now: UnixMillis,

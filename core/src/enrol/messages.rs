@@ -46,7 +46,8 @@ pub struct Begin {
     pub csr: Vec<u8>,
     /// What the phone calls itself, such as its model: one line of 1 to [`MAX_DEVICE_NAME_LEN`] bytes.
     pub device_name: String,
-    /// The keystore's attestation of the key, if it gives one.
+    /// The keystore's attestation of the key, if it gives one, for the challenge [`Token::attestation_challenge`]: Android's certificates
+    /// in DER, one behind the other, leaf first, at most [`MAX_ATTESTATION_LEN`] bytes.
     pub attestation: Option<Vec<u8>>,
     /// [`phone_commitment`] of the nonce that follows.
     pub commitment: [u8; 32],

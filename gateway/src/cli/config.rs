@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::DataArgs;
 use super::outcome::{CliError, Exit, Output};
+use crate::clinic::attestation_roots;
 use crate::clock::Clock;
 use crate::console;
 
@@ -19,6 +20,7 @@ pub(super) fn run(command: ConfigCommand, output: Output) -> Result<(), CliError
     let ConfigCommand::Check(data) = command;
     let config = data.config()?;
     console::check_certificate(&config, Clock::system().now()).map_err(CliError::with(Exit::Usage))?;
+    attestation_roots::load(&config).map_err(CliError::with(Exit::Usage))?;
     let text = toml::to_string_pretty(&config).map_err(CliError::with(Exit::Failed))?;
     output.print(&config, |_| text.trim_end().to_owned())
 }

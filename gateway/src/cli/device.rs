@@ -19,6 +19,7 @@ use crate::clinic::invitations::{self as invited, Standing};
 use crate::clinic::{Clinic, ClinicError, pictures};
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
+use crate::enrol::attestation::Unproved;
 
 /// Commands.
 #[derive(Debug, Subcommand)]
@@ -96,7 +97,10 @@ struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<String>,
     model: String,
-    attestation: String,
+    attestation: &'static str,
+    /// Which hardware, or why it does not prove any.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    attestation_detail: &'static str,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     approved_at: Option<String>,
@@ -143,7 +147,8 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
             status: device.status.name(),
             words: (device.status == Status::Pending && !device.words.is_empty()).then_some(device.words),
             model: device.model,
-            attestation: device.attestation,
+            attestation: device.attestation.name(),
+            attestation_detail: device.attestation.detail(),
             created_at: time::rfc3339(device.created_at),
             approved_at: device.approved_at.map(time::rfc3339),
             revoked_at: device.revoked_at.map(time::rfc3339),
@@ -187,13 +192,19 @@ fn replayed(text: &mut String, replays: u64) {
 
 fn shown(text: &mut String, device: &Listed) {
     headline(text, &device.name, &device.person, device.status);
-    let key = match device.attestation.as_str() {
-        "software" => "key in software",
-        "claimed" => "key said to be in hardware",
-        other => other,
+    let key = match device.attestation {
+        "attested" => "key in hardware, attested",
+        "claimed" => "key not proved",
+        _ => "key in software",
     };
     let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
     let _ = writeln!(text, "  {}  {model}, {key}", device.id);
+    if device.attestation == "claimed" {
+        let _ = match Unproved::parse(device.attestation_detail) {
+            Some(reason) => writeln!(text, "  attestation: {reason}"),
+            None => writeln!(text, "  attestation: it was not judged when it came"),
+        };
+    }
     if let Some(words) = &device.words {
         let _ = writeln!(text, "  words:  {words}   (does the phone show the same?)");
         let _ = writeln!(text, "  if so:  safelight device approve {}", device.id);
@@ -314,7 +325,8 @@ mod tests {
             status,
             words: words.map(str::to_owned),
             model: "Pixel 8".to_owned(),
-            attestation: "software".to_owned(),
+            attestation: "software",
+            attestation_detail: "",
             created_at: time::rfc3339(UnixMillis(0)),
             approved_at: None,
             revoked_at: None,
@@ -324,6 +336,20 @@ mod tests {
             replays: 2,
             void: true,
             missing: vec![Missing { first: 3, last: 4 }, Missing { first: 8, last: 8 }],
+        }
+    }
+
+    #[test]
+    fn why_an_attestation_proves_nothing_fits_a_terminal() {
+        for (attestation, detail, says) in Unproved::ALL
+            .map(|reason| ("claimed", reason.code(), reason.to_string()))
+            .into_iter()
+            .chain([("claimed", "", "not judged".to_owned()), ("attested", "strongbox", "attested".to_owned())])
+        {
+            let device = Listed { attestation, attestation_detail: detail, ..listed("active", None) };
+            let text = shown_list(&[device], "devices", shown);
+            assert!(text.contains(&says), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         }
     }
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::outcome::{CliError, Exit, Output};
 use super::passphrase::{self, PassphraseArgs};
 use super::{DataArgs, NOT_YET, health, time};
+use crate::clinic::attestation_roots;
 use crate::clock::Clock;
 use crate::config::{Config, Layout};
 use crate::console;
@@ -103,6 +104,7 @@ async fn examine(layout: &Layout, config: &Config, passphrase: &PassphraseArgs) 
     findings.push(running(status.as_ref()));
     findings.push(hosts(config));
     findings.extend(certificate(config));
+    findings.extend(attestation(config));
     let secret = passphrase.passphrase_file.as_deref().map(passphrase::from_file);
     findings.extend(stores::examine(layout, config, status.is_some(), secret).await);
     findings.push(Finding::warn("patients", NOT_YET, "Try it with test pictures only."));
@@ -132,6 +134,20 @@ fn certificate(config: &Config) -> Option<Finding> {
             "Correct console_certificate and console_key in config.toml, or take both lines out: the clinic's CA certifies the console then.",
         )),
     }
+}
+
+/// The roots that the clinic adds for its phones' attestations.
+fn attestation(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "attestation-roots";
+    config.attestation_roots.as_ref()?;
+    Some(match attestation_roots::load(config) {
+        Ok(_) => Finding::ok(CHECK, "Key attestation: the roots of the clinic's file are trusted beside Google's."),
+        Err(error) => Finding::fail(
+            CHECK,
+            format!("{error}. Phones are judged by Google's roots alone."),
+            "Correct attestation_roots in config.toml or the file, or take the line out; then restart the clinic process.",
+        ),
+    })
 }
 
 fn running(status: Option<&crate::link::IngestStatus>) -> Finding {

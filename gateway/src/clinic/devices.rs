@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{ClinicError, restored, settings};
+use crate::enrol::attestation::{Level, Unproved};
 use crate::link::{DeviceRecord, DeviceState, MAX_DEVICES, MAX_SERIALS};
 use crate::store::catalog::{Catalog, WriteTx, count, int};
 
@@ -44,8 +45,10 @@ impl Status {
 /// How sure the clinic may be of where the device key lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attestation {
-    /// The device sent an attestation. Whether it holds has not been judged.
-    Claimed,
+    /// Its maker vouches that the key lies in secure hardware.
+    Attested(Level),
+    /// The device sent an attestation that does not prove it; why, unless that is from a time when none was judged.
+    Claimed(Option<Unproved>),
     /// It sent none: a key in software, or a platform without attestation.
     Software,
 }
@@ -54,8 +57,29 @@ impl Attestation {
     /// As the catalog and `--json` have it.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Claimed => "claimed",
+            Self::Attested(_) => "attested",
+            Self::Claimed(_) => "claimed",
             Self::Software => "software",
+        }
+    }
+
+    /// Which hardware, or why it does not prove any: a stable code; empty where there is nothing to add.
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::Attested(level) => level.name(),
+            Self::Claimed(Some(reason)) => reason.code(),
+            Self::Claimed(None) | Self::Software => "",
+        }
+    }
+
+    fn parse(name: &str, detail: &str) -> Result<Self, ClinicError> {
+        let level = || Level::ALL.into_iter().find(|level| level.name() == detail);
+        match name {
+            "attested" => level().map(Self::Attested).ok_or(ClinicError::CatalogDamaged),
+            // A reason that a later version gave is none for this one.
+            "claimed" => Ok(Self::Claimed(Unproved::parse(detail))),
+            "software" => Ok(Self::Software),
+            _ => Err(ClinicError::CatalogDamaged),
         }
     }
 }
@@ -71,8 +95,8 @@ pub struct Device {
     pub person: OperatorId,
     /// What it says of itself.
     pub model: String,
-    /// `claimed` or `software`.
-    pub attestation: String,
+    /// Where the key that it enrolled with lies.
+    pub attestation: Attestation,
     /// Whether it may send.
     pub status: Status,
     /// The words that its screen shows too; empty once nobody need compare them.
@@ -106,7 +130,7 @@ pub struct Certificate {
     pub issued_at: UnixMillis,
 }
 
-const DEVICE_COLUMNS: &str = "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at, seen_at FROM device";
+const DEVICE_COLUMNS: &str = "SELECT id, name, person, model, attestation, status, words, enrol_key, created_at, approved_at, revoked_at, seen_at, attestation_detail FROM device";
 
 /// All devices, oldest first.
 pub async fn list(catalog: &Catalog) -> Result<Vec<Device>, ClinicError> {
@@ -204,14 +228,15 @@ pub(super) async fn find_in(connection: &mut sqlx::AnyConnection, id: DeviceId) 
 /// Adds a device that waits.
 pub async fn insert(tx: &mut WriteTx, device: &Device) -> Result<(), ClinicError> {
     sqlx::query(
-        "INSERT INTO device (id, name, person, model, attestation, status, words, enrol_key, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO device (id, name, person, model, attestation, attestation_detail, status, words, enrol_key, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(device.id.as_bytes().to_vec())
     .bind(device.name.clone())
     .bind(device.person.as_str().to_owned())
     .bind(device.model.clone())
-    .bind(device.attestation.clone())
+    .bind(device.attestation.name())
+    .bind(device.attestation.detail())
     .bind(device.status.name())
     .bind(device.words.clone())
     .bind(device.enrol_key.to_sec1())
@@ -229,13 +254,17 @@ pub async fn set_pending(
     model: &str,
     attestation: Attestation,
 ) -> Result<(), ClinicError> {
-    sqlx::query("UPDATE device SET words = $1, model = $2, attestation = $3 WHERE id = $4 AND status = 'pending'")
-        .bind(words.to_owned())
-        .bind(model.to_owned())
-        .bind(attestation.name())
-        .bind(id.as_bytes().to_vec())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE device SET words = $1, model = $2, attestation = $3, attestation_detail = $4
+         WHERE id = $5 AND status = 'pending'",
+    )
+    .bind(words.to_owned())
+    .bind(model.to_owned())
+    .bind(attestation.name())
+    .bind(attestation.detail())
+    .bind(id.as_bytes().to_vec())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -393,12 +422,13 @@ pub(super) async fn is_known_person(catalog: &Catalog, id: &OperatorId) -> Resul
 fn device_of(row: &AnyRow) -> Result<Device, ClinicError> {
     let status: String = row.try_get(5)?;
     let key: Vec<u8> = row.try_get(7)?;
+    let (attestation, detail): (String, String) = (row.try_get(4)?, row.try_get(12)?);
     Ok(Device {
         id: id_of(row, 0)?,
         name: row.try_get(1)?,
         person: operator(row, 2)?,
         model: row.try_get(3)?,
-        attestation: row.try_get(4)?,
+        attestation: Attestation::parse(&attestation, &detail)?,
         status: Status::parse(&status)?,
         words: row.try_get(6)?,
         enrol_key: PublicKey::from_sec1(&key).map_err(|_| ClinicError::CatalogDamaged)?,
@@ -442,4 +472,21 @@ pub(super) fn millis(row: &AnyRow, column: usize) -> Result<UnixMillis, ClinicEr
 pub(super) fn optional_millis(row: &AnyRow, column: usize) -> Result<Option<UnixMillis>, ClinicError> {
     let value: Option<i64> = row.try_get(column)?;
     value.map(|value| Ok(UnixMillis(count(value)?))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_key_reads_back() {
+        let claimed = Unproved::ALL.into_iter().map(|reason| Attestation::Claimed(Some(reason)));
+        let attested = Level::ALL.into_iter().map(Attestation::Attested);
+        for one in claimed.chain(attested).chain([Attestation::Claimed(None), Attestation::Software]) {
+            assert_eq!(Attestation::parse(one.name(), one.detail()).unwrap(), one);
+        }
+        for (name, detail) in [("attested", ""), ("attested", "unknown-root"), ("sure", "")] {
+            assert!(matches!(Attestation::parse(name, detail), Err(ClinicError::CatalogDamaged)), "{name} {detail}");
+        }
+    }
 }

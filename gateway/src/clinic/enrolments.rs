@@ -22,6 +22,7 @@ use super::access::{Actor, Event};
 use super::devices::{self, Attestation, Certificate, Device, Status};
 use super::invitations::{self, Invitation};
 use super::{Clinic, ClinicError};
+use crate::enrol::attestation::{self, Expected, Roots};
 use crate::store::catalog::WriteTx;
 
 /// Longest model name of a device that is kept.
@@ -31,9 +32,11 @@ const MAX_MODEL_LEN: usize = 64;
 const RECORD_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The conversations that are open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Enrolments {
     open: HashMap<u64, Stage>,
+    /// Whom a phone's attestation may lead to.
+    roots: Roots,
     /// When a refusal of a kind was last put on record. There are few kinds.
     recorded: HashMap<&'static str, UnixMillis>,
 }
@@ -49,7 +52,8 @@ enum Stage {
 #[derive(Debug)]
 struct Offered {
     device: DeviceId,
-
+    /// Of the certificate request.
+    key: PublicKey,
     begin: Begin,
     nonce: [u8; 32],
 }
@@ -73,6 +77,11 @@ impl Say {
 }
 
 impl Enrolments {
+    /// None yet. Attestations are judged by these roots.
+    pub(super) fn new(roots: Roots) -> Self {
+        Self { open: HashMap::new(), roots, recorded: HashMap::new() }
+    }
+
     /// A message of a phone.
     pub(super) async fn handle(
         &mut self,
@@ -122,7 +131,8 @@ impl Enrolments {
         let mut nonce = [0; 32];
         SysRng.try_fill_bytes(&mut nonce).map_err(|_| ClinicError::Randomness)?;
         let offer = Offer { enrolment_id: *device.as_bytes(), commitment: clinic_commitment(&nonce, &begin.csr) };
-        self.open.insert(conversation, Stage::Offered(Box::new(Offered { device, begin, nonce })));
+        let key = request.public_key().clone();
+        self.open.insert(conversation, Stage::Offered(Box::new(Offered { device, key, begin, nonce })));
         Ok(Say::more(conversation, offer.to_bytes()))
     }
 
@@ -144,7 +154,8 @@ impl Enrolments {
             phone_nonce: &reveal.nonce,
             clinic_nonce: &offered.nonce,
         });
-        show_words(clinic, &offered, &words.to_string(), now).await?;
+        let attestation = judged(&offered, &self.roots, now);
+        show_words(clinic, &offered, &words.to_string(), attestation, now).await?;
         self.open.insert(conversation, Stage::Waiting(offered.device));
         Ok(Say::more(conversation, Reveal { nonce: offered.nonce }.to_bytes()))
     }
@@ -238,7 +249,7 @@ async fn new_device(
         name: invitation.device_name,
         person: invitation.person,
         model: String::new(),
-        attestation: Attestation::Software.name().to_owned(),
+        attestation: Attestation::Software,
         status: Status::Pending,
         words: String::new(),
         enrol_key: key.clone(),
@@ -269,11 +280,30 @@ async fn void(
     Ok(clinic.access.record(tx, &Actor::Gateway, now, &events).await?)
 }
 
-async fn show_words(clinic: &Clinic, offered: &Offered, words: &str, now: UnixMillis) -> Result<(), ClinicError> {
+/// What the phone's attestation proves. One that proves nothing is no reason to refuse it: an admin sees what is said, and decides.
+fn judged(offered: &Offered, roots: &Roots, now: UnixMillis) -> Attestation {
+    let Some(sent) = &offered.begin.attestation else { return Attestation::Software };
+    let challenge = offered.begin.token.attestation_challenge();
+    let expected = Expected { challenge: &challenge, key: &offered.key, now };
+    match attestation::judge(sent, &expected, roots) {
+        Ok(level) => Attestation::Attested(level),
+        Err(reason) => {
+            tracing::warn!(device = %offered.device, code = reason.code(), "a device claims an attested key, and does not prove it");
+            Attestation::Claimed(Some(reason))
+        }
+    }
+}
+
+async fn show_words(
+    clinic: &Clinic,
+    offered: &Offered,
+    words: &str,
+    attestation: Attestation,
+    now: UnixMillis,
+) -> Result<(), ClinicError> {
     let mut tx = clinic.catalog.write().await?;
-    let begin = &offered.begin;
-    let attestation = if begin.attestation.is_some() { Attestation::Claimed } else { Attestation::Software };
-    devices::set_pending(&mut tx, offered.device, words, &printable(&begin.device_name), attestation).await?;
+    let model = printable(&offered.begin.device_name);
+    devices::set_pending(&mut tx, offered.device, words, &model, attestation).await?;
     clinic.access.record(&mut tx, &Actor::Gateway, now, &[Event::DevicePending(offered.device)]).await?;
     tx.commit().await?;
     tracing::info!(device = %offered.device, "a device waits for approval");

@@ -7,6 +7,7 @@
 //! | `verify` | judges them: signature, payload, label, inspector; writes a header of the clinic's own |
 //! | `flags` | what a person should look at although a picture is sound |
 //! | `enrolments`, `renewals` | phones that join, and phones that stay |
+//! | [`attestation_roots`] | whom a phone's key attestation may lead to |
 //! | `revocations`, `knocks`, `sightings` | what had come from a device when its revocation came into force, that it tries to connect all the same, and when others were there |
 //! | `push` | keeps ingest's copy of devices, invitations and key set current |
 //! | [`inviting`], `invitations` | what brings devices, and how often it was tried |
@@ -28,6 +29,7 @@
 pub mod access;
 pub mod access_index;
 pub mod aliases;
+pub mod attestation_roots;
 pub mod because;
 pub mod care;
 pub mod care_teams;
@@ -97,6 +99,7 @@ use crate::background::Background;
 use crate::clock::Clock;
 use crate::clock::guard::Guard;
 use crate::config::{Config, Layout, RecordNumbers};
+use crate::enrol::attestation::Roots;
 use crate::enrol::ca::{Ca, CaError};
 use crate::enrol::issue::{Dating, IssueError, IssuedCertificate};
 use crate::inspector::Inspector;
@@ -387,6 +390,8 @@ struct Running {
     pulled: Notify,
     /// Patients' names while the vault is unlocked.
     directory: Directory,
+    /// Whom a phone's attestation may lead to.
+    attestation_roots: Roots,
 }
 
 /// Between two attempts to reach ingest.
@@ -416,6 +421,7 @@ pub async fn run<S: Future<Output = ()> + Send + 'static>(
         vault: Door::new(vault),
         pulled: Notify::new(),
         directory: Directory::default(),
+        attestation_roots: attestation_roots::in_force(config),
     });
     let (linked, mut on_linked) = watch::channel(false);
     let mut background = Background::default();

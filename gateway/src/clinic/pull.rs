@@ -54,7 +54,7 @@ async fn hold(
     let mut link = link::connect(&running.ingest_folder).await?;
     // Before anything is said or served: this catalog may be older than what is in force.
     restored::catch_up(&running.clinic, &mut link, learned).await?;
-    let mut enrolments = Enrolments::default();
+    let mut enrolments = Enrolments::new(running.attestation_roots.clone());
     let (mut pushed, mut sightings) = (Pushed::default(), Sightings::default());
     let (mut relay_after, mut knocks_after) = (0, 0);
     loop {

@@ -461,5 +461,11 @@ ALTER TABLE picture DROP COLUMN thumbnail
             name: "emergencies ended early",
             sql: "ALTER TABLE emergency ADD COLUMN ended_early BIGINT NOT NULL DEFAULT 0",
         },
+        // Which hardware keeps a phone's key, or why its attestation does not prove any. Those from before were not judged.
+        Migration {
+            number: 20,
+            name: "attestation judged",
+            sql: "ALTER TABLE device ADD COLUMN attestation_detail TEXT NOT NULL DEFAULT ''",
+        },
     ]
 }

@@ -1,5 +1,7 @@
 //! Every word that the console shows, in one place: to be read by whoever checks the language, and to be replaced by another file for another one.
 
+use crate::enrol::attestation::Unproved;
+
 pub(super) const PRODUCT: &str = "Safelight";
 pub(super) const SKIP: &str = "Skip to the content";
 pub(super) const LOG_OUT: &str = "Log out";
@@ -179,8 +181,34 @@ pub(super) const DEVICES_NO_PICTURE: &str = "no picture yet";
 pub(super) const DEVICES_CERTIFIED: &str = "certificate for";
 pub(super) const DEVICES_DAYS: &str = "more days";
 pub(super) const DEVICES_EXPIRED: &str = "certificate has run out";
-pub(super) const DEVICES_CLAIMED: &str = "key said to be in hardware";
-pub(super) const DEVICES_SOFTWARE: &str = "key in software";
+pub(super) const DEVICES_ATTESTED: &str = "Key in secure hardware, attested";
+pub(super) const DEVICES_SOFTWARE: &str = "Key in software or not attested";
+pub(super) const DEVICES_CLAIMED: &str = "Claims an attested key; not proved:";
+pub(super) const DEVICES_NOT_JUDGED: &str = "none was judged when it came";
+
+/// Why an attestation does not prove what it should, for the admin who approves.
+pub(super) const fn devices_unproved(reason: Unproved) -> &'static str {
+    match reason {
+        Unproved::Malformed | Unproved::ChainTooLong | Unproved::BrokenChain => {
+            "what it sent is no whole chain of certificates"
+        }
+        Unproved::UnknownAlgorithm => "its certificates are signed in a way that is not known here",
+        Unproved::NotAnIssuer => "one of its certificates comes from one that may not issue any",
+        Unproved::UnknownExtension => "one of its certificates has a condition that is not understood here",
+        Unproved::ExtendedChain => "somebody has made its chain longer with a key of their own",
+        Unproved::UnknownRoot => "its maker is not among those that are trusted",
+        Unproved::OutOfTime => "one of its certificates is out of its time",
+        Unproved::OtherKey => "the certificates are of another key",
+        Unproved::OtherChallenge => "the certificates were made for another invitation, or the app is too old",
+        Unproved::NoDescription => "the certificates say nothing of the key",
+        Unproved::SoftwareLevel => "the phone itself says that software keeps the key",
+        Unproved::NotGenerated => "the key was made elsewhere and brought into the hardware",
+        Unproved::Purpose => "the key may be used for more than signing",
+        Unproved::AllApplications => "every app of the phone may use the key",
+        Unproved::Unlocked => "the phone's bootloader is unlocked",
+        Unproved::NotVerified => "the phone does not run its maker's system",
+    }
+}
 pub(super) const DEVICES_RENAME: &str = "Rename";
 pub(super) const DEVICES_NEW_NAME: &str = "New name of";
 pub(super) const DEVICES_OF: &str = "of";

@@ -83,7 +83,7 @@ impl Gateway {
                 name: "Bench".to_owned(),
                 person: person.clone(),
                 model: "Bench".to_owned(),
-                attestation: devices::Attestation::Software.name().to_owned(),
+                attestation: devices::Attestation::Software,
                 status: devices::Status::Pending,
                 words: String::new(),
                 enrol_key: key.verifying(),

@@ -26,6 +26,10 @@ pub mod link {
     };
 }
 
+/// The judgement of a phone's key attestation, of all the gateway.
+#[path = "../../../gateway/src/enrol/attestation/mod.rs"]
+pub mod attestation;
+
 /// What the properties need to write and to walk pictures.
 #[path = "../../src/pictures"]
 pub mod pictures {

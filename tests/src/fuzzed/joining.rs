@@ -73,7 +73,7 @@ pub fn label_json(bytes: &[u8]) {
 }
 
 /// r and s as ASN.1 has them (RFC 3279 section 2.2.3).
-fn p256_der(signature: &[u8; 64]) -> Vec<u8> {
+pub(super) fn p256_der(signature: &[u8; 64]) -> Vec<u8> {
     let integer = |bytes: &[u8]| {
         let from = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len() - 1);
         let digits = bytes.get(from..).unwrap_or_default();

@@ -8,6 +8,7 @@
     reason = "what does not go as it should is a failed test"
 )]
 
+mod attested;
 mod authority;
 mod between;
 mod renewals;

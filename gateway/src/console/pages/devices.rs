@@ -27,7 +27,8 @@ use crate::enrol::qr;
 const INVITATION_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 pub(super) struct Row {
-    pub(super) key: &'static str,
+    /// Where its key lies, once it has said so.
+    pub(super) key: Option<String>,
     /// What took its newest picture, as that says.
     pub(super) app: Option<String>,
     /// When it last came or went, or sent a picture.
@@ -133,11 +134,7 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
     };
     all.sort_by_key(order);
     let row = |device: devices::Device| Row {
-        key: if device.attestation == Attestation::Claimed.name() {
-            text::DEVICES_CLAIMED
-        } else {
-            text::DEVICES_SOFTWARE
-        },
+        key: (device.status != Status::Pending || !device.words.is_empty()).then(|| key_words(device.attestation)),
         app: seen.get(&device.id).and_then(|seen| seen.software.clone()),
         last_seen: device.seen_at.map(shown::time),
         last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),
@@ -153,6 +150,18 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
         since: shown::time(device.revoked_at.or(device.approved_at).unwrap_or(device.created_at)),
     };
     Ok(all.into_iter().map(row).collect())
+}
+
+/// What is known of where the key lies.
+fn key_words(attestation: Attestation) -> String {
+    match attestation {
+        Attestation::Attested(_) => text::DEVICES_ATTESTED.to_owned(),
+        Attestation::Claimed(reason) => {
+            let why = reason.map_or(text::DEVICES_NOT_JUDGED, text::devices_unproved);
+            format!("{} {why}", text::DEVICES_CLAIMED)
+        }
+        Attestation::Software => text::DEVICES_SOFTWARE.to_owned(),
+    }
 }
 
 /// Whole days until then; none once it is past.

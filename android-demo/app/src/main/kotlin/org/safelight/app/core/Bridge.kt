@@ -1,7 +1,6 @@
 package org.safelight.app.core
 
 import java.nio.ByteBuffer
-import java.security.MessageDigest
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -46,8 +45,7 @@ class Bridge(
 
     override suspend fun enrol(invitation: String): Enrolling = troubled {
         // The challenge ties the key's attestation to this invitation.
-        val challenge = MessageDigest.getInstance("SHA-256").digest(invitation.trim().encodeToByteArray())
-        val fresh = keys.fresh(challenge)
+        val fresh = keys.fresh(org.safelight.mobile.readInvitation(invitation).attestationChallenge)
         val request = EnrolmentRequest(invitation, deviceName, fresh.attestation)
         Joining(Enrolment.begin(request, fresh.key, null), files)
     }
