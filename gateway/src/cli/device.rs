@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::outcome::{CliError, Exit, Output};
 use super::{DataArgs, health, time};
 use crate::clinic::access::{Actor, Event};
-use crate::clinic::devices::{self, Device, Status};
+use crate::clinic::devices::{self, Attestation, Device, Status};
 use crate::clinic::invitations::{self as invited, Standing};
 use crate::clinic::{Clinic, ClinicError, pictures};
 use crate::clock::Clock;
@@ -97,7 +97,9 @@ struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<String>,
     model: String,
-    attestation: &'static str,
+    /// Once it has said anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attestation: Option<&'static str>,
     /// Which hardware, or why it does not prove any.
     #[serde(skip_serializing_if = "str::is_empty")]
     attestation_detail: &'static str,
@@ -140,6 +142,7 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
     for device in devices::list(&opened.clinic.catalog).await? {
         let invitation = invitations.iter().find(|invitation| invitation.device == Some(device.id));
         let newest = devices::certificates(&opened.clinic.catalog, device.id).await?.into_iter().next();
+        let attestation = device.known_attestation();
         listed.push(Listed {
             id: device.id.to_string(),
             name: device.name,
@@ -147,8 +150,8 @@ async fn list(data: &DataArgs, output: Output) -> Result<(), CliError> {
             status: device.status.name(),
             words: (device.status == Status::Pending && !device.words.is_empty()).then_some(device.words),
             model: device.model,
-            attestation: device.attestation.name(),
-            attestation_detail: device.attestation.detail(),
+            attestation: attestation.map(Attestation::name),
+            attestation_detail: attestation.map_or("", Attestation::detail),
             created_at: time::rfc3339(device.created_at),
             approved_at: device.approved_at.map(time::rfc3339),
             revoked_at: device.revoked_at.map(time::rfc3339),
@@ -193,13 +196,14 @@ fn replayed(text: &mut String, replays: u64) {
 fn shown(text: &mut String, device: &Listed) {
     headline(text, &device.name, &device.person, device.status);
     let key = match device.attestation {
-        "attested" => "key in hardware, attested",
-        "claimed" => "key not proved",
-        _ => "key in software",
+        Some("attested") => "enrolled with a key in hardware, attested",
+        Some("claimed") => "key not proved",
+        Some(_) => "key in software, or not attested",
+        None => "nothing known of its key yet",
     };
     let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
     let _ = writeln!(text, "  {}  {model}, {key}", device.id);
-    if device.attestation == "claimed" {
+    if device.attestation == Some("claimed") {
         let _ = match Unproved::parse(device.attestation_detail) {
             Some(reason) => writeln!(text, "  attestation: {reason}"),
             None => writeln!(text, "  attestation: it was not judged when it came"),
@@ -325,7 +329,7 @@ mod tests {
             status,
             words: words.map(str::to_owned),
             model: "Pixel 8".to_owned(),
-            attestation: "software",
+            attestation: Some("software"),
             attestation_detail: "",
             created_at: time::rfc3339(UnixMillis(0)),
             approved_at: None,
@@ -346,7 +350,8 @@ mod tests {
             .into_iter()
             .chain([("claimed", "", "not judged".to_owned()), ("attested", "strongbox", "attested".to_owned())])
         {
-            let device = Listed { attestation, attestation_detail: detail, ..listed("active", None) };
+            let device =
+                Listed { attestation: Some(attestation), attestation_detail: detail, ..listed("active", None) };
             let text = shown_list(&[device], "devices", shown);
             assert!(text.contains(&says), "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -141,7 +141,10 @@ fn attestation(config: &Config) -> Option<Finding> {
     const CHECK: &str = "attestation-roots";
     config.attestation_roots.as_ref()?;
     Some(match attestation_roots::load(config) {
-        Ok(_) => Finding::ok(CHECK, "Key attestation: the roots of the clinic's file are trusted beside Google's."),
+        Ok(_) => Finding::ok(
+            CHECK,
+            "Key attestation: the clinic's file of roots can be used; a clinic process that starts now trusts them beside Google's.",
+        ),
         Err(error) => Finding::fail(
             CHECK,
             format!("{error}. Phones are judged by Google's roots alone."),

@@ -181,8 +181,8 @@ pub(super) const DEVICES_NO_PICTURE: &str = "no picture yet";
 pub(super) const DEVICES_CERTIFIED: &str = "certificate for";
 pub(super) const DEVICES_DAYS: &str = "more days";
 pub(super) const DEVICES_EXPIRED: &str = "certificate has run out";
-pub(super) const DEVICES_ATTESTED: &str = "Key in secure hardware, attested";
-pub(super) const DEVICES_SOFTWARE: &str = "Key in software or not attested";
+pub(super) const DEVICES_ATTESTED: &str = "Enrolled with a key in secure hardware, attested";
+pub(super) const DEVICES_SOFTWARE: &str = "Enrolled with a key in software, or with one that is not attested";
 pub(super) const DEVICES_CLAIMED: &str = "Claims an attested key; not proved:";
 pub(super) const DEVICES_NOT_JUDGED: &str = "none was judged when it came";
 
@@ -202,11 +202,11 @@ pub(super) const fn devices_unproved(reason: Unproved) -> &'static str {
         Unproved::OtherChallenge => "the certificates were made for another invitation, or the app is too old",
         Unproved::NoDescription => "the certificates say nothing of the key",
         Unproved::SoftwareLevel => "the phone itself says that software keeps the key",
-        Unproved::NotGenerated => "the key was made elsewhere and brought into the hardware",
-        Unproved::Purpose => "the key may be used for more than signing",
+        Unproved::NotGenerated => "nothing says that the key was made in the hardware",
+        Unproved::Purpose => "the key may be used for other than signing",
         Unproved::AllApplications => "every app of the phone may use the key",
         Unproved::Unlocked => "the phone's bootloader is unlocked",
-        Unproved::NotVerified => "the phone does not run its maker's system",
+        Unproved::NotVerified => "nothing says that the phone runs its maker's system",
     }
 }
 pub(super) const DEVICES_RENAME: &str = "Rename";
@@ -293,6 +293,7 @@ pub(super) const SYSTEM_GROUPS: &[(&str, &[&str])] = &[
             "ca-certificate",
             "tls-certificate",
             "console-certificate",
+            "attestation-roots",
         ],
     ),
     (

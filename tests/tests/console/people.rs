@@ -102,7 +102,7 @@ fn whoever_misses_a_phone_shuts_it_out_at_once_and_nobody_elses() {
 fn an_admin_sees_what_is_known_of_each_phone_and_renames_it() {
     let mut clinic = Clinic::open();
     let page = clinic.admin.browser.get("/devices");
-    for words in ["Key in software", "last seen", "last picture", "more days"] {
+    for words in ["Enrolled with a key in software", "last seen", "last picture", "more days"] {
         assert!(page.text().contains(words), "{words}: {}", page.text());
     }
     let id = page.all_between("action=\"/devices/", "/name\"").pop().expect("a phone");

@@ -88,14 +88,21 @@ async fn a_phone_of_a_trusted_maker_is_listed_as_attested() {
     // The admin is told before they approve.
     let look = || {
         let page = admin.browser.get("/devices").text();
-        assert!(page.contains("Yes, the same: approve") && page.contains("Key in secure hardware, attested"), "{page}");
+        assert!(
+            page.contains("Yes, the same: approve")
+                && page.contains("Enrolled with a key in secure hardware, attested"),
+            "{page}"
+        );
     };
     let phone = listed_after(&gateway, "phone", &invitation, attest, look).await;
     assert_eq!((text(&phone, "attestation"), text(&phone, "attestation_detail")), ("attested", "trusted-environment"));
     let shown = gateway.run(&["device", "list", "--data", "D"]).ok().text();
-    assert!(shown.contains("key in hardware, attested"), "{shown}");
+    assert!(shown.contains("enrolled with a key in hardware, attested"), "{shown}");
     let page = tokio::task::block_in_place(|| admin.browser.get("/devices").text());
-    assert!(!page.contains("Yes, the same") && page.contains("Key in secure hardware, attested"), "{page}");
+    assert!(
+        !page.contains("Yes, the same") && page.contains("Enrolled with a key in secure hardware, attested"),
+        "{page}"
+    );
 }
 
 /// What proves nothing is no reason to refuse a phone: the admin is told, and decides.
@@ -135,7 +142,7 @@ async fn x83_a_phone_that_proves_nothing_is_listed_as_claimed_with_the_reason() 
     assert!(shown.contains("attestation: the phone's bootloader is unlocked"), "{shown}");
     let page = tokio::task::block_in_place(|| first_admin(&gateway).browser.get("/devices").text());
     for words in
-        ["not proved: the phone&#39;s bootloader is unlocked", "made for another invitation", "Key in software"]
+        ["not proved: the phone&#39;s bootloader is unlocked", "made for another invitation", "a key in software"]
     {
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -134,7 +134,7 @@ pub(super) async fn listed(console: &Console, grant: &Grant<ManageDevices>) -> R
     };
     all.sort_by_key(order);
     let row = |device: devices::Device| Row {
-        key: (device.status != Status::Pending || !device.words.is_empty()).then(|| key_words(device.attestation)),
+        key: device.known_attestation().map(key_words),
         app: seen.get(&device.id).and_then(|seen| seen.software.clone()),
         last_seen: device.seen_at.map(shown::time),
         last_picture: seen.get(&device.id).and_then(|seen| seen.last_picture_at).map(shown::time),

@@ -9,8 +9,11 @@ use super::chain::Kind;
 /// Google's hardware attestation roots, PEM; what they are and where they come from stands in the file.
 const GOOGLE: &[u8] = include_bytes!("google-roots.pem");
 
-/// The longest file of roots in bytes.
-const MAX_FILE_LEN: usize = 64 * 1024;
+/// The longest file of roots in bytes. Less than what is read of a file at most: one that was cut is refused.
+const MAX_FILE_LEN: usize = 60 * 1024;
+
+/// How a certificate begins in PEM, but for the dashes.
+const BEGINNING: &[u8] = b"BEGIN CERTIFICATE";
 
 /// The most roots of a file.
 const MAX_ROOTS: usize = 32;
@@ -21,7 +24,7 @@ pub enum RootsError {
     /// Too much.
     #[error("at most {MAX_ROOTS} certificates in {MAX_FILE_LEN} bytes are expected")]
     TooLong,
-    /// Not PEM, or nothing in it.
+    /// Not PEM, nothing in it, or a block that is not one to the parser: it steps over lines that it does not know.
     #[error("certificates in PEM are expected")]
     NotPem,
     /// One of them is not a CA's certificate, or has a key of another kind.
@@ -74,10 +77,12 @@ fn read(pem: &[u8]) -> Result<Vec<Root>, RootsError> {
         return Err(RootsError::TooLong);
     }
     let mut roots: Vec<Root> = Vec::new();
+    let mut blocks = 0;
     for (index, block) in Pem::iter_from_buffer(pem).enumerate() {
         if index == MAX_ROOTS {
             return Err(RootsError::TooLong);
         }
+        blocks += 1;
         let block = block.map_err(|_| RootsError::NotPem)?;
         let not_a_root = RootsError::NotARoot(index + 1);
         if block.label != "CERTIFICATE" {
@@ -93,7 +98,8 @@ fn read(pem: &[u8]) -> Result<Vec<Root>, RootsError> {
             roots.push(root);
         }
     }
-    if roots.is_empty() { Err(RootsError::NotPem) } else { Ok(roots) }
+    let begun = pem.windows(BEGINNING.len()).filter(|window| *window == BEGINNING).count();
+    if roots.is_empty() || begun != blocks { Err(RootsError::NotPem) } else { Ok(roots) }
 }
 
 #[cfg(test)]
@@ -124,6 +130,13 @@ mod tests {
         assert_eq!(error(b"roots"), RootsError::NotPem);
         assert_eq!(error(&vec![b'\n'; MAX_FILE_LEN + 1]), RootsError::TooLong);
         assert_eq!(error(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), RootsError::NotARoot(1));
+        // The first of them is none to the parser, and the other would be left.
+        for before in [&b"\xef\xbb\xbf-----BEGIN"[..], b" -----BEGIN", b"----BEGIN"] {
+            let good =
+                GOOGLE.windows(10).position(|window| window == b"-----BEGIN").map(|at| GOOGLE.split_at(at).1).unwrap();
+            let bad = [before, good.strip_prefix(b"-----BEGIN").unwrap(), GOOGLE].concat();
+            assert_eq!(error(&bad), RootsError::NotPem);
+        }
         assert_eq!(error(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), RootsError::NotPem);
     }
 }
