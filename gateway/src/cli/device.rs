@@ -196,10 +196,10 @@ fn replayed(text: &mut String, replays: u64) {
 fn shown(text: &mut String, device: &Listed) {
     headline(text, &device.name, &device.person, device.status);
     let key = match device.attestation {
-        Some("attested") => "enrolled with a key in hardware, attested",
+        Some("attested") => "key attested",
         Some("claimed") => "key not proved",
-        Some(_) => "key in software, or not attested",
-        None => "nothing known of its key yet",
+        Some(_) => "key not attested",
+        None => "key not known yet",
     };
     let model = if device.model.is_empty() { "-" } else { device.model.as_str() };
     let _ = writeln!(text, "  {}  {model}, {key}", device.id);

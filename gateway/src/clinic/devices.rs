@@ -227,8 +227,8 @@ pub async fn find(catalog: &Catalog, id: DeviceId) -> Result<Option<Device>, Cli
     find_in(&mut *catalog.read().await?, id).await
 }
 
-/// One device, as a transaction sees it.
-pub(super) async fn find_in(connection: &mut sqlx::AnyConnection, id: DeviceId) -> Result<Option<Device>, ClinicError> {
+/// The same, as a transaction sees it.
+pub(crate) async fn find_in(connection: &mut sqlx::AnyConnection, id: DeviceId) -> Result<Option<Device>, ClinicError> {
     let sql = format!("{DEVICE_COLUMNS} WHERE id = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.as_bytes().to_vec()).fetch_optional(connection).await?;
     row.as_ref().map(device_of).transpose()

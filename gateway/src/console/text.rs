@@ -209,6 +209,8 @@ pub(super) const fn devices_unproved(reason: Unproved) -> &'static str {
         Unproved::NotVerified => "nothing says that the phone runs its maker's system",
     }
 }
+pub(super) const DEVICES_OTHER_WORDS: &str =
+    "Not approved: the phone has begun again and shows other words now. Compare them once more.";
 pub(super) const DEVICES_RENAME: &str = "Rename";
 pub(super) const DEVICES_NEW_NAME: &str = "New name of";
 pub(super) const DEVICES_OF: &str = "of";

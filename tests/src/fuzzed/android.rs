@@ -278,7 +278,12 @@ impl Maker {
 
     /// It as PEM, for a configuration.
     pub fn root_pem(&self) -> String {
-        let text = BASE64.encode(&self.root_certificate());
+        Self::pem(&self.root_certificate())
+    }
+
+    /// A certificate as PEM.
+    pub fn pem(der: &[u8]) -> String {
+        let text = BASE64.encode(der);
         let lines: Vec<&str> =
             (0..text.len()).step_by(64).filter_map(|at| text.get(at..text.len().min(at + 64))).collect();
         format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))

@@ -1,7 +1,7 @@
 //! Attestations of a maker that the tests are, judged as Google's are.
 
 use safelight_core::device_key::{PublicKey, SoftwareKey};
-use safelight_gateway::enrol::attestation::{Expected, Level, Roots, Unproved, judge};
+use safelight_gateway::enrol::attestation::{Expected, Level, Roots, RootsError, Unproved, judge};
 use safelight_tests::fuzzed::android::{
     ALL_APPLICATIONS, Certificate, Description, Maker, NOW, ORIGIN, PURPOSE, ROOT_OF_TRUST, SOFTWARE, STRONGBOX, TEE,
     authority, describes, extension, no_authority, number, numbers, root_of_trust, signs_certificates, signs_data,
@@ -70,6 +70,15 @@ fn a_key_that_the_hardware_vouches_for_is_attested() {
     let maker = Maker::default();
     let with_root = [maker.chain(key(), &good().to_der()), vec![maker.root_certificate()]].concat();
     assert_eq!(judged(&with_root), Ok(Level::TrustedEnvironment));
+}
+
+/// Phones send what stands above an intermediate as well, and would be taken for broken: one among the roots would shut out all below it.
+#[test]
+fn what_another_has_issued_is_no_root() {
+    let maker = Maker::default();
+    let batch = Maker::pem(&maker.batch_certificate().signed_by(&maker.root));
+    let bundle = maker.root_pem() + &batch;
+    assert_eq!(Roots::google().and(bundle.as_bytes()).err(), Some(RootsError::NotARoot(2)));
 }
 
 #[test]

@@ -313,7 +313,14 @@ fn a_phone_is_invited_compared_and_approved_on_the_screen() {
     let device = clinic.gateway.pending("more", &mut enrolling);
     let rows = clinic.admin.browser.get("/devices/rows");
     assert!(rows.text().contains(text(&device, "words")) && !rows.text().contains("<html"), "{} {qr}", rows.text());
-    clinic.admin.posts(&format!("/devices/{}/approve", text(&device, "id")), &[]);
+    // It is approved by what it shows now: one that has begun again meanwhile has other words than the page on which somebody compared.
+    let approve = format!("/devices/{}/approve", text(&device, "id"));
+    for compared in [&[][..], &[("words", "apple river stone lamp")]] {
+        let refused = clinic.admin.posts(&approve, compared);
+        assert_eq!(refused.status, 409);
+        assert!(refused.text().contains("shows other words now"), "{}", refused.text());
+    }
+    clinic.admin.posts(&approve, &[("words", text(&device, "words"))]);
     enrolling.wait().ok();
     assert!(clinic.done_by("person:root.admin").contains(&"device-approved".to_owned()));
 }

@@ -246,22 +246,38 @@ pub(super) async fn invited(
 pub(super) async fn approve(
     State(console): State<Console>,
     Path(id): Path<String>,
-    posted: Posted<Nothing>,
+    posted: Posted<Compared>,
 ) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    Ok(led(HERE, approved(&console, &grant, &id).await?))
+    Ok(led(HERE, approved(&console, &grant, &id, &posted.form).await?))
 }
 
-/// Lets a phone send whose words somebody has compared. Says whether it did not before.
-pub(super) async fn approved(console: &Console, grant: &Grant<ManageDevices>, id: &str) -> Result<bool, Failure> {
+/// What the page showed on which somebody compared.
+#[derive(Deserialize)]
+pub(super) struct Compared {
+    #[serde(default)]
+    words: String,
+}
+
+/// Lets a phone send whose words somebody has compared. Says whether it did not before. A phone that has begun again meanwhile has other words, and may say
+/// something else of its key: what was on the page is not it.
+pub(super) async fn approved(
+    console: &Console,
+    grant: &Grant<ManageDevices>,
+    id: &str,
+    compared: &Compared,
+) -> Result<bool, Failure> {
     let id: DeviceId = id.parse().map_err(|_| Failure::NotFound)?;
     let clinic = console.desk.clinic();
-    let device = devices::find(&clinic.catalog, id).await?.ok_or(Failure::NotFound)?;
+    let mut tx = clinic.catalog.write().await?;
+    let device = devices::find_in(&mut tx, id).await?.ok_or(Failure::NotFound)?;
     // Without words nobody has compared any.
     if device.words.is_empty() {
         return Err(Failure::NotFound);
     }
-    let mut tx = clinic.catalog.write().await?;
+    if device.words != compared.words {
+        return Err(Failure::Refused(StatusCode::CONFLICT, text::DEVICES_OTHER_WORDS));
+    }
     let has_changed = devices::approve(&mut tx, id, grant.at()).await?;
     if has_changed {
         clinic.access.record(&mut tx, grant.by(), grant.at(), &[Event::DeviceApproved(id)]).await?;

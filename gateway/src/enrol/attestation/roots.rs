@@ -27,8 +27,10 @@ pub enum RootsError {
     /// Not PEM, nothing in it, or a block that is not one to the parser: it steps over lines that it does not know.
     #[error("certificates in PEM are expected")]
     NotPem,
-    /// One of them is not a CA's certificate, or has a key of another kind.
-    #[error("number {0} is not the certificate of a CA with a key on P-256 or P-384, or an RSA key")]
+    /// One of them is not the certificate of a CA that has issued it itself, or has a key of another kind.
+    #[error(
+        "number {0} is not a root: a CA's certificate that it issued itself, with a key on P-256 or P-384, or an RSA key"
+    )]
     NotARoot(usize),
 }
 
@@ -89,7 +91,10 @@ fn read(pem: &[u8]) -> Result<Vec<Root>, RootsError> {
             return Err(RootsError::NotPem);
         }
         let (rest, certificate) = X509Certificate::from_der(&block.contents).map_err(|_| not_a_root)?;
-        if !rest.is_empty() || !certificate.is_ca() || Kind::of(certificate.public_key()).is_none() {
+        // One that another has issued is no end of a chain: phones send what stands above it as well, and would be judged broken.
+        let is_its_own = certificate.issuer().as_raw() == certificate.subject().as_raw();
+        let is_known = Kind::of(certificate.public_key()).is_some();
+        if !rest.is_empty() || !certificate.is_ca() || !is_its_own || !is_known {
             return Err(not_a_root);
         }
         let root =

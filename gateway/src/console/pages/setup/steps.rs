@@ -182,11 +182,11 @@ pub(in crate::console::pages) async fn phone(
 pub(in crate::console::pages) async fn approve(
     State(console): State<Console>,
     Path(id): Path<String>,
-    posted: Posted<Nothing>,
+    posted: Posted<devices::Compared>,
 ) -> Result<Redirect, Failure> {
     permit::ask(&console, &posted.by, RunFirst).await?;
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
-    devices::approved(&console, &grant, &id).await?;
+    devices::approved(&console, &grant, &id, &posted.form).await?;
     Ok(Redirect::to(HERE))
 }
 
