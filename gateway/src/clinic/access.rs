@@ -178,7 +178,7 @@ pub enum Event<'a> {
     LogInFailed(&'a OperatorId, &'a str),
     /// A person logged out, or a session was ended.
     LoggedOut,
-    /// Names of patients were searched for: so many were shown.
+    /// So many patients were shown by name: those whom a search found, or whom a page has by reference.
     Searched(u64),
     /// A patient's page is about to be shown.
     PatientViewed([u8; 32]),

@@ -85,6 +85,13 @@ pub struct Picture {
     pub pulled_at: UnixMillis,
 }
 
+impl Picture {
+    /// On whose page it is shown: its patient's, while it is verified.
+    pub fn shown_under(&self) -> Option<Handle> {
+        self.patient.filter(|_| self.state == State::Verified)
+    }
+}
+
 const COLUMNS: &str =
     "SELECT capture, seq, state, reason, device, operator, sequence, manifest, manifest_hash, label,
     (SELECT 1 FROM thumbnail WHERE thumbnail.capture = picture.capture), patient, captured_at, stored_at, log_index, pulled_at, flags, filed FROM picture";
@@ -389,12 +396,9 @@ pub(super) async fn make_unknown(tx: &mut WriteTx, number: &Handle) -> Result<()
 /// Files a picture under a number: it is of the record that stands for it.
 pub(super) async fn file(tx: &mut WriteTx, capture: CaptureId, number: &Handle) -> Result<(), ClinicError> {
     let record = aliases::standing(tx, number).await?;
-    sqlx::query("UPDATE picture SET filed = $1, patient = $2 WHERE capture = $3")
-        .bind(number.to_vec())
-        .bind(record.to_vec())
-        .bind(capture.as_bytes().to_vec())
-        .execute(&mut **tx)
-        .await?;
+    let sql = "UPDATE picture SET filed = $1, patient = $2 WHERE capture = $3";
+    let query = sqlx::query(sql).bind(number.to_vec()).bind(record.to_vec());
+    query.bind(capture.as_bytes().to_vec()).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -430,10 +434,8 @@ pub async fn quarantine(
 /// The payload of a patient's sealed identity.
 pub async fn identity(catalog: &Catalog, patient: &Handle) -> Result<Option<Vec<u8>>, ClinicError> {
     let mut tx = catalog.read().await?;
-    let row = sqlx::query("SELECT identity FROM patient WHERE handle = $1 AND LENGTH(identity) > 0")
-        .bind(patient.to_vec())
-        .fetch_optional(&mut *tx)
-        .await?;
+    let sql = "SELECT identity FROM patient WHERE handle = $1 AND LENGTH(identity) > 0";
+    let row = sqlx::query(sql).bind(patient.to_vec()).fetch_optional(&mut *tx).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 

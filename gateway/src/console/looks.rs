@@ -152,8 +152,9 @@ pub(super) async fn of_picture(console: &Console, grant: &Grant<ViewPicture>) ->
     view(console, &[filter], None, OF_PICTURE).await
 }
 
-/// What is on record of whoever asks, and of nobody else: there is no right to ask for. Not on record itself, or it would show nothing but itself. Who the
-/// patients are is asked for by itself, and on record.
+/// What is on record of whoever asks, and of nobody else: there is no right to ask for. Not on record itself, or it would show nothing but itself. The
+/// page that names the patients is, as a search: by an entry for each visit, and none within ten seconds of one that showed them all (see `noise`). Such entries
+/// stand here the next time. They name no patient: where no others are left, nobody is named, and no more come.
 pub(super) async fn own(console: &Console, who: &LoggedIn) -> Result<View, ClinicError> {
     let filter = Filter { actor: Some(format!("person:{}", who.person.id)), ..Filter::default() };
     view(console, &[filter], None, OWN).await

@@ -3,7 +3,8 @@
 //! Attacker: somebody with an account who fills the disk, or the officer's page, with entries that say nothing new. **What is denied** is on record at
 //! most once a minute for each person and code; the next entry says how often it was asked in between, and a burst is an entry at once. **A search** runs with every key, and its names
 //! are never shown without an entry: so one that shows nobody new within ten seconds of an entry belongs to that entry, and whoever goes through all
-//! of their patients makes as many entries as that takes. It is kept for each session, so that one browser's entry does not stand for another's.
+//! of their patients makes as many entries as that takes. It is kept for each session, so that one browser's entry does not stand for another's. A page that
+//! names patients whom it has by reference is such a search, and has an entry for each visit that comes later than that.
 //! **A damaged picture** is on record once an hour, however often somebody wants to see it.
 //! Nothing is marked as on record before it is.
 

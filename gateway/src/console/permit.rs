@@ -19,7 +19,7 @@ use crate::alert::rules::is_technical;
 use crate::clinic::ClinicError;
 use crate::clinic::access::{Actor, Event};
 use crate::clinic::people::{self, Person, Role, Roles};
-use crate::clinic::pictures::{self, Handle, Picture, State};
+use crate::clinic::pictures::{self, Handle, Picture};
 use crate::clinic::{aliases, care, downloads, emergency, first_run};
 use crate::config::alert::Code;
 use crate::store::catalog::Catalog;
@@ -277,7 +277,7 @@ impl Right for ComparePictures {
 async fn seen(console: &Console, who: &LoggedIn, capture: CaptureId) -> Result<Option<(Picture, Handle)>, ClinicError> {
     let catalog = &console.desk.clinic().catalog;
     let Some(picture) = pictures::find(catalog, capture).await? else { return Ok(None) };
-    let (State::Verified, Some(patient)) = (picture.state, picture.patient) else { return Ok(None) };
+    let Some(patient) = picture.shown_under() else { return Ok(None) };
     Ok(may_see(catalog, &patient, who, console.desk.now()).await?.then_some((picture, patient)))
 }
 

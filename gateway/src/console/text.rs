@@ -403,7 +403,7 @@ pub(super) const REPORTS_ASKED_BADLY: &str =
 pub(super) const REPORTS_CUT: &str =
     "There are more entries than a report holds: these are the newest. Choose a shorter period for the others.";
 pub(super) const REPORTS_LACKS: &str = "The index lacks entries of the log, so this report may lack some too. Verify the whole log, wait some minutes, and make the report again.";
-pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search shows a list of names: its entry says how many there were, not whose, so searches are in the report of a person and not in that of a patient. Whoever opened a picture while it was another patient's by mistake, or that patient's page, which shows pictures small, is in the reports of both: the entry has the reference of that patient.";
+pub(super) const REPORTS_LIMITS: &str = "A patient stands here by a reference, not by name. A search, one's own account page and one's own reported pictures show several names at once: their entry says how many, not whose, so it is in the report of a person and not in that of a patient. Whoever opened a picture while it was another patient's by mistake, or that patient's page, which shows pictures small, is in the reports of both: the entry has the reference of that patient.";
 pub(super) const REPORTS_COLUMNS: &[&str] =
     &["entry", "time", "who", "id", "what", "kind", "patient", "picture", "phone", "remark"];
 
@@ -419,7 +419,7 @@ pub(super) const KINDS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("picture-viewed", "looked at a picture"),
             ("patient-viewed", "looked at a patient's page"),
-            ("searched", "searched among patients' names"),
+            ("searched", "was shown patients by name"),
             ("picture-reported", "put a picture out of sight"),
             ("picture-restored", "found a reported picture right"),
             ("picture-moved", "gave a reported picture to another patient"),

@@ -114,7 +114,7 @@ impl Tickets {
         now: UnixMillis,
     ) -> Option<MayShowThumbnail> {
         let (Shows::Thumbnails(patient) | Shows::Picture(_, patient)) = self.find(who, name, now)? else { return None };
-        is_verified_of(&picture, &patient).then_some(MayShowThumbnail(picture))
+        (picture.shown_under() == Some(patient)).then_some(MayShowThumbnail(picture))
     }
 
     /// Whether it shows it whole.
@@ -126,7 +126,7 @@ impl Tickets {
         now: UnixMillis,
     ) -> Option<MayShowPicture> {
         let shows = match self.find(who, name, now)? {
-            Shows::Picture(capture, patient) => capture == picture.capture && is_verified_of(&picture, &patient),
+            Shows::Picture(capture, patient) => capture == picture.capture && picture.shown_under() == Some(patient),
             Shows::Reported(capture) => capture == picture.capture && is_reported(&picture),
             Shows::Thumbnails(_) => false,
         };
@@ -151,8 +151,4 @@ impl Tickets {
 /// Until somebody has decided.
 fn is_reported(picture: &Picture) -> bool {
     picture.state == State::Quarantined && Kind::ALL.iter().any(|kind| kind.reason() == picture.reason)
-}
-
-fn is_verified_of(picture: &Picture, patient: &Handle) -> bool {
-    picture.state == State::Verified && picture.patient == Some(*patient)
 }

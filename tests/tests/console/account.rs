@@ -54,6 +54,9 @@ fn ones_own_look_names_the_patient_while_one_treats_them_and_that_is_on_record()
     let page = account(&mut second);
     assert!(page.contains(&by_name) && page.contains(&picture) && !page.contains(&alone), "{page}");
     assert_eq!(searches(&clinic, "clinician1"), before + 1, "a name that was shown is on record");
+    let page = account(&mut second);
+    assert!(page.contains("<strong>was shown patients by name</strong>"), "nothing was searched for: {page}");
+    assert_eq!(searches(&clinic, "clinician1"), before + 1, "nobody new a moment later");
 
     clinic.admin.posts("/vault/lock", &[]);
     let page = account(&mut second);

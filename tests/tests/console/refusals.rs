@@ -144,9 +144,10 @@ fn a_form_that_answers_with_a_page_comes_again_with_what_was_typed() {
 
     let admin = &mut clinic.admin;
     let page = admin.posts("/people", &[("id", "officer"), ("name", TWICE), ("role", "privacy-officer")]);
-    again(page, 200, "Not added", &["value=\"officer\"", ESCAPED, "<option value=\"privacy-officer\" selected>"]);
+    again(page, 422, "Not added", &["value=\"officer\"", ESCAPED, "<option value=\"privacy-officer\" selected>"]);
     let page = admin.posts("/devices", &[("name", TWICE), ("person", "nobody")]);
-    again(page, 200, "Not made", &[ESCAPED]);
+    again(page, 422, "Not made", &[ESCAPED]);
+    again(admin.posts("/people/root.admin/disable", &[]), 422, "nobody would be left", &[]);
     // Sent in place by a script, and by itself.
     let token = admin.browser.get("/account").field("token");
     let words = in_place(&mut admin.browser, "/teams", &[("token", &token), ("name", "")]);

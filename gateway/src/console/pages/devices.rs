@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use safelight_core::ids::{DeviceId, UnixMillis};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
@@ -187,10 +187,7 @@ pub(super) async fn rename(
     }
     let name = posted.form.name.trim();
     if !is_device_name(name) {
-        let problem = text::DEVICES_INVITE_BAD;
-        let outcome = Outcome { problem: Some(problem), ..Outcome::default() };
-        let page = shown_with(&console, &posted.by, &grant, outcome).await?;
-        return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page));
+        return refused(&console, &posted.by, &grant, Invite::default()).await;
     }
     let mut tx = clinic.catalog.write().await?;
     let has_changed = devices::rename(&mut tx, id, name).await?;
@@ -201,20 +198,32 @@ pub(super) async fn rename(
     Ok(led(HERE, has_changed))
 }
 
+async fn refused(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ManageDevices>,
+    typed: Invite,
+) -> Result<Response, Failure> {
+    let problem = text::DEVICES_INVITE_BAD;
+    let outcome = Outcome { problem: Some(problem), typed, ..Outcome::default() };
+    let page = shown_with(console, who, grant, outcome).await?;
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
+}
+
 #[derive(Default, Deserialize)]
 pub(super) struct Invite {
     pub(super) name: String,
     pub(super) person: String,
 }
 
-pub(super) async fn invite(State(console): State<Console>, posted: Posted<Invite>) -> Page {
+pub(super) async fn invite(State(console): State<Console>, posted: Posted<Invite>) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManageDevices).await?;
     let Posted { by, form } = posted;
-    let outcome = match invited(&console, &grant, &form).await? {
-        Some(invited) => Outcome { invited: Some(invited), ..Outcome::default() },
-        None => Outcome { problem: Some(text::DEVICES_INVITE_BAD), typed: form, ..Outcome::default() },
+    let Some(invited) = invited(&console, &grant, &form).await? else {
+        return refused(&console, &by, &grant, form).await;
     };
-    shown_with(&console, &by, &grant, outcome).await
+    let outcome = Outcome { invited: Some(invited), ..Outcome::default() };
+    Ok(shown_with(&console, &by, &grant, outcome).await?.into_response())
 }
 
 /// Opens an invitation. None if the form says no name that a phone can have, or nobody who works here.

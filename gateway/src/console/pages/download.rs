@@ -12,7 +12,7 @@ use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{Failure, again, led, pictures, shown};
+use super::{Failure, led, or_again, pictures, shown};
 use crate::clinic::access::Event;
 use crate::clinic::downloads::{self, Purpose};
 use crate::clinic::people::Changed;
@@ -41,14 +41,9 @@ pub(super) async fn picture(
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
     let Posted { by, form } = posted;
     let grant = permit::ask(&console, &by, DownloadPicture(id)).await?;
-    match taken(&console, &by, &grant, &form).await {
-        // The picture's page, with what was typed. It shows the picture, on record.
-        Err(Failure::Refused(status, words)) => {
-            let page = pictures::shown_with(&console, &by, id, Some((form, words))).await?;
-            Ok(again(status, words, page))
-        }
-        answer => answer,
-    }
+    let answer = taken(&console, &by, &grant, &form).await;
+    // The picture's page shows the picture, on record.
+    or_again(answer, |words| pictures::shown_with(&console, &by, id, Some((form, words)))).await
 }
 
 async fn taken(

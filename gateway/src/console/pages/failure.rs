@@ -148,6 +148,17 @@ pub(super) fn again(status: StatusCode, words: &'static str, page: Html<String>)
     answer
 }
 
+/// An answer; where the form was refused, its own page [`again`], which `page` makes with what was typed and these words above it.
+pub(super) async fn or_again<F: Future<Output = Page>>(
+    answer: Result<impl IntoResponse, Failure>,
+    page: impl FnOnce(&'static str) -> F,
+) -> Result<Response, Failure> {
+    match answer {
+        Err(Failure::Refused(status, words)) => Ok(again(status, words, page(words).await?)),
+        answer => Ok(answer?.into_response()),
+    }
+}
+
 /// A page, or why there is none.
 pub(super) type Page = Result<Html<String>, Failure>;
 

@@ -12,7 +12,7 @@ use super::entries::short;
 use super::{Failure, shown};
 use crate::clinic::identity::PatientIdentity;
 use crate::clinic::people::Role;
-use crate::clinic::pictures::{self, Handle, State};
+use crate::clinic::pictures::{self, Handle};
 use crate::clinic::{ClinicError, aliases};
 use crate::console::Console;
 use crate::console::permit::{self, SearchPatients};
@@ -77,11 +77,8 @@ impl Known {
         }
         for picture in pictures.into_iter().collect::<HashSet<_>>() {
             let found = pictures::find(&console.desk.clinic().catalog, picture).await?;
-            let is_shown = found.is_some_and(|found| {
-                found.state == State::Verified
-                    && found.patient.is_some_and(|patient| self.treated.contains_key(&patient))
-            });
-            if is_shown {
+            let patient = found.and_then(|found| found.shown_under());
+            if patient.is_some_and(|patient| self.treated.contains_key(&patient)) {
                 self.pictures.insert(picture);
             }
         }

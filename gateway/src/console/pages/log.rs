@@ -161,7 +161,8 @@ async fn shown_with(
     })
 }
 
-/// From the form to an address of codes and references. It shows nothing: the page at that address is on record.
+/// From the form to an address of codes and references, whose page is on record. What cannot be looked for is answered with the log's page, without
+/// entries and with the form as it was typed: that is to read the log, and on record as such.
 pub(super) async fn look(State(console): State<Console>, posted: Posted<Typed>) -> Result<Response, Failure> {
     let _: Grant<SearchLog> = permit::ask(&console, &posted.by, SearchLog).await?;
     let Posted { by, form: typed } = posted;

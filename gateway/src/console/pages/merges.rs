@@ -8,7 +8,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Redirect, Response};
 use data_encoding::HEXLOWER;
 use safelight_core::label::{DEFAULT_ISSUER, check_number};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use super::entries::Names;
 use super::login::Nothing;
 use super::numbers::{self, Among, Looked};
 use super::patients::pictures_words;
-use super::{Failure, Frame, Page, again, html, shown};
+use super::{Failure, Frame, Page, html, or_again, shown};
 use crate::clinic::access::Event;
 use crate::clinic::because::Because;
 use crate::clinic::identity::PatientIdentity;
@@ -125,13 +125,8 @@ pub(super) async fn compare(
     let handle = shown::handle(&reference).ok_or(Failure::NotFound)?;
     let Posted { by, form } = posted;
     let grant = permit::ask(&console, &by, ChangeRecord(handle)).await?;
-    match compared(&console, &by, &grant, &form).await {
-        Err(Failure::Refused(status, words)) => {
-            let page = shown_with(&console, &by, &grant, form, Some(words)).await?;
-            Ok(again(status, words, page))
-        }
-        page => Ok(page?.into_response()),
-    }
+    let page = compared(&console, &by, &grant, &form).await;
+    or_again(page, |words| shown_with(&console, &by, &grant, form, Some(words))).await
 }
 
 async fn compared(console: &Console, who: &LoggedIn, grant: &Grant<ChangeRecord>, form: &Wanted) -> Page {

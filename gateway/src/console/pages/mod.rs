@@ -50,7 +50,7 @@ use super::{Console, guards};
 use crate::clinic::people::{Role, Roles};
 
 pub(super) use self::failure::{Failure, refused};
-use self::failure::{Page, again, html};
+use self::failure::{Page, again, html, or_again};
 use self::frame::Frame;
 use self::in_frame::led;
 use self::shown::{role_words, roles_words};

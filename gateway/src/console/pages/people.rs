@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use safelight_core::manifest::OperatorId;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::entries::with_id;
 use super::join::is_name;
 use super::login::Nothing;
-use super::{Failure, Frame, Page, html, led, review, role_words, roles_words};
+use super::{Failure, Frame, Page, again, html, led, review, role_words, roles_words};
 use crate::clinic::access::Event;
 use crate::clinic::people::{self, Changed, Person, Role};
 use crate::clinic::{credentials, downloads, joining, passkeys, resets, sessions, teams};
@@ -94,14 +95,26 @@ pub(super) struct Add {
     pub(super) role: String,
 }
 
-pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> Page {
+pub(super) async fn add(State(console): State<Console>, posted: Posted<Add>) -> Result<Response, Failure> {
     let grant = permit::ask(&console, &posted.by, ManagePeople).await?;
     let Posted { by, form } = posted;
-    let outcome = match added(&console, &grant, &form).await? {
-        Some(code) => Outcome { code: Some(code), ..Outcome::default() },
-        None => Outcome { problem: Some(text::PEOPLE_EXISTS), typed: form, ..Outcome::default() },
+    let Some(code) = added(&console, &grant, &form).await? else {
+        return refused(&console, &by, &grant, form, text::PEOPLE_EXISTS).await;
     };
-    shown(&console, &by, &grant, outcome).await
+    let outcome = Outcome { code: Some(code), ..Outcome::default() };
+    Ok(shown(&console, &by, &grant, outcome).await?.into_response())
+}
+
+async fn refused(
+    console: &Console,
+    who: &LoggedIn,
+    grant: &Grant<ManagePeople>,
+    typed: Add,
+    problem: &'static str,
+) -> Result<Response, Failure> {
+    let outcome = Outcome { problem: Some(problem), typed, ..Outcome::default() };
+    let page = shown(console, who, grant, outcome).await?;
+    Ok(again(StatusCode::UNPROCESSABLE_ENTITY, problem, page))
 }
 
 /// Adds somebody, and makes the code with which they begin. None if there is somebody of that id, or it cannot be one.
@@ -174,9 +187,7 @@ pub(super) async fn disable(
     match changed {
         Changed::LastAdmin => {
             drop(tx);
-            let outcome = Outcome { problem: Some(text::PEOPLE_LAST_ADMIN), ..Outcome::default() };
-            let page = shown(&console, &posted.by, &grant, outcome).await?;
-            return Ok(page.into_response());
+            return refused(&console, &posted.by, &grant, Add::default(), text::PEOPLE_LAST_ADMIN).await;
         }
         Changed::Nothing => {}
         Changed::Done => {

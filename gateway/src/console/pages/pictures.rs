@@ -178,7 +178,7 @@ async fn find(console: &Console, who: &LoggedIn, id: &str, now: UnixMillis) -> R
     let id: CaptureId = id.parse().map_err(|_| Failure::NotFound)?;
     let catalog = &console.desk.clinic().catalog;
     let picture = pictures::find(catalog, id).await?.ok_or(Failure::NotFound)?;
-    match picture.patient.filter(|_| picture.state == pictures::State::Verified) {
+    match picture.shown_under() {
         Some(patient) if !permit::may_see(catalog, &patient, who, now).await? => Err(Failure::NotFound),
         _ => Ok(picture),
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::entries::{Names, faults, proof_words, short, with_id};
 use super::log::period;
-use super::{Failure, Frame, Page, again, html, shown};
+use super::{Failure, Frame, Page, html, or_again, shown};
 use crate::clinic::pictures::{self, Handle};
 use crate::clinic::{ClinicError, access_index, aliases};
 use crate::clock::calendar::rfc3339;
@@ -68,25 +68,8 @@ async fn chosen(console: &Console, who: &LoggedIn, refused: Option<Refused>) -> 
     html(&reports)
 }
 
-/// What a report was made of, or the page to choose from, with what was typed and why there is none. Whoever may not is told so, whatever they have typed.
-async fn or_again<T>(
-    console: &Console,
-    who: &LoggedIn,
-    made: Result<T, Failure>,
-    typed: impl FnOnce(&'static str) -> Refused,
-) -> Result<Result<T, Response>, Failure> {
-    match made {
-        Ok(made) => Ok(Ok(made)),
-        Err(Failure::Refused(status, words)) => {
-            let page = chosen(console, who, Some(typed(words))).await?;
-            Ok(Err(again(status, words, page)))
-        }
-        Err(failure) => Err(failure),
-    }
-}
-
 /// A patient by number or by reference, and a time.
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct OfPatient {
     number: String,
@@ -97,7 +80,7 @@ pub(super) struct OfPatient {
 }
 
 /// A person, and a time.
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct OfPerson {
     person: String,
@@ -149,19 +132,19 @@ struct Report {
 
 pub(super) async fn patient(State(console): State<Console>, posted: Posted<OfPatient>) -> Result<Response, Failure> {
     let Posted { by, form } = posted;
-    let made = of_patient(&console, &by, &form).await;
-    let (made, handle) = match or_again(&console, &by, made, |words| Refused::OfPatient(form.clone(), words)).await? {
-        Ok(made) => made,
-        Err(page) => return Ok(page),
-    };
-    let number = form.number.trim();
-    let subject = if number.is_empty() { made.subject.clone() } else { format!("{number} ({})", made.subject) };
-    let fields = vec![
-        ("patient", shown::reference(&handle)),
-        ("from", form.from.trim().to_owned()),
-        ("to", form.to.trim().to_owned()),
-    ];
-    printed(&console, &by, Made { subject, ..made }, "/reports/patient/csv", fields).await
+    let answer = async {
+        let (made, handle) = of_patient(&console, &by, &form).await?;
+        let number = form.number.trim();
+        let subject = if number.is_empty() { made.subject.clone() } else { format!("{number} ({})", made.subject) };
+        let fields = vec![
+            ("patient", shown::reference(&handle)),
+            ("from", form.from.trim().to_owned()),
+            ("to", form.to.trim().to_owned()),
+        ];
+        printed(&console, &by, Made { subject, ..made }, "/reports/patient/csv", fields).await
+    }
+    .await;
+    or_again(answer, |words| chosen(&console, &by, Some(Refused::OfPatient(form, words)))).await
 }
 
 pub(super) async fn patient_csv(
@@ -169,34 +152,34 @@ pub(super) async fn patient_csv(
     posted: Posted<OfPatient>,
 ) -> Result<Response, Failure> {
     let Posted { by, form } = posted;
-    let made = of_patient(&console, &by, &form).await;
-    let (made, _) = match or_again(&console, &by, made, |words| Refused::OfPatient(form, words)).await? {
-        Ok(made) => made,
-        Err(page) => return Ok(page),
-    };
-    table(&console, &made, "attachment; filename=\"safelight-patient-report.csv\"").await
+    let answer = async {
+        let (made, _) = of_patient(&console, &by, &form).await?;
+        table(&console, &made, "attachment; filename=\"safelight-patient-report.csv\"").await
+    }
+    .await;
+    or_again(answer, |words| chosen(&console, &by, Some(Refused::OfPatient(form, words)))).await
 }
 
 pub(super) async fn person(State(console): State<Console>, posted: Posted<OfPerson>) -> Result<Response, Failure> {
     let Posted { by, form } = posted;
-    let made = of_person(&console, &by, &form).await;
-    let made = match or_again(&console, &by, made, |words| Refused::OfPerson(form.clone(), words)).await? {
-        Ok(made) => made,
-        Err(page) => return Ok(page),
-    };
-    let OfPerson { person, from, to } = &form;
-    let fields = vec![("person", person.clone()), ("from", from.trim().to_owned()), ("to", to.trim().to_owned())];
-    printed(&console, &by, made, "/reports/person/csv", fields).await
+    let answer = async {
+        let made = of_person(&console, &by, &form).await?;
+        let OfPerson { person, from, to } = &form;
+        let fields = vec![("person", person.clone()), ("from", from.trim().to_owned()), ("to", to.trim().to_owned())];
+        printed(&console, &by, made, "/reports/person/csv", fields).await
+    }
+    .await;
+    or_again(answer, |words| chosen(&console, &by, Some(Refused::OfPerson(form, words)))).await
 }
 
 pub(super) async fn person_csv(State(console): State<Console>, posted: Posted<OfPerson>) -> Result<Response, Failure> {
     let Posted { by, form } = posted;
-    let made = of_person(&console, &by, &form).await;
-    let made = match or_again(&console, &by, made, |words| Refused::OfPerson(form, words)).await? {
-        Ok(made) => made,
-        Err(page) => return Ok(page),
-    };
-    table(&console, &made, "attachment; filename=\"safelight-person-report.csv\"").await
+    let answer = async {
+        let made = of_person(&console, &by, &form).await?;
+        table(&console, &made, "attachment; filename=\"safelight-person-report.csv\"").await
+    }
+    .await;
+    or_again(answer, |words| chosen(&console, &by, Some(Refused::OfPerson(form, words)))).await
 }
 
 /// The report and whose it is.
