@@ -154,10 +154,10 @@ pub(super) async fn of_picture(console: &Console, grant: &Grant<ViewPicture>) ->
 
 /// What is on record of whoever asks, and of nobody else: there is no right to ask for. Not on record itself, or it would show nothing but itself. The
 /// page that names the patients is, as a search: by an entry for each visit, and none within ten seconds of one that showed them all (see `noise`). Such entries
-/// stand here the next time. They name no patient: where no others are left, nobody is named, and no more come.
-pub(super) async fn own(console: &Console, who: &LoggedIn) -> Result<View, ClinicError> {
+/// stand here the next time. They name no patient: where no others are left, nobody is named, and no more come. However many came since, older ones are reached.
+pub(super) async fn own(console: &Console, who: &LoggedIn, before: Option<u64>) -> Result<View, ClinicError> {
     let filter = Filter { actor: Some(format!("person:{}", who.person.id)), ..Filter::default() };
-    view(console, &[filter], None, OWN).await
+    view(console, &[filter], before, OWN).await
 }
 
 /// The same of each number, and of each time, under which the log names the patient who is looked for.

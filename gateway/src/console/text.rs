@@ -409,7 +409,7 @@ pub(super) const REPORTS_COLUMNS: &[&str] =
 
 pub(super) const ACCOUNT_RECORD: &str = "What is on record of you";
 pub(super) const ACCOUNT_RECORD_LEAD: &str =
-    "The newest fifty entries of what you did. The privacy officer sees the same, with patients by reference alone.";
+    "What you did, the newest first. The privacy officer sees the same, with patients by reference alone.";
 pub(super) const PICTURE_LOOKED: &str = "Who has looked";
 
 /// What kinds of entries say, for people, by what they are about and in the order of a list: looks first, then what was changed, then the machine's own.

@@ -106,3 +106,23 @@ fn whoever_treats_nobody_has_references_on_their_own_page() {
     let searched = clinic.done_by("person:root.admin");
     assert_eq!(searched.iter().filter(|kind| *kind == "denied").count(), 1, "the patient's page alone: {searched:?}");
 }
+
+/// Whoever uses somebody else's session cannot push a look out of what its owner finds on record.
+#[test]
+fn a_look_stays_to_be_found_whatever_came_after_it() {
+    let mut clinic = Clinic::open();
+    assert_eq!(clinic.author.browser.get(&format!("/pictures/{}", clinic.picture)).status, 200);
+    let picture = format!("picture <a href=\"/pictures/{0}\">{0}</a>", clinic.picture);
+    assert!(account(&mut clinic.author.browser).contains(&picture), "the control");
+    for _ in 0..60 {
+        assert_eq!(clinic.author.browser.get(&clinic.patient).status, 200);
+    }
+    let newest = clinic.author.browser.get("/account");
+    assert!(!newest.text().contains(&picture), "fewer than a page's: {}", newest.text());
+    let older = newest.all_between("href=\"/account?before=", "#record\"").pop().expect("older entries");
+    let page = clinic.author.browser.get(&format!("/account?before={older}")).text();
+    assert!(page.contains(&picture), "{page}");
+    for wrong in ["x", "-1", "99999999999999999999999"] {
+        assert_eq!(clinic.author.browser.get(&format!("/account?before={wrong}")).status, 404);
+    }
+}

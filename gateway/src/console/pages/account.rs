@@ -2,7 +2,7 @@
 //! whoever treats them now, on record.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Redirect;
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
@@ -43,11 +43,23 @@ struct Account {
     site: String,
     entries: Vec<entries::Row>,
     linked: bool,
+    older: Option<u64>,
     sound: bool,
     building: bool,
 }
 
-pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page {
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    /// Entries older than this one.
+    #[serde(default)]
+    before: String,
+}
+
+pub(super) async fn page(State(console): State<Console>, Query(asked): Query<Asked>, who: LoggedIn) -> Page {
+    let before = match asked.before.as_str() {
+        "" => None,
+        before => Some(before.parse().map_err(|_| Failure::NotFound)?),
+    };
     let held = sessions::of_person(&console.desk.clinic().catalog, &who.person.id, console.desk.now()).await?;
     let row = |session: sessions::Session| Row {
         name: HEXLOWER.encode(&session.id),
@@ -62,7 +74,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         used: one.used_at.map(shown::time),
     };
     let passkeys = passkeys::of(&console.desk.clinic().catalog, &who.person.id).await?;
-    let own = looks::own(&console, &who).await?;
+    let own = looks::own(&console, &who, before).await?;
     let names = Names::read(&console).await?;
     let facets = || own.seen.iter().map(|seen| &seen.facets);
     let numbers: Vec<_> = facets().flat_map(|facets| [facets.former, facets.patient]).flatten().collect();
@@ -78,6 +90,7 @@ pub(super) async fn page(State(console): State<Console>, who: LoggedIn) -> Page 
         phones: phones::own(&console, &who).await?,
         entries: own.seen.iter().map(|seen| entries::row(seen, &names, &known)).collect(),
         linked: false,
+        older: own.seen.last().filter(|_| own.more).map(|seen| seen.index),
         sound: own.proof.is_sound,
         building: !own.is_built,
     })
