@@ -117,8 +117,7 @@ impl Device {
     /// What is known of where the key lies that it enrolled with. `None` before it has said anything: its invitation alone has been seen then.
     #[must_use]
     pub fn known_attestation(&self) -> Option<Attestation> {
-        let has_spoken = self.approved_at.is_some() || !self.words.is_empty() || !self.model.is_empty();
-        has_spoken.then_some(self.attestation)
+        (self.approved_at.is_some() || !self.words.is_empty() || !self.model.is_empty()).then_some(self.attestation)
     }
 }
 
