@@ -17,6 +17,8 @@ use rustls::client::ResolvesClientCert;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::gateway::program::until;
+
 /// No answer takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -108,11 +110,11 @@ impl Browser {
     /// Whether the console takes a connection of another kind than a browser's.
     ///
     /// # Panics
-    /// If nothing listens.
+    /// If nothing listens for long.
     pub fn takes(&self, tls: ClientConfig, server_name: &str) -> bool {
         let name = ServerName::try_from(server_name.to_owned()).expect("a name");
         let mut connection = ClientConnection::new(Arc::new(tls), name).expect("TLS");
-        let mut socket = TcpStream::connect(&self.place).expect("the console listens");
+        let mut socket = self.reached();
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         while connection.is_handshaking() {
             if connection.complete_io(&mut socket).is_err() {
@@ -120,6 +122,11 @@ impl Browser {
             }
         }
         true
+    }
+
+    /// A connection to the console, which listens a moment after phones are served.
+    fn reached(&self) -> TcpStream {
+        until("the console listens", PATIENCE, || TcpStream::connect(&self.place).ok())
     }
 
     /// A page, wherever it leads.
@@ -185,7 +192,7 @@ impl Browser {
     /// A form that comes slowly: all of it but its last byte.
     ///
     /// # Panics
-    /// If nothing listens.
+    /// If nothing listens for long.
     #[track_caller]
     pub fn begins(&self, path: &str, form: &[(&str, &str)]) -> Begun {
         let (place, body) = (&self.place, encoded(form));
@@ -206,7 +213,7 @@ impl Browser {
     fn connected(&self) -> StreamOwned<ClientConnection, TcpStream> {
         let host = self.place.rsplit_once(':').map_or(self.place.as_str(), |(host, _)| host).to_owned();
         let name = ServerName::try_from(host).expect("a name");
-        let socket = TcpStream::connect(&self.place).expect("the console listens");
+        let socket = self.reached();
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         // As browsers have it. Else what follows the handshake waits for an acknowledgement that the console has no reason to hurry.
         socket.set_nodelay(true).expect("a socket");
